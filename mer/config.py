@@ -1,0 +1,217 @@
+"""The schema of every option, with its type, unit and default: one dataclass a noun.
+
+Contract: plain dataclasses, no behaviour. Hydra composes `conf/` onto them (an unknown key or a wrong type dies at
+composition), `mer.run` turns the result into these objects, and nothing below the entry points sees Hydra or OmegaConf.
+Defaults stand here and nowhere else; the YAML files of `conf/` hold differences only. Whether values make sense together is
+checked by each room's `problems(...)`, all of which are shown at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+from omegaconf import MISSING
+
+
+@dataclass
+class DataConfig:
+    """Where the samples come from. Fields that only one source needs stand in a subclass."""
+
+    #: Key of `mer.corpus.catalog.SOURCES`.
+    name: str = MISSING
+    #: Label set of the source: emotion -> class, as data in the source's own module. Null takes the source's usual one.
+    labels: Optional[str] = None
+
+
+@dataclass
+class FolderData(DataConfig):
+    """An official data set on disk, read as it was delivered and never written to."""
+
+    #: The folder that holds the official files.
+    root: str = MISSING
+    #: Clips without an annotated apex: `error`, `middle` (frame halfway from onset to offset, marked as imputed) or `drop`.
+    missing_apex: str = "error"
+
+
+@dataclass
+class ManifestData(DataConfig):
+    """Image files listed in a CSV: sample_id, dataset, subject, label, path; optionally onset, apex, offset paths."""
+
+    #: The CSV; relative paths inside it count from its own folder.
+    manifest: str = MISSING
+
+
+@dataclass
+class SyntheticData(DataConfig):
+    """Drawn faces moved by action units (`mer.corpus.facs`). Synthetic results say so wherever they appear."""
+
+    #: People drawn, each with own geometry, skin, texture, light.
+    subjects: int = 20
+    #: Clips in all, spread unevenly over subjects and emotions as in real sets.
+    clips: int = 200
+    #: Emotion mix and label set of a real data set: `megc2019`, `samm`, `casme2` or `smic`.
+    profile: str = "megc2019"
+    #: 0 = clean and large motion, 1 = default, above 1 = fainter motion, more irrelevant motion and noise.
+    difficulty: float = 1.0
+    #: Side of the square frames in pixels.
+    size: int = 128
+    #: Seed of the drawing; independent of the seed of training.
+    seed: int = 0
+
+
+@dataclass
+class ProtocolConfig:
+    """Who is tested on whom."""
+
+    #: Key of `mer.protocols.folds.PROTOCOLS`.
+    name: str = "loso"
+    #: Share of the training subjects kept for choosing the epoch; 0 = none, the number of epochs is fixed in advance.
+    validation: float = 0.0
+
+
+@dataclass
+class InputConfig:
+    """What the network sees of a clip."""
+
+    #: Key of `mer.inputs.represent.REPRESENTATIONS`.
+    representation: str = "flow"
+    #: Side of the square input in pixels.
+    size: int = 56
+
+
+@dataclass
+class AugmentConfig:
+    """Random changes of training inputs, drawn anew each epoch. 0 = off everywhere."""
+
+    #: Probability of a left-right mirror (a flow field's u changes sign with it).
+    mirror: float = 0.5
+    #: Largest shift as a share of the side.
+    shift: float = 0.05
+    #: Largest rotation in degrees.
+    rotate: float = 5.0
+    #: Largest relative change of scale.
+    scale: float = 0.05
+    #: Largest brightness shift in grey levels of 0..255 (grey and colour inputs only).
+    brightness: float = 0.0
+
+
+@dataclass
+class AttentionConfig:
+    """The unit behind each residual sum, and the stages that carry it."""
+
+    #: `micro` (Wang et al. 2020). An empty `stages` is the plain network.
+    unit: str = "micro"
+    #: `folded` (3C weights) or `released` (3C x C weights and a fixed mean), equal maps.
+    form: str = "folded"
+    #: Any subset of 1, 2, 3, 4.
+    stages: list[int] = field(default_factory=lambda: [1, 2, 3, 4])
+
+
+@dataclass
+class ModelConfig:
+    """The micro-attention residual network."""
+
+    #: Depth of the authors' pre-activation family: 10, 18 or 34.
+    depth: int = 10
+    #: `single` (single-database release) or `megc2019` (last BN before the last attention, L2-normalised features).
+    release: str = "single"
+    attention: AttentionConfig = field(default_factory=AttentionConfig)
+
+
+@dataclass
+class OptimConfig:
+    """How the weights move; one recipe a YAML."""
+
+    #: `adamw` or `sgd`.
+    name: str = "adamw"
+    lr: float = 1e-3
+    weight_decay: float = 0.05
+    #: SGD only.
+    momentum: float = 0.9
+    #: Factor on lr for biases and BN shifts (2 in the authors' definitions).
+    bias_lr: float = 1.0
+    #: `cosine` (to 0 at the end), `step` (times `gamma` every `step_every` iterations) or `constant`.
+    schedule: str = "cosine"
+    #: Share of all iterations over which lr rises from 0.
+    warmup: float = 0.05
+    step_every: int = 500
+    gamma: float = 0.1
+    #: Length of training: exactly one of `epochs` and `iterations` is set.
+    epochs: Optional[int] = 30
+    iterations: Optional[int] = None
+    batch_size: int = 32
+    #: Uneven classes inside the training fold: `none`, `weighted` (loss) or `oversample` (with replacement, to the largest class).
+    balance: str = "oversample"
+    label_smoothing: float = 0.0
+
+
+@dataclass
+class TrainerConfig:
+    """Hardware. Nothing here is meant to change a result beyond rounding."""
+
+    #: `auto`, `cpu`, `gpu`.
+    accelerator: str = "auto"
+    #: Devices of one training; above 1 with `strategy: ddp`.
+    devices: int = 1
+    strategy: str = "auto"
+    #: Lightning's precision, e.g. `32-true`, `bf16-mixed`.
+    precision: str = "32-true"
+    #: Processes that load data; 0 = the training process itself, the fastest for small inputs.
+    workers: int = 0
+    progress: bool = True
+
+
+@dataclass
+class EvaluationConfig:
+    """From predictions to claims."""
+
+    #: Draws of the bootstrap over subjects.
+    bootstrap: int = 2000
+    #: Draws of the random baseline.
+    random_draws: int = 1000
+    #: Test inputs whose attention maps are kept, spread over folds.
+    attention_samples: int = 12
+
+
+@dataclass
+class LoggerConfig:
+    """Where curves go besides the CSV files that are always written."""
+
+    #: `csv` (files only) or `wandb`.
+    name: str = "csv"
+    #: W&B only: `offline` (no account, no network), `online`, `disabled`.
+    mode: str = "offline"
+    project: str = "mer"
+    entity: Optional[str] = None
+
+
+@dataclass
+class Config:
+    """One run: every fold of one protocol on one source with one recipe."""
+
+    #: Name of the experiment, shown in reports.
+    experiment: str = "custom"
+    #: Fixes every number of the run; seeds of folds are derived from it and the fold's name.
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
+    input: InputConfig = field(default_factory=InputConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    logger: LoggerConfig = field(default_factory=LoggerConfig)
+    #: Decoded pixels and the drawn corpus; safe to delete.
+    cache_dir: str = "~/.cache/mer"
+    #: Show samples, folds, classes, parameters, steps and time, then exit.
+    dry_run: bool = False
+
+
+#: Subclass of `DataConfig` by the name that `conf/data/*.yaml` gives in its defaults list.
+DATA_SCHEMAS: dict[str, type[DataConfig]] = {
+    "folder": FolderData,
+    "manifest": ManifestData,
+    "synthetic": SyntheticData,
+}

@@ -1,0 +1,34 @@
+"""Errors that a user can act on: what was expected, what came, where, and what to do.
+
+The entry points print these without a traceback and exit with status 2. Everything else is a defect of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class MerError(Exception):
+    """A problem that the user can solve; its text names file, row or key and a remedy."""
+
+
+class ConfigError(MerError):
+    """All problems of a configuration at once.
+
+    Attributes:
+        problems: one sentence each, naming the key.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        lines = "\n".join(f"  {i}. {problem}" for i, problem in enumerate(self.problems, 1))
+        count = len(self.problems)
+        super().__init__(f"the configuration has {count} problem{'s' if count > 1 else ''}:\n{lines}")
+
+
+class DatasetNotFoundError(MerError):
+    """The data set is not where the configuration says; names what was missing, how to get it, how to go on without it."""
+
+
+class SampleError(MerError):
+    """A table of samples, a sheet or an image file is wrong; names the row or the file."""

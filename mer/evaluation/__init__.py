@@ -1,0 +1,1 @@
+"""From predictions to claims: metrics, intervals, baselines, report. Neither Lightning nor Hydra."""

@@ -1,0 +1,123 @@
+"""Where a number came from: seeds derived from names, hashes of contents, versions, hardware, git; and atomic files.
+
+Contract: pure functions but for `write_atomically`. Adding a fold or a worker changes no other fold's seed, since a seed
+depends on the names that should change it and on nothing else (as in benchopt).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mer.config import Config
+
+#: Packages whose version can change a number.
+PACKAGES = ("mer", "torch", "pytorch-lightning", "albumentations", "numpy", "opencv-python-headless", "pandas", "scipy")
+
+#: Parts of the configuration that decide results; the others (logger, trainer's progress, cache) may differ on a rerun.
+RESULT_KEYS = ("seed", "data", "protocol", "input", "augment", "model", "optim", "evaluation")
+
+
+def seed_from(seed: int, *names: str | int) -> int:
+    """Seed in 0..2^32-1 that depends on `seed` and the names, in order, and on nothing else."""
+    return int.from_bytes(hashlib.sha256(repr((seed, *names)).encode()).digest()[:4], "big")
+
+
+def digest(value: Any) -> str:
+    """First 16 hex digits of the SHA-256 of a JSON-serialisable value, independent of the order of keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def result_config(config: Config) -> dict[str, Any]:
+    """The part of the configuration that decides results, as plain nested dicts."""
+    whole = asdict(config)
+    part = {key: whole[key] for key in RESULT_KEYS}
+    part["precision"] = config.trainer.precision
+    part["devices"] = config.trainer.devices
+    return part
+
+
+def config_hash(config: Config) -> str:
+    """Hash of `result_config`: two runs with the same hash ask for the same numbers."""
+    return digest(result_config(config))
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dict as one level with dotted keys: `{'a': {'b': 1}}` -> `{'a.b': 1}`."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def environment() -> dict[str, Any]:
+    """Versions, hardware and git state of this process, as plain JSON values."""
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+        "versions": {name: _version(name) for name in PACKAGES},
+        "git": _git_state(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Commit and whether tracked files differ from it; None outside a checkout (an installed wheel, say)."""
+    here = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+@contextmanager
+def write_atomically(path: str | Path) -> Iterator[Path]:
+    """Temporary path beside `path` that is renamed onto it when the block ends well, and removed when it does not.
+
+    A reader sees the old file, the new file or none: never half of one.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write a JSON file atomically: two-space indent, keys in the order given, NaN refused."""
+    with write_atomically(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")

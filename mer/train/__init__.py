@@ -1,0 +1,1 @@
+"""Training of one fold and of all folds; Lightning and W&B live here."""
