@@ -9,9 +9,9 @@ checked by each room's `problems(...)`, all of which are shown at once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Any, Optional, TypeVar
 
-from omegaconf import MISSING
+from omegaconf import MISSING, OmegaConf
 
 
 @dataclass
@@ -159,6 +159,10 @@ class TrainerConfig:
     precision: str = "32-true"
     #: Processes that load data; 0 = the training process itself, the fastest for small inputs.
     workers: int = 0
+    #: CPU threads of one fold's training; fixed, since sums in another order round differently.
+    threads: int = 1
+    #: Folds trained side by side, each in its own process; 0 = as many as CPU cores allow, 1 on a GPU or with DDP.
+    parallel_folds: int = 0
     progress: bool = True
 
 
@@ -190,8 +194,8 @@ class LoggerConfig:
 class Config:
     """One run: every fold of one protocol on one source with one recipe."""
 
-    #: Name of the experiment, shown in reports.
-    experiment: str = "custom"
+    #: Name of the experiment, shown in reports and in the run's folder.
+    name: str = "custom"
     #: Fixes every number of the run; seeds of folds are derived from it and the fold's name.
     seed: int = 0
     data: DataConfig = field(default_factory=DataConfig)
@@ -215,3 +219,10 @@ DATA_SCHEMAS: dict[str, type[DataConfig]] = {
     "manifest": ManifestData,
     "synthetic": SyntheticData,
 }
+
+T = TypeVar("T")
+
+
+def from_dict(schema: type[T], values: dict[str, Any]) -> T:
+    """Dataclass `schema` filled from plain nested dicts, as a checkpoint or a run folder holds them; unknown keys are an error."""
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))  # type: ignore[return-value]

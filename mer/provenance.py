@@ -44,6 +44,7 @@ def result_config(config: Config) -> dict[str, Any]:
     part = {key: whole[key] for key in RESULT_KEYS}
     part["precision"] = config.trainer.precision
     part["devices"] = config.trainer.devices
+    part["threads"] = config.trainer.threads
     return part
 
 

@@ -1,0 +1,127 @@
+"""The table of a sweep: one row a job, what was varied, what came out; a pure function of the sweep's folder.
+
+Hydra runs the jobs; each leaves its own results at once, so a killed sweep loses nothing and this table can be made again:
+`python -m mer.sweep outputs/.../sweep_...`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from mer.evaluation import files
+from mer.provenance import write_atomically
+
+TABLE = "sweep.csv"
+SCORES = ("uf1", "uar", "accuracy")
+
+
+class SweepTable(Callback):
+    """Hydra callback: writes and prints the table when all jobs of a multirun have ended, and sets the exit status."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Collect the sweep's folder; exit status 1 when a job has no complete result."""
+        folder = Path(config.hydra.sweep.dir)
+        if not folder.is_dir():  # a dry run leaves nothing
+            return
+        table = sweep_table(folder)
+        if table.empty:
+            sys.exit(1)
+        show(folder, table, Console())
+        if (table["status"] != "done").any():
+            sys.exit(1)
+
+
+def sweep_table(folder: Path) -> pd.DataFrame:
+    """One row a job: its number, the keys that differ between jobs, status, scores with 95% intervals, parameters, seconds."""
+    jobs = sorted((path for path in folder.iterdir() if _is_job(path)), key=_job_order)
+    configs = {job.name: _config(job) for job in jobs}
+    keys = sorted({key for config in configs.values() for key in config})
+    known = [config for config in configs.values() if config]
+    varied = [key for key in keys if len({json.dumps(config.get(key)) for config in known}) > 1]
+    rows = []
+    for job in jobs:
+        row: dict[str, Any] = {"job": job.name, **{key: _text(configs[job.name].get(key)) for key in varied}}
+        path = job / files.RESULTS
+        if not path.is_file():
+            error = job / files.ERROR
+            reason = json.loads(error.read_text(encoding="utf-8")) if error.is_file() else {}
+            rows.append({**row, "status": "failed", "overrides": " ".join(reason.get("overrides", []))})
+            continue
+        results = json.loads(path.read_text(encoding="utf-8"))
+        row["status"] = "incomplete" if results["failed_folds"] else "done"
+        for score in SCORES:
+            values = results["scores"]["all"][score]
+            row |= {score: values["value"], f"{score}_low": values["low"], f"{score}_high": values["high"]}
+        rows.append({**row, "parameters": results["parameters"], "seconds": results["seconds"], "synthetic": results["synthetic"]})
+    return pd.DataFrame(rows)
+
+
+def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
+    """Write `sweep.csv` and print the table."""
+    with write_atomically(folder / TABLE) as temporary:
+        table.to_csv(temporary, index=False)
+    intervals = {f"{score}_{end}" for score in SCORES for end in ("low", "high")}
+    columns = [name for name in table.columns if name not in intervals]
+    shown = Table(title=f"{len(table)} jobs; scores pooled over folds, 95% interval over subjects")
+    for name in columns:
+        shown.add_column(name)
+    for row in table.to_dict("records"):
+        shown.add_row(*(_cell(row, name) for name in columns))
+    console.print(shown)
+    console.print(
+        "Choosing a row by these scores would be selection on the test subjects: report all rows, or choose on an inner split "
+        "(protocol.validation).",
+        soft_wrap=True,
+    )
+    console.print(f"table: {(folder / TABLE).resolve()}", soft_wrap=True, highlight=False)
+
+
+def _cell(row: dict[str, Any], name: str) -> str:
+    value = row[name]
+    if value is None or value != value:
+        return "-"
+    if name in SCORES:
+        low, high = row[f"{name}_low"], row[f"{name}_high"]
+        return f"{value:.3f}" if low is None or low != low else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    if name == "parameters":
+        return f"{int(value):,}"
+    return f"{value:.0f}" if name == "seconds" else str(value)
+
+
+def _text(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, (list, dict)) else value
+
+
+def _is_job(path: Path) -> bool:
+    return (path / files.MANIFEST).is_file() or (path / files.ERROR).is_file()
+
+
+def _config(job: Path) -> dict[str, Any]:
+    """What decided the job's numbers; empty for a job that could not begin."""
+    manifest = job / files.MANIFEST
+    return json.loads(manifest.read_text(encoding="utf-8"))["config"] if manifest.is_file() else {}
+
+
+def _job_order(path: Path) -> tuple[int, str]:
+    return (int(path.name), "") if path.name.isdigit() else (10**9, path.name)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of `python -m mer.sweep FOLDER`."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if len(given) != 1 or not Path(given[0]).is_dir():
+        sys.exit("usage: python -m mer.sweep FOLDER   (the folder of a multirun)")
+    show(Path(given[0]), sweep_table(Path(given[0])), Console())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What happens around the steps of one training: curves, time, and the choice of an epoch on the inner split."""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import Any
+
+import pandas as pd
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+
+class Curves(Callback):
+    """One row an epoch: epoch, step, lr, losses, scores of the inner split where there is one, seconds.
+
+    Attributes:
+        rows: the rows so far.
+        step_seconds: time spent inside training steps (forward, backward, optimiser), without loading or validation.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.step_seconds = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self._start = time.perf_counter()
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Start the clock of one step."""
+        self._step_start = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Stop the clock of one step; the GPU's queue counts as step time only where Lightning waits for it."""
+        self.step_seconds += time.perf_counter() - self._step_start
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the epoch's row; Lightning has run the inner split by then."""
+        row: dict[str, Any] = {
+            "epoch": trainer.current_epoch,
+            "step": trainer.global_step,
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            **pl_module.train_scores(),
+        }
+        if trainer.val_dataloaders is not None:
+            row |= pl_module.validation_scores()
+        row["seconds"] = time.perf_counter() - self._start
+        self.rows.append(row)
+
+    def table(self) -> pd.DataFrame:
+        """All rows as a table."""
+        return pd.DataFrame(self.rows)
+
+
+class BestEpoch(Callback):
+    """Keeps the weights of the epoch with the highest UF1 on the inner split (ties: lower loss, then the earlier one).
+
+    Attributes:
+        epoch: the chosen epoch, 0-based.
+    """
+
+    def __init__(self, curves: Curves) -> None:
+        self.curves = curves
+        self.epoch = -1
+        self._best = (-1.0, 0.0)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Compare the epoch that ends; runs after `Curves`, which stands before it in the list of callbacks."""
+        row = self.curves.rows[-1]
+        score = (row["validation_uf1"], -row["validation_loss"])
+        if score > self._best:
+            self._best, self.epoch = score, row["epoch"]
+            self._weights: dict[str, torch.Tensor] = copy.deepcopy(pl_module.network.state_dict())
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put the chosen weights back."""
+        pl_module.network.load_state_dict(self._weights)

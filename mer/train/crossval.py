@@ -1,0 +1,110 @@
+"""All folds of a run: what is finished stays, what is missing is trained, what fails is recorded and the others go on.
+
+Contract: the state of a run is its folder. A fold is finished when its folder stands in `folds/`; a failed one leaves
+`failures/<fold>.json` with its traceback until it succeeds. Folds may be trained in this process or in several.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mer.config import Config
+from mer.evaluation import files
+from mer.protocols.folds import Fold
+from mer.provenance import write_json
+from mer.train.fold import run_fold
+from mer.train.study import Study, load_study
+
+
+def missing_folds(study: Study, run: Path) -> list[Fold]:
+    """Folds of the study without a finished folder in the run, in protocol order."""
+    finished = set(files.completed_folds(run))
+    return [fold for fold in study.folds if files.fold_folder(run, fold.name) not in finished]
+
+
+def train_folds(study: Study, folds: Sequence[Fold], run: Path) -> Iterator[tuple[Fold, str | None]]:
+    """Train the folds; yields each with None, or with the last line of its error, as it ends.
+
+    The order is the protocol's with one process and the order of finishing with several; the numbers are the same.
+    """
+    workers = min(parallel_folds(study.config), len(folds))
+    if workers <= 1:
+        for fold in folds:
+            yield fold, _attempt(study, fold, run)
+        return
+    by_name = {fold.name: fold for fold in folds}
+    context = multiprocessing.get_context("spawn")  # fork would copy torch's and OpenCV's threads in an unknown state
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(study.config,)) as pool:
+        futures = [pool.submit(_work, fold.name, str(run)) for fold in folds]
+        try:
+            for future in as_completed(futures):
+                name, error = future.result()
+                yield by_name[name], error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def parallel_folds(config: Config) -> int:
+    """Processes that train folds side by side; `trainer.parallel_folds`, or where that is 0 what the hardware allows."""
+    hardware = config.trainer
+    if hardware.parallel_folds:
+        return hardware.parallel_folds
+    on_gpu = hardware.accelerator != "cpu" and torch.cuda.is_available()
+    if hardware.devices > 1 or on_gpu:
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // hardware.threads)
+
+
+def is_main_process() -> bool:
+    """Whether this process decides and writes: rank 0 of a multi-device run, or the only one."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+
+
+_WORKER: dict[str, Study] = {}
+
+
+def _start_worker(config: Config) -> None:
+    """Load the study once in each process; its pixels are a memory map, shared by all."""
+    _WORKER["study"] = load_study(config)
+
+
+def _work(name: str, run: str) -> tuple[str, str | None]:
+    study = _WORKER["study"]
+    return name, _attempt(study, study.fold(name), Path(run))
+
+
+def _attempt(study: Study, fold: Fold, run: Path) -> str | None:
+    """Train one fold; None, or the error's last line after its record is written."""
+    record = files.failure_file(run, fold.name)
+    try:
+        run_fold(study, fold, run)
+    except Exception as error:
+        if study.config.trainer.devices > 1:
+            raise  # the other ranks wait inside a collective: going on with the next fold would hang them
+        line = f"{type(error).__name__}: {error}"
+        write_json(record, failure(study, fold, line))
+        return line
+    if is_main_process():
+        record.unlink(missing_ok=True)
+    return None
+
+
+def failure(study: Study, fold: Fold, line: str) -> dict[str, Any]:
+    """The record of a failed fold: counts, the error's line and its traceback."""
+    return {
+        "fold": fold.name,
+        "train": len(fold.train),
+        "validation": len(fold.validation),
+        "test": len(fold.test),
+        "error": line,
+        "traceback": traceback.format_exc(),
+    }

@@ -1,0 +1,94 @@
+"""What a run would do, told before it is done: samples, folds, classes, parameters, steps, and the time they take.
+
+Contract: trains nothing that is kept and writes nothing but the caches that a run fills anyway.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from mer.models import count_parameters
+from mer.train.crossval import parallel_folds
+from mer.train.fold import build_module, datamodule
+from mer.train.study import Study
+
+#: Steps that are timed for the estimate, after one that warms up.
+TIMED_STEPS = 3
+
+
+def describe(study: Study, console: Console) -> None:
+    """Print what the run would do, with an estimate of the time from a few real training steps of the first fold."""
+    config, table = study.config, study.table
+    data = datamodule(study, study.folds[0])
+    data.setup("fit")
+    module = build_module(study, data)
+    steps = [fold_steps(study, i) for i in range(len(study.folds))]
+    seconds = step_seconds(study)
+    side = parallel_folds(config)
+    rows = {
+        "experiment": f"{config.name}, seed {config.seed}",
+        "data": f"{table.name}: {len(table)} clips of {table.subjects.nunique()} subjects"
+        + (" (synthetic: drawn, not recorded)" if table.synthetic else ""),
+        "classes": ", ".join(f"{name} {(table.frame['label'] == name).sum()}" for name in table.classes),
+        "protocol": f"{config.protocol.name}: {len(study.folds)} folds; test {_span(len(f.test) for f in study.folds)}, "
+        f"training {_span(len(f.train) for f in study.folds)}, validation {_span(len(f.validation) for f in study.folds)} clips",
+        "input": f"{config.input.representation} {'x'.join(map(str, study.pixels.shape[1:]))}",
+        "network": f"ResNet-{config.model.depth}, micro-attention ({config.model.attention.form}) in stages "
+        f"{config.model.attention.stages}, {count_parameters(module.network):,} parameters",
+        "training": f"{config.optim.name}, lr {config.optim.lr:g}, batch {config.optim.batch_size}; {_span(steps)} steps a fold, "
+        f"{sum(steps):,} in all",
+        "time": f"about {timedelta(seconds=round(seconds * sum(steps) / side))} for training: {1000 * seconds:.0f} ms a step, "
+        f"{side} fold{'s' if side > 1 else ''} side by side",
+    }
+    shown = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for key, value in rows.items():
+        shown.add_row(f"[bold]{key}[/bold]", value)
+    console.print(shown)
+    for note in table.notes:
+        console.print(f"note: {note}", soft_wrap=True, highlight=False)
+    console.print("dry run: nothing was trained")
+
+
+def fold_steps(study: Study, index: int) -> int:
+    """Optimiser steps of one fold."""
+    optim = study.config.optim
+    if optim.iterations is not None:
+        return optim.iterations
+    data = datamodule(study, study.folds[index])
+    data.setup("fit")
+    return int(optim.epochs or 0) * data.steps_per_epoch
+
+
+def step_seconds(study: Study) -> float:
+    """Median seconds of a training step on this machine: loading, forward, backward, without an optimiser's update."""
+    torch.set_num_threads(study.config.trainer.threads)
+    data = datamodule(study, study.folds[0])
+    data.setup("fit")
+    module = build_module(study, data)
+    on_gpu = study.config.trainer.accelerator != "cpu" and torch.cuda.is_available()
+    device = torch.device("cuda" if on_gpu else "cpu")
+    module.to(device)
+    times = []
+    batches = iter(data.train_dataloader())
+    for _ in range(TIMED_STEPS + 1):
+        start = time.perf_counter()
+        batch = next(batches, None)
+        if batch is None:
+            batches = iter(data.train_dataloader())
+            batch = next(batches)
+        loss = module.training_step({key: value.to(device) for key, value in batch.items()}, 0)
+        loss.backward()
+        if on_gpu:
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return sorted(times[1:])[TIMED_STEPS // 2]
+
+
+def _span(values) -> str:  # type: ignore[no-untyped-def]
+    found = sorted(set(values))
+    return str(found[0]) if len(found) == 1 else f"{found[0]}..{found[-1]}"

@@ -1,0 +1,205 @@
+"""Training of one fold: a pure function of (study, fold) that leaves one complete folder, or none.
+
+Contract: the files are written into a temporary folder that is renamed into place when all are there; a fold's numbers
+depend on the configuration and the fold's name, not on which folds ran before, beside or on how many processes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from pytorch_lightning import Trainer, seed_everything
+from torch.utils.data import DataLoader
+
+from mer.evaluation import files
+from mer.evaluation.predictions import PREFIX, write_predictions
+from mer.inputs.datamodule import FoldDataModule
+from mer.models import checkpoint
+from mer.models.resnet import MicroAttentionResNet
+from mer.protocols.folds import Fold
+from mer.provenance import config_hash, seed_from, write_json
+from mer.train.callbacks import BestEpoch, Curves
+from mer.train.module import RecognitionModule
+from mer.train.study import Study
+
+# Lightning advises more loader processes; for inputs this small the training process itself is the fastest loader.
+warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+# Curves are kept by our own callback, so its advice on logging intervals has no object.
+warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
+
+
+def run_fold(study: Study, fold: Fold, run: Path) -> Path:
+    """Train and test one fold; returns its finished folder (with several devices: on every rank, written by rank 0)."""
+    start = time.perf_counter()
+    config = study.config
+    torch.set_num_threads(config.trainer.threads)
+    seed = seed_from(config.seed, "fold", fold.name)
+    seed_everything(seed, verbose=False)
+    data = datamodule(study, fold)
+    module = build_module(study, data)
+    curves = Curves()
+    callbacks = [curves, BestEpoch(curves)] if fold.validation else [curves]
+    trainer = build_trainer(study, callbacks)
+    trainer.fit(module, datamodule=data)
+    target = files.fold_folder(run, fold.name)
+    if trainer.is_global_zero:
+        module.eval()
+        data.setup("test")
+        record = {
+            "fold": fold.name,
+            "train": len(fold.train),
+            "validation": len(fold.validation),
+            "test": len(fold.test),
+            "epochs": len(curves.rows),
+            "chosen_epoch": callbacks[1].epoch if fold.validation else None,
+            "steps": trainer.global_step,
+            "train_seconds": curves.step_seconds,
+            "seed": seed,
+            "config_hash": config_hash(config),
+        }
+        predictions = predict_fold(study, fold, module.network, data.test_dataloader())
+        record["accuracy"] = float((predictions["label"] == predictions["predicted"]).mean())
+        _write_folder(study, fold, module.network, predictions, curves, record, target, start)
+    trainer.strategy.barrier()
+    return target
+
+
+def datamodule(study: Study, fold: Fold) -> FoldDataModule:
+    """The data module of one fold, seeded by the fold's name."""
+    config = study.config
+    return FoldDataModule(
+        study.pixels,
+        study.table,
+        fold,
+        input=config.input,
+        augment=config.augment,
+        optim=config.optim,
+        trainer=config.trainer,
+        seed=seed_from(config.seed, "data", fold.name),
+    )
+
+
+def build_module(study: Study, data: FoldDataModule) -> RecognitionModule:
+    """The untrained module of one fold."""
+    return RecognitionModule(
+        model=asdict(study.config.model),
+        optim=asdict(study.config.optim),
+        in_channels=study.pixels.shape[1],
+        classes=list(study.table.classes),
+        class_weights=data.class_weights,
+    )
+
+
+def build_trainer(study: Study, callbacks: list) -> Trainer:
+    """Lightning's trainer with the configured hardware; files and progress are ours, so its own are off."""
+    hardware, optim = study.config.trainer, study.config.optim
+    return Trainer(
+        accelerator=hardware.accelerator,
+        devices=hardware.devices,
+        strategy=hardware.strategy,
+        precision=hardware.precision,  # type: ignore[arg-type]
+        max_epochs=-1 if optim.epochs is None else optim.epochs,
+        max_steps=-1 if optim.iterations is None else optim.iterations,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        deterministic="warn" if torch.cuda.is_available() else True,
+        # our samplers split an epoch over ranks themselves; Lightning's would pad it with samples counted twice
+        use_distributed_sampler=False,
+    )
+
+
+def predict_fold(study: Study, fold: Fold, network: MicroAttentionResNet, loader: DataLoader) -> pd.DataFrame:
+    """Predictions of the fold's test samples, one row each, in the pooled table's columns."""
+    rows, probabilities = predict(network, loader)
+    frame, classes = study.table.frame.iloc[rows], study.table.classes
+    columns = {name: frame[name].to_numpy() for name in ("sample_id", "dataset", "subject")}
+    table = pd.DataFrame({**columns, "fold": fold.name, "label": frame["label"].to_numpy()})
+    table["predicted"] = [classes[k] for k in probabilities.argmax(axis=1)]
+    for k, name in enumerate(classes):
+        table[f"{PREFIX}{name}"] = probabilities[:, k]
+    return table
+
+
+@torch.inference_mode()
+def predict(network: torch.nn.Module, loader: DataLoader) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers (N,) and class probabilities (N, K) float64 of a loader's samples, on one device, in the loader's order."""
+    network.eval()
+    device = next(network.parameters()).device
+    rows, probabilities = [], []
+    for batch in loader:
+        logits = network(batch["image"].to(device)).double()
+        probabilities.append(logits.softmax(dim=1).cpu().numpy())
+        rows.append(batch["row"].numpy())
+    return np.concatenate(rows), np.concatenate(probabilities)
+
+
+def attention_rows(study: Study) -> np.ndarray:
+    """Rows of the table whose attention maps are kept: spread evenly over the table, so over its subjects."""
+    count = min(study.config.evaluation.attention_samples, len(study.table))
+    return np.unique(np.linspace(0, len(study.table) - 1, count).round().astype(int))
+
+
+@torch.inference_mode()
+def attention_samples(study: Study, fold: Fold, network: MicroAttentionResNet) -> dict[str, np.ndarray]:
+    """Inputs and attention maps of the fold's share of `attention_rows`: the content of `attention.npz`; empty where none."""
+    ids = study.table.frame["sample_id"].to_numpy()
+    rows = [row for row in attention_rows(study) if ids[row] in set(fold.test)]
+    stages = network.stages
+    if not rows or not stages:
+        return {}
+    device = next(network.parameters()).device
+    images = torch.from_numpy(np.asarray(study.pixels[rows], dtype=np.float32)).to(device)
+    maps = {f"map_{stage}": one[:, 0].cpu().numpy() for stage, one in zip(stages, network.attention_maps(images), strict=True)}
+    return {
+        "sample_ids": ids[rows].astype(str),
+        "images": images.cpu().numpy(),
+        "stages": np.asarray(stages),
+        **maps,
+    }
+
+
+def _write_folder(
+    study: Study,
+    fold: Fold,
+    network: MicroAttentionResNet,
+    predictions: pd.DataFrame,
+    curves: Curves,
+    record: dict,
+    target: Path,
+    start: float,
+) -> None:
+    """Write all files of a fold into a hidden folder, then rename it into place."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        write_predictions(work / files.PREDICTIONS, predictions)
+        curves.table().to_csv(work / files.CURVES, index=False)
+        maps = attention_samples(study, fold, network)
+        if maps:
+            np.savez_compressed(work / files.ATTENTION, **maps)
+        card = {
+            "classes": list(study.table.classes),
+            "input": asdict(study.config.input),
+            "trained_on": {"data": study.table.name, "synthetic": study.table.synthetic, "held_out": fold.name},
+            "config_hash": record["config_hash"],
+        }
+        checkpoint.save(work / files.CHECKPOINT, network, model=study.config.model, card=card)
+        write_json(work / files.FOLD, {**record, "seconds": time.perf_counter() - start})
+        if target.exists():  # left by a run of another configuration that was cleared on purpose
+            shutil.rmtree(target)
+        os.replace(work, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,127 @@
+"""A run's folder: claiming it for one configuration, and collecting what the folds left into results and a report.
+
+Contract: `collect` is a function of the folder and the study; running it again gives the same files. The names and the
+drawing of the folder stand in `mer.evaluation.files`.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from mer.config import Config
+from mer.errors import MerError
+from mer.evaluation import files
+from mer.evaluation.plots import confusion_png
+from mer.evaluation.predictions import pool, read_predictions, write_predictions
+from mer.evaluation.report import write_report
+from mer.evaluation.results import summarise
+from mer.models import build, count_parameters
+from mer.provenance import config_hash, environment, flatten, result_config, write_atomically, write_json
+from mer.train.study import Study
+
+
+def claim(study: Study, run: Path, whole_config: dict[str, Any]) -> None:
+    """Make `run` the folder of this study, or raise where it holds another one's results.
+
+    Writes `config.yaml` (everything that was asked for) and `manifest.json` (what decides the numbers, where it ran).
+    """
+    wanted = flatten(result_config(study.config))
+    data_hash = study.table.content_hash()
+    manifest = run / files.MANIFEST
+    started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    if manifest.is_file():
+        recorded = json.loads(manifest.read_text(encoding="utf-8"))
+        _refuse_other(wanted, recorded["config"], run)
+        if recorded["data_hash"] != data_hash:
+            raise MerError(
+                f"the data changed since the run in {run} began (hash {recorded['data_hash']} there, {data_hash} now): its folds "
+                "would not belong together. Restore the data, or start a new run with another hydra.run.dir."
+            )
+        started = recorded["started"]
+    run.mkdir(parents=True, exist_ok=True)
+    with write_atomically(run / files.CONFIG) as temporary:
+        temporary.write_text(yaml.safe_dump(whole_config, sort_keys=False), encoding="utf-8")
+    write_json(
+        manifest,
+        {
+            "config_hash": config_hash(study.config),
+            "data_hash": data_hash,
+            "config": wanted,
+            "started": started,
+            **environment(),
+        },
+    )
+
+
+def collect(study: Study, run: Path) -> dict[str, Any]:
+    """Results of the folds that are there, also written: predictions, folds, results, confusion matrix, report."""
+    folds = fold_table(study, run)
+    write_csv(run / files.FOLDS, folds)
+    frames = [read_predictions(files.fold_folder(run, name) / files.PREDICTIONS) for name in folds["fold"][folds["status"] == "done"]]
+    if not frames:
+        raise MerError(f"no fold of the run in {run} succeeded; the reasons stand in {run / files.FOLDS} and {files.FAILURES_FOLDER}/")
+    predictions = pool(frames, study.table, allow_missing=True)
+    write_predictions(run / files.PREDICTIONS, predictions)
+    config = study.config
+    network = build(config.model, in_channels=study.pixels.shape[1], classes=len(study.table.classes))
+    results = summarise(
+        predictions,
+        study.table,
+        folds,
+        name=config.name,
+        protocol=config.protocol.name,
+        seed=config.seed,
+        parameters=count_parameters(network),
+        bootstrap=config.evaluation.bootstrap,
+        random_draws=config.evaluation.random_draws,
+        config_hash=config_hash(config),
+        data_hash=study.table.content_hash(),
+    )
+    write_json(run / files.RESULTS, results)
+    confusion_png(run)
+    write_report(run)
+    return results
+
+
+def fold_table(study: Study, run: Path) -> pd.DataFrame:
+    """One row a fold in protocol order: status `done`, `failed` or `missing`, counts, epochs, steps, seconds, accuracy, error."""
+    rows = []
+    for fold in study.folds:
+        counts = {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)}
+        done = files.fold_folder(run, fold.name) / files.FOLD
+        failed = files.failure_file(run, fold.name)
+        record: dict[str, Any] = {"error": ""}
+        status = "missing"
+        if done.is_file():
+            status, record = "done", {"error": "", **json.loads(done.read_text(encoding="utf-8"))}
+        elif failed.is_file():
+            status, record = "failed", json.loads(failed.read_text(encoding="utf-8"))
+        columns = ("epochs", "steps", "seconds", "train_seconds", "accuracy", "error")
+        rows.append({"fold": fold.name, "status": status, **counts, **{key: record.get(key) for key in columns}})
+    return pd.DataFrame(rows)
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, atomically."""
+    with write_atomically(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def _refuse_other(wanted: dict[str, Any], recorded: dict[str, Any], run: Path) -> None:
+    absent = "(absent)"
+    differing = [
+        f"  {key}: {recorded.get(key, absent)} there, {wanted.get(key, absent)} asked for"
+        for key in sorted(set(wanted) | set(recorded))
+        if recorded.get(key, absent) != wanted.get(key, absent)
+    ]
+    if differing:
+        raise MerError(
+            f"the run folder {run} holds results of another configuration:\n" + "\n".join(differing) + "\n"
+            "Give the same overrides to finish that run, or another hydra.run.dir to start a new one."
+        )

@@ -1,0 +1,83 @@
+"""What all folds of one run share: the table of samples, the decoded pixels, the folds.
+
+Contract: `load_study` is a function of the configuration alone, so that any process on any machine gets the same study.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mer.config import Config
+from mer.corpus import catalog
+from mer.corpus.samples import SampleTable
+from mer.errors import ConfigError
+from mer.inputs import represent
+from mer.inputs.frames import pixel_cache
+from mer.models import problems as model_problems
+from mer.protocols import folds as protocols
+from mer.protocols.folds import Fold, make_folds
+from mer.train import module
+
+
+@dataclass(frozen=True)
+class Study:
+    """One configuration with its data.
+
+    Attributes:
+        config: the configuration.
+        table: one row a clip.
+        pixels: network inputs (N, C, H, W), row i for row i of the table; a read-only memory map.
+        folds: who is tested on whom.
+    """
+
+    config: Config
+    table: SampleTable
+    pixels: np.ndarray
+    folds: tuple[Fold, ...]
+
+    def fold(self, name: str) -> Fold:
+        """The fold of that name."""
+        return next(fold for fold in self.folds if fold.name == name)
+
+
+def check(config: Config) -> None:
+    """Raise one ConfigError that lists every problem of the configuration, before any data are read."""
+    found = [
+        *catalog.problems(config.data),
+        *protocols.problems(config.protocol),
+        *represent.problems(config.input, config.augment),
+        *model_problems(config.model),
+        *module.problems(config.optim),
+        *_trainer_problems(config),
+    ]
+    if found:
+        raise ConfigError(found)
+
+
+def load_study(config: Config, *, progress: bool = False) -> Study:
+    """The study of a configuration; draws or reads samples and fills the pixel cache where that was not done yet."""
+    cache = Path(config.cache_dir).expanduser()
+    table = catalog.load(config.data, cache)
+    folds = make_folds(table, config.protocol, config.seed)
+    pixels = pixel_cache(table, config.input, cache, progress=progress)
+    return Study(config=config, table=table, pixels=pixels, folds=tuple(folds))
+
+
+def _trainer_problems(config: Config) -> list[str]:
+    found = []
+    trainer, logger = config.trainer, config.logger
+    for key, least in (("devices", 1), ("threads", 1), ("workers", 0), ("parallel_folds", 0)):
+        if getattr(trainer, key) < least:
+            found.append(f"trainer.{key}: expected at least {least}, got {getattr(trainer, key)}")
+    if trainer.devices > 1 and trainer.parallel_folds > 1:
+        found.append("trainer.parallel_folds: expected 1 where one fold already uses several devices; use one or the other")
+    if logger.name not in ("csv", "wandb"):
+        found.append(f"logger.name: expected csv or wandb, got '{logger.name}'")
+    if logger.mode not in ("offline", "online", "disabled"):
+        found.append(f"logger.mode: expected offline, online or disabled, got '{logger.mode}'")
+    if config.seed < 0:
+        found.append(f"seed: expected 0 or above, got {config.seed}")
+    return found

@@ -1,0 +1,116 @@
+"""Weights & Biases on top of the files: one run an experiment, fed from what the folds left on disk.
+
+Contract: nothing here computes a number; without W&B the same values stand in the run's folder. Offline needs no account
+and no network. One context manager a run, so that a second run in the same process never writes into the first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mer.config import Config
+from mer.evaluation import files
+from mer.evaluation.plots import attention_figure
+from mer.evaluation.predictions import PREFIX, read_predictions
+from mer.protocols.folds import Fold
+
+
+class NoTracker:
+    """Takes everything and sends it nowhere: the files are enough."""
+
+    def fold(self, fold: Fold, folder: Path) -> None:
+        """Do nothing."""
+
+    def summary(self, results: dict[str, Any], run: Path) -> None:
+        """Do nothing."""
+
+
+class WandbTracker:
+    """Sends curves, scores, predictions and pictures of one run to one W&B run."""
+
+    def __init__(self, run: Any) -> None:
+        self.run = run
+
+    def fold(self, fold: Fold, folder: Path) -> None:
+        """Log the curves of a finished fold as `folds/<fold>/<curve>` over its epochs."""
+        prefix = f"folds/{fold.name}"
+        self.run.define_metric(f"{prefix}/epoch", hidden=True)
+        self.run.define_metric(f"{prefix}/*", step_metric=f"{prefix}/epoch")
+        for row in pd.read_csv(folder / files.CURVES).to_dict("records"):
+            self.run.log({f"{prefix}/{key}": value for key, value in row.items() if value == value})
+
+    def summary(self, results: dict[str, Any], run: Path) -> None:
+        """Log pooled scores with intervals, confusion matrix, the table of predictions and attention pictures."""
+        import wandb
+
+        for score in ("uf1", "uar", "accuracy", "weighted_f1"):
+            for key, value in results["scores"]["all"][score].items():
+                self.run.summary[score if key == "value" else f"{score}_{key}"] = value
+        for key in ("synthetic", "parameters", "seconds", "config_hash", "data_hash"):
+            self.run.summary[key] = results[key]
+        predictions = read_predictions(run / files.PREDICTIONS)
+        classes = [name.removeprefix(PREFIX) for name in predictions.columns if name.startswith(PREFIX)]
+        media: dict[str, Any] = {
+            "confusion_matrix": wandb.Image(str(run / files.CONFUSION)),
+            "confusion": wandb.plot.confusion_matrix(
+                y_true=[classes.index(name) for name in predictions["label"]],
+                preds=[classes.index(name) for name in predictions["predicted"]],
+                class_names=classes,
+            ),
+            "predictions": wandb.Table(dataframe=predictions),
+        }
+        pictures = list(attention_pictures(run))
+        if pictures:
+            media["attention"] = [wandb.Image(picture, caption=caption) for caption, picture in pictures]
+        self.run.log(media)
+
+
+def attention_pictures(run: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Sample id and RGB picture (H, W, 3) uint8 of every kept attention sample: the input and its map in each stage."""
+    for folder in files.completed_folds(run):
+        if (folder / files.ATTENTION).is_file():
+            with np.load(folder / files.ATTENTION) as kept:
+                for i, sample in enumerate(kept["sample_ids"]):
+                    maps = {int(stage): kept[f"map_{stage}"][i] for stage in kept["stages"]}
+                    yield str(sample), attention_figure(kept["images"][i], maps)
+
+
+@contextmanager
+def open_tracker(
+    config: Config, run: Path, whole_config: dict[str, Any], *, enabled: bool = True
+) -> Iterator[NoTracker | WandbTracker]:
+    """Tracker of one run, finished when the block ends, also when it ends in an error; `enabled` on one rank only."""
+    if config.logger.name != "wandb" or not enabled:
+        yield NoTracker()
+        return
+    # wandb looks up its error-reporting host at import unless told not to, even offline
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    import wandb
+
+    offline = config.logger.mode != "online"
+    settings = wandb.Settings(
+        console="off", silent=True, disable_git=offline, x_disable_stats=offline, x_disable_meta=offline, x_save_requirements=not offline
+    )
+    run.mkdir(parents=True, exist_ok=True)
+    handle = wandb.init(
+        project=config.logger.project,
+        entity=config.logger.entity,
+        mode=config.logger.mode,  # type: ignore[arg-type]
+        dir=str(run),
+        name=f"{config.name}-seed{config.seed}",
+        group=config.name,
+        config=whole_config,
+        tags=["synthetic"] if config.data.name == "synthetic" else None,
+        settings=settings,
+    )
+    try:
+        yield WandbTracker(handle)
+    finally:
+        handle.finish()

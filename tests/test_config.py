@@ -1,0 +1,92 @@
+"""Every configuration file composes; whatever is wrong with one is said before any work, all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException
+from omegaconf.errors import OmegaConfBaseException
+
+from mer.config import Config, ModelConfig, from_dict
+from mer.errors import ConfigError
+from mer.run import conf_dir, register_schema, to_config
+from mer.train.study import check
+
+EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
+GROUP_FILES = sorted(path.relative_to(conf_dir()) for path in conf_dir().glob("*/*.yaml") if path.parent.name != "experiment")
+
+
+def composed(*overrides: str) -> Config:
+    register_schema()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return to_config(compose("config", overrides=list(overrides)))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_composes_and_has_no_problem(name: str, tmp_path: Path):
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("sample_id,dataset,subject,label,path\n", encoding="utf-8")
+    needs = {"manifest_loso": [f"data.manifest={manifest}"]}
+    config = composed(f"+experiment={name}", *needs.get(name, []))
+    check(config)
+    assert config.name == name
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_begins_with_its_command(name: str):
+    lines = (conf_dir() / "experiment" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "# @package _global_"
+    assert any(f"python -m mer.run +experiment={name}" in line for line in lines[1:6])
+
+
+@pytest.mark.parametrize("path", GROUP_FILES, ids=str)
+def test_every_group_file_composes(path: Path):
+    needs = {"manifest": ["data.manifest=list.csv"]}
+    config = composed(f"{path.parent}={path.stem}", *needs.get(path.stem, []))
+    assert isinstance(config, Config)
+
+
+@pytest.mark.parametrize("override", ["model.dept=10", "optim.lr=fast", "trainer.devices=1.5", "data.subject=3", "modle=x"])
+def test_a_typo_or_a_wrong_type_dies_at_composition(override: str):
+    with pytest.raises((ConfigCompositionException, OmegaConfBaseException)):
+        composed("+experiment=synthetic_loso", override)
+
+
+def test_a_missing_value_names_its_key():
+    with pytest.raises(ConfigError, match=r"data\.manifest"):
+        composed("+experiment=manifest_loso")
+
+
+def test_all_problems_are_shown_at_once():
+    config = composed(
+        "+experiment=synthetic_loso",
+        "model.attention.stages=[5]",
+        "model.depth=11",
+        "optim.iterations=100",
+        "input.representation=smell",
+        "protocol.name=lofo",
+        "logger.mode=loud",
+        "optim.batch_size=1",
+    )
+    with pytest.raises(ConfigError) as caught:
+        check(config)
+    text = str(caught.value)
+    for key in (
+        "model.attention.stages",
+        "model.depth",
+        "optim.iterations",
+        "input.representation",
+        "protocol.name",
+        "logger.mode",
+        "optim.batch_size",
+    ):
+        assert key in text
+    assert len(caught.value.problems) == 7
+
+
+def test_plain_dicts_come_back_as_the_schema():
+    assert from_dict(ModelConfig, {"depth": 18, "attention": {"stages": [2]}}).attention.stages == [2]
+    with pytest.raises(OmegaConfBaseException):
+        from_dict(ModelConfig, {"depht": 18})
