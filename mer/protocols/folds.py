@@ -1,16 +1,16 @@
 """Folds: which samples train, which choose the epoch, which are tested, by whole subjects.
 
-Contract: pure functions of the sample table, the protocol and the seed; nothing here knows of pixels or models. The order of
-the table's rows does not matter, every sample is tested exactly once, and no subject stands on two sides of a fold.
+Contract: pure functions of the sample table, the protocol and the seed; nothing here knows of pixels or models. The
+order of the table's rows does not matter, every sample is tested exactly once, and no subject stands on two sides of a
+fold.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-
-import pandas as pd
 
 from mer.config import ProtocolConfig
 from mer.corpus.samples import SampleTable
@@ -119,9 +119,10 @@ def _labels(table: SampleTable) -> dict[str, str]:
 
 def _samples_by_subject(table: SampleTable) -> dict[str, tuple[str, ...]]:
     """Sample ids of each global subject; subjects and samples in natural order."""
-    pairs = pd.DataFrame({"subject": table.subjects, "sample": table.frame["sample_id"]})
-    groups = {str(subject): tuple(sorted(group["sample"], key=natural)) for subject, group in pairs.groupby("subject")}
-    return dict(sorted(groups.items(), key=lambda item: natural(item[0])))
+    groups: dict[str, list[str]] = {}
+    for subject, sample in zip(table.subjects.tolist(), table.frame["sample_id"].tolist(), strict=True):
+        groups.setdefault(subject, []).append(sample)
+    return {subject: tuple(sorted(groups[subject], key=natural)) for subject in sorted(groups, key=natural)}
 
 
 def _check_names(folds: list[Fold], source: str) -> None:
@@ -150,13 +151,13 @@ def _with_validation(fold: Fold, table: SampleTable, *, share: float, seed: int)
         )
     wanted = min(max(1, round(share * len(groups))), len(groups) - 1)
     ranked = sorted(groups, key=lambda subject: (seed_from(seed, "validation", fold.name, subject), subject))
-    left = pd.Series([label_of[sample] for sample in fold.train]).value_counts().to_dict()
+    left = Counter(label_of[sample] for sample in fold.train)
     chosen: list[str] = []
     for subject in ranked:
-        taken = pd.Series([label_of[sample] for sample in groups[subject]]).value_counts().to_dict()
+        taken = Counter(label_of[sample] for sample in groups[subject])
         if len(chosen) < wanted and all(left[label] > count for label, count in taken.items()):
             chosen.append(subject)
-            left = {label: count - taken.get(label, 0) for label, count in left.items()}
+            left -= taken
     held = {sample for subject in chosen or ranked[:1] for sample in groups[subject]}
     train = tuple(sample for sample in fold.train if sample not in held)
     return replace(fold, train=train, validation=tuple(sample for sample in fold.train if sample in held))
