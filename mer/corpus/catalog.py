@@ -1,0 +1,82 @@
+"""All sources of samples by name.
+
+Contract: `load` is the one way from a configuration to a table of samples. A new data set is a module with `load`, a
+YAML in `conf/data/` and a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+
+from mer.config import DataConfig, FolderData, ManifestData, SyntheticData
+from mer.corpus import casme2, manifest, official, samm, smic, synthetic
+from mer.corpus.samples import SampleTable
+from mer.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where samples can come from.
+
+    Attributes:
+        schema: dataclass of its configuration.
+        load: configuration and cache folder -> samples; writes in the cache folder only.
+        problems: what is wrong with a configuration of that dataclass, one sentence each.
+    """
+
+    schema: type[DataConfig]
+    load: Callable[[Any, Path], SampleTable]
+    problems: Callable[[Any], list[str]]
+
+
+def _folder(module: Any) -> Source:
+    """Source of an official data set, from a module that has a `CARD` and `load`."""
+    return Source(FolderData, module.load, lambda data: official.problems(data, module.CARD.label_sets))
+
+
+#: Source by its name in `data.name`.
+SOURCES: Mapping[str, Source] = {
+    "synthetic": Source(SyntheticData, synthetic.load, synthetic.problems),
+    "manifest": Source(ManifestData, manifest.load, manifest.problems),
+    "samm": _folder(samm),
+    "casme2": _folder(casme2),
+    "smic": _folder(smic),
+}
+
+
+def problems(data: DataConfig) -> list[str]:
+    """What is wrong with the configuration of the samples, one sentence each; reads no data."""
+    source = SOURCES.get(data.name)
+    if source is None:
+        return [f"data.name: expected one of {', '.join(SOURCES)}, got {data.name!r}"]
+    if not isinstance(data, source.schema):
+        return [f"data.name: {data.name} needs the fields of {source.schema.__name__}; choose it with data={data.name}"]
+    unset = [
+        key for key, value in vars(data).items() if value == MISSING or (value == "" and key in ("root", "manifest"))
+    ]
+    if unset:
+        return [f"data.{key}: expected a path, got nothing; set data.{key}=PATH" for key in unset]
+    return source.problems(data)
+
+
+def load(data: DataConfig, cache_dir: Path) -> SampleTable:
+    """The samples of the source that `data` names.
+
+    Args:
+        data: configuration of that source.
+        cache_dir: folder that the source may fill with what it computes.
+
+    Raises:
+        ConfigError: the configuration makes no sense.
+        DatasetNotFoundError: the data are not there.
+        SampleError: they are there and wrong.
+    """
+    wrong = problems(data)
+    if wrong:
+        raise ConfigError(wrong)
+    return SOURCES[data.name].load(data, cache_dir)

@@ -1,0 +1,77 @@
+"""The data card of an official data set: what it is called, where its files stand, how to get it, its label sets.
+
+Contract: all that a message needs to help a user who does not have the data, or has them elsewhere. Loaders fill a
+card, `mer.corpus.coded` reads rows, `mer.corpus.assemble` turns them into a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mer.config import FolderData
+from mer.corpus.labels import LabelSet
+from mer.errors import DatasetNotFoundError
+
+#: File in a root that says that we drew the clips; `mer.corpus.layouts` writes it.
+SYNTHETIC_MARK = "SYNTHETIC.txt"
+#: What may be done with a clip without a usable apex.
+MISSING_APEX = ("error", "middle", "drop")
+#: Label set taken when `data.labels` is null.
+USUAL = "usual"
+
+
+@dataclass(frozen=True)
+class Official:
+    """Data card of a data set.
+
+    Attributes:
+        key: its name in sample ids, `conf/data/` and `mer.corpus.layouts`.
+        title: its name for people.
+        expects: example of each path that is needed, relative to the root.
+        apply: how to get it.
+        label_sets: by the name that `data.labels` gives; `usual` is the default.
+    """
+
+    key: str
+    title: str
+    expects: tuple[str, ...]
+    apply: str
+    label_sets: Mapping[str, LabelSet]
+
+    def not_found(self, root: Path, what: str) -> DatasetNotFoundError:
+        """The error for a missing root, sheet or folder of frames: expected, got, and both remedies."""
+        inside = sorted(path.name for path in root.iterdir())[:8] if root.is_dir() else None
+        got = "no such folder" if inside is None else f"it holds {', '.join(inside) or 'nothing'}"
+        return DatasetNotFoundError(
+            "\n  ".join(
+                [
+                    f"{self.title} is not at data.root={root} ({got}); missing: {what}. Expected:",
+                    *(str(root / example) for example in self.expects),
+                    "Where you have it: set data.root=DIR, or the variable MER_DATA to the folder above it.",
+                    f"Where you do not: {self.apply}",
+                    "Without it, with drawn faces in the same layout:",
+                    f"  python -m mer.corpus.synthetic --layout {self.key} --out trees/{self.key}",
+                    f"  and then data.root=trees/{self.key}; or python -m mer.run +experiment=synthetic_loso",
+                ]
+            )
+        )
+
+
+def open_root(data: FolderData, card: Official) -> Path:
+    """Absolute path of the data set's folder; DatasetNotFoundError when there is none."""
+    root = Path(data.root).expanduser().resolve()
+    if not root.is_dir():
+        raise card.not_found(root, "the folder itself")
+    return root
+
+
+def problems(data: FolderData, label_sets: Mapping[str, LabelSet]) -> list[str]:
+    """What is wrong with the configuration of an official data set, one sentence each."""
+    found = []
+    if data.labels is not None and data.labels not in label_sets:
+        found.append(f"data.labels: expected null or one of {', '.join(label_sets)}, got {data.labels!r}")
+    if data.missing_apex not in MISSING_APEX:
+        found.append(f"data.missing_apex: expected one of {', '.join(MISSING_APEX)}, got {data.missing_apex!r}")
+    return found

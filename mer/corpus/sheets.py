@@ -1,0 +1,106 @@
+"""Coding sheets (xls, xlsx) as rows of plain values, with the header found by what it says and not by where it stands.
+
+Contract: row numbers are those that a spreadsheet program shows. Values are what the cell holds; the functions below
+turn one into text or a frame number. Columns are known by heading: case, spaces and punctuation do not count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mer.errors import SampleError
+
+#: Marks for "no frame": `/` in CASME II and SAMM, a backslash in CASME, and what people type instead.
+NO_FRAME = frozenset({"", "/", "\\", "-", "n/a", "na", "nan", "none"})
+
+
+def read_sheet(
+    path: Path, columns: Mapping[str, Collection[str]], *, optional: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """Rows below the header of the first sheet that has one: our names for columns, and "row", its number on screen.
+
+    Rows in which every column asked for is blank are passed over (gaps, empty tails, notes at the side).
+
+    Args:
+        path: xls, xlsx or ods.
+        columns: our name -> headings it goes by, in any spelling of case, spaces and punctuation.
+        optional: names that need not be there; their cells are then None.
+
+    Raises:
+        SampleError: the file cannot be read, or no row holds all the headings.
+    """
+    # object: 006 stays text, and a number in a column of text stays a number instead of becoming 6.0
+    try:
+        sheets = pd.read_excel(path, sheet_name=None, header=None, engine="calamine", dtype=object)
+    # calamine raises its own classes and panics for damaged files, none of which says what to do
+    except Exception as error:
+        raise SampleError(
+            f"{path}: expected a spreadsheet, could not read it ({error}). "
+            "Take the file from the official archive again, or open it and save it as xlsx."
+        ) from error
+    names = {name: {_plain(heading) for heading in headings} for name, headings in columns.items()}
+    nearest: tuple[int, str] = (0, "no row with any of them")
+    for title, sheet in sheets.items():
+        rows = sheet.itertuples(index=False, name=None)
+        for number, cells in enumerate(rows, start=1):
+            places = _places(cells, names)
+            if len(places) > nearest[0]:
+                nearest = (len(places), f"row {number} of sheet {title!r}: {', '.join(filter(None, map(text, cells)))}")
+            if not set(names) - set(places) - set(optional):
+                return _rows(rows, places, names, start=number + 1)
+    wanted = ", ".join(sorted(headings)[0] for name, headings in columns.items() if name not in optional)
+    raise SampleError(
+        f"{path}: expected a header row with the headings {wanted} (case, spaces and punctuation are free), "
+        f"got {nearest[1]}. Is this the official coding sheet? Take the file from the archive again."
+    )
+
+
+def text(cell: Any) -> str:
+    """Cell as trimmed text: empty cells give "", whole numbers lose their `.0`."""
+    if cell is None or (not isinstance(cell, str) and pd.isna(cell)):
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return " ".join(str(cell).split())
+
+
+def frame(cell: Any) -> int | None:
+    """Frame number in a cell, from a number or a text (`46`, `46.0`); None for blanks, slash and backslash.
+
+    Raises:
+        ValueError: the cell holds something else, or a negative number.
+    """
+    word = text(cell)
+    if word.casefold() in NO_FRAME:
+        return None
+    if not re.fullmatch(r"\d+(\.0*)?", word):
+        raise ValueError(f"expected a frame number, '/' or nothing, got {word!r}")
+    return int(word.split(".")[0])
+
+
+def _plain(heading: Any) -> str:
+    """Heading without case, spaces and punctuation: `Onset Frame`, `OnsetFrame`, `onset_frame` are one."""
+    return re.sub(r"[\W_]+", "", text(heading)).casefold()
+
+
+def _places(cells: tuple[Any, ...], names: Mapping[str, Collection[str]]) -> dict[str, int]:
+    """Position of the first cell that carries one of each name's headings."""
+    plain = [_plain(cell) for cell in cells]
+    found = {name: next((i for i, cell in enumerate(plain) if cell in names[name]), None) for name in names}
+    return {name: place for name, place in found.items() if place is not None}
+
+
+def _rows(
+    rows: Iterable[tuple[Any, ...]], places: Mapping[str, int], names: Iterable[str], *, start: int
+) -> list[dict[str, Any]]:
+    kept = []
+    for number, cells in enumerate(rows, start=start):
+        values = {name: cells[places[name]] if name in places else None for name in names}
+        if any(text(value) for value in values.values()):
+            kept.append({"row": number, **values})
+    return kept
