@@ -1,0 +1,194 @@
+"""Who shows what in the synthetic corpus: emotion mixes of real data sets, subjects per clip, difficulty, random clips.
+
+Contract: clip k and person s depend on (seed, profile, difficulty, size) and on k or s, not on how many others there are,
+except that a new person takes some clips from the old ones. Labels are drawn independently of persons. Counts of the
+profiles are those of the real sets; the split of a class into emotions follows their published label counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mer.config import SyntheticData
+from mer.corpus import facs
+from mer.corpus.clips import ClipSpec, Movement, Pose, person_of
+from mer.provenance import seed_from
+
+_NEGATIVE = {"disgust": 72.0, "anger": 57.0, "repression": 27.0, "sadness": 13.0, "contempt": 12.0, "fear": 10.0}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Emotion mix and label set of a real data set."""
+
+    #: Class -> its count in the real set; the order is the order of the classes.
+    counts: dict[str, float]
+    #: Class -> what the faces under that label do: key of `facs.EMOTIONS` -> weight.
+    emotions: dict[str, dict[str, float]]
+    #: Whether the set names the class only, not the emotion beneath it.
+    coarse: bool = False
+
+
+def _one(*names: str) -> dict[str, dict[str, float]]:
+    """Classes that are emotions of the same name."""
+    return {name: {name: 1.0} for name in names}
+
+
+_THREE = {"negative": _NEGATIVE, "positive": {"happiness": 1.0}, "surprise": {"surprise": 1.0}}
+
+PROFILES: dict[str, Profile] = {
+    "megc2019": Profile({"negative": 250, "positive": 109, "surprise": 83}, _THREE),
+    "smic": Profile({"negative": 70, "positive": 51, "surprise": 43}, _THREE, coarse=True),
+    "casme2": Profile(
+        {"others": 99, "disgust": 63, "happiness": 32, "repression": 27, "surprise": 25},
+        _one("others", "disgust", "happiness", "repression", "surprise"),
+    ),
+    "samm": Profile(
+        {"anger": 57, "happiness": 26, "others": 26, "surprise": 15, "contempt": 12},
+        _one("anger", "happiness", "others", "surprise", "contempt"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one difficulty means."""
+
+    #: Weakest and strongest expression; 1 moves skin by about 0.05 pupil distances.
+    strength: tuple[float, float]
+    #: Expected number of irrelevant units in a clip.
+    irrelevant: float
+    #: Deviation of the camera's noise, grey levels.
+    noise: float
+    #: Deviation of the head's drift in 100 frames, face units (turn: radians times 2).
+    drift: float
+
+
+def settings(difficulty: float) -> Settings:
+    """Settings of a difficulty: 0 = strong motion, nothing else moving; 1 = the default; on in the same direction."""
+    fade = 1 / (1 + difficulty)
+    return Settings(
+        (0.85 * fade**1.8 + 0.02, 0.9 * fade**0.6 + 0.05), 0.8 * difficulty, 0.4 + 1.2 * difficulty, 0.02 * difficulty
+    )
+
+
+def problems(data: SyntheticData) -> list[str]:
+    """What is wrong with the values of `data`, one sentence each."""
+    found = []
+    if data.profile not in PROFILES:
+        return [f"data.profile={data.profile}: expected one of {', '.join(PROFILES)}"]
+    least = max(data.subjects, 2 * len(PROFILES[data.profile].counts))
+    if data.subjects < 2:
+        found.append(f"data.subjects={data.subjects}: expected at least 2, since each subject is tested on the others")
+    if data.clips < least:
+        found.append(
+            f"data.clips={data.clips}: expected at least {least}: one a subject and two a class of {data.profile}"
+        )
+    if not 0 <= data.difficulty <= 10:
+        found.append(f"data.difficulty={data.difficulty}: expected 0 (easy) to 10, the default is 1")
+    if not 32 <= data.size <= 1024:
+        found.append(f"data.size={data.size}: expected a side of 32 to 1024 pixels")
+    return found
+
+
+def clip_specs(data: SyntheticData) -> list[ClipSpec]:
+    """The clips of a configuration in order of their number."""
+    profile = PROFILES[data.profile]
+    labels = _labels(profile, data.clips)
+    subjects = _subjects(labels, data.subjects, data.seed)
+    return [
+        _clip(data, profile, number, subject, label)
+        for number, (subject, label) in enumerate(zip(subjects, labels, strict=True))
+    ]
+
+
+def _labels(profile: Profile, clips: int) -> list[str]:
+    """Label of each clip: every class twice, then always the class that lacks most of its share. A prefix of itself."""
+    classes = list(profile.counts)
+    total = sum(profile.counts.values())
+    seen = dict.fromkeys(classes, 0)
+    labels = []
+    for number in range(clips):
+        if number < 2 * len(classes):
+            label = classes[number % len(classes)]
+        else:
+            label = max(classes, key=lambda name: profile.counts[name] / total * (number + 1) - seen[name])
+        seen[label] += 1
+        labels.append(label)
+    return labels
+
+
+def _subjects(labels: list[str], subjects: int, seed: int) -> list[int]:
+    """Subject of each clip: the first clips go to one subject each, the others by uneven weights.
+
+    Weighted rendezvous hashing (Thaler and Ravishankar 1998): a clip goes to the subject with the highest score of this clip
+    and this subject, so that a new subject moves only the clips it wins. The second clip of a class never goes to the
+    subject of the first: every class is shown by two subjects at least.
+    """
+    weights = [float(np.random.default_rng(seed_from(seed, "weight", s)).lognormal(0, 0.9)) for s in range(subjects)]
+    owners: dict[str, set[int]] = {}
+    chosen = []
+    for number, label in enumerate(labels):
+        if number < subjects:
+            best = number
+        else:
+            barred = owners[label] if len(owners.get(label, ())) == 1 else set()
+            draws = [seed_from(seed, "owner", number, s) / 2**32 for s in range(subjects)]
+            scores = [-np.log(max(u, 1e-12)) / w for u, w in zip(draws, weights, strict=True)]
+            best = min((s for s in range(subjects) if s not in barred), key=scores.__getitem__)
+        owners.setdefault(label, set()).add(best)
+        chosen.append(best)
+    return chosen
+
+
+def _clip(data: SyntheticData, profile: Profile, number: int, subject: int, label: str) -> ClipSpec:
+    """One clip. Onset, apex and offset are 20 to 80 frames apart (100 to 400 ms), as micro-expressions are."""
+    level = settings(data.difficulty)
+    seed = seed_from(data.seed, "clip", number)
+    rng = np.random.default_rng(seed_from(seed, "timing"))
+    onset = int(rng.integers(1, 6000))
+    rise, fall = int(rng.integers(10, 41)), int(rng.integers(10, 41))
+    apex = onset + rise
+    rest = float(rng.uniform(0, 0.2))
+
+    rng = np.random.default_rng(seed_from(seed, "expression"))
+    mixture = profile.emotions[label]
+    weights = np.array(list(mixture.values()))
+    emotion = list(mixture)[int(rng.choice(len(weights), p=weights / weights.sum()))]
+    # several units of one expression peak at the apex, though they do not start together
+    expression = tuple(
+        Movement(item, onset + rise * rng.uniform(0, 0.3), apex, apex + fall, rest)
+        for item in facs.sample_activations(emotion, rng, level.strength)
+    )
+
+    rng = np.random.default_rng(seed_from(seed, "irrelevant"))
+    taken = [movement.activation.code for movement in expression]
+    irrelevant = []
+    for item in facs.sample_irrelevant(rng, level.irrelevant, taken=taken):
+        start = onset + rng.uniform(0, 1.2) * rise
+        peak = start + rng.uniform(10, 30)
+        irrelevant.append(Movement(item, start, peak, peak + rng.uniform(15, 40)))
+
+    rng = np.random.default_rng(seed_from(seed, "camera"))
+    pose = Pose(*rng.normal(0, 0.03, 2), rng.normal(0, 0.025), 1 + rng.normal(0, 0.02))
+    drift = Pose(*rng.normal(0, 1, 2) * level.drift, rng.normal() * level.drift / 2, 1 + rng.normal() * level.drift / 4)
+    return ClipSpec(
+        subject=subject,
+        number=number,
+        label=label,
+        emotion=label if profile.coarse else emotion,
+        onset=onset,
+        apex=apex,
+        offset=apex + fall,
+        person=person_of(data.seed, subject),
+        expression=expression,
+        irrelevant=tuple(irrelevant),
+        pose=pose,
+        drift=drift,
+        noise=level.noise,
+        flicker=0.004 * data.difficulty,
+        size=data.size,
+        seed=seed,
+    )

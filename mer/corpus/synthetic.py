@@ -1,0 +1,171 @@
+"""The synthetic corpus: drawn faces moved by action units, as a source of samples and as trees in official layouts.
+
+    python -m mer.corpus.synthetic --layout samm|casme2|smic --out DIR [--subjects N --clips N --seed N --size N --difficulty X]
+
+Contract: `load` draws the key frames once into the cache (a folder named by the configuration and `DRAWING`, renamed into place
+when complete) and returns the table. Beside the frames lies each clip's ground truth, `<clip>.npz`: see `load_truth`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+
+from mer.config import SyntheticData
+from mer.corpus.casting import PROFILES, clip_specs, problems
+from mer.corpus.clips import RATE, ClipSpec, Truth, render_frame, truth
+from mer.corpus.layouts import LAYOUTS, LayoutClip, write_tree
+from mer.corpus.samples import SampleTable
+from mer.errors import ConfigError, MerError
+from mer.provenance import digest
+
+__all__ = ["clip_specs", "load", "load_truth", "main", "problems"]
+
+#: Version of the drawing: to be raised with every change of facs, faces, clips or casting that alters a pixel, since cached
+#: corpora are found by it.
+DRAWING = 1
+
+_KEYS = ("onset", "apex", "offset")
+
+
+def load(data: SyntheticData, cache_dir: Path) -> SampleTable:
+    """The synthetic corpus of a configuration; drawn on the first call (seconds), found in `cache_dir` later.
+
+    Raises:
+        ConfigError: values that make no sense.
+    """
+    _check(data)
+    specs = clip_specs(data)
+    name = digest({"drawing": DRAWING, **{key: value for key, value in asdict(data).items() if key != "labels"}})
+    folder = Path(cache_dir).expanduser().resolve() / "synthetic" / name
+    if not all(path.is_file() for spec in specs for path in _files(folder, spec).values()):
+        _draw_into(folder, specs)
+    classes = tuple(PROFILES[data.profile].counts)
+    notes = (
+        f"Drawn faces (profile {data.profile}, difficulty {data.difficulty:g}, seed {data.seed}); no person was recorded, and "
+        "scores on them say nothing of scores on real faces.",
+    )
+    frame = pd.DataFrame([_row(folder, spec) for spec in specs])
+    return SampleTable(frame, classes, name="synthetic corpus", notes=notes, synthetic=True)
+
+
+def load_truth(onset_path: str | Path) -> Truth:
+    """Ground truth of the clip whose onset image lies at this path in the synthetic corpus."""
+    path = Path(onset_path)
+    with np.load(path.with_name(path.name.rsplit("_", 1)[0] + ".npz")) as file:
+        return Truth(file["flow"].astype(np.float32), file["expression"].astype(np.float32), file["mask"])
+
+
+def _files(folder: Path, spec: ClipSpec) -> dict[str, Path]:
+    """Path of each key frame's image and of the truth of a clip."""
+    stem = folder / spec.subject_name / spec.name
+    files = {key: stem.with_name(f"{spec.name}_{getattr(spec, key):05d}.png") for key in _KEYS}
+    return {**files, "truth": stem.with_name(f"{spec.name}.npz")}
+
+
+def _row(folder: Path, spec: ClipSpec) -> dict[str, object]:
+    """The clip's row of the sample table."""
+    files = _files(folder, spec)
+    return {
+        "sample_id": f"synthetic/{spec.subject_name}_{spec.name}",
+        "dataset": "synthetic",
+        "subject": spec.subject_name,
+        "clip": spec.name,
+        **{key: getattr(spec, key) for key in _KEYS},
+        "apex_source": "annotated",
+        "aus": "+".join(spec.aus),
+        "emotion": spec.emotion,
+        "label": spec.label,
+        **{f"{key}_path": str(files[key]) for key in _KEYS},
+        "folder": "",
+    }
+
+
+def _draw_into(folder: Path, specs: list[ClipSpec]) -> None:
+    """Draw all key frames and truths into a folder that appears when it is complete; an incomplete one is replaced."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        for spec in sorted(specs, key=lambda spec: spec.subject):
+            files = _files(partial, spec)
+            files["truth"].parent.mkdir(exist_ok=True)
+            for key in _KEYS:
+                if not cv2.imwrite(str(files[key]), render_frame(spec, getattr(spec, key))):
+                    raise MerError(
+                        f"{files[key]}: could not be written. Look at the space on the disk and the permissions of cache_dir."
+                    )
+            known = truth(spec)
+            # half precision keeps a thousandth of a pixel, enough for motions of a few
+            np.savez_compressed(
+                files["truth"],
+                flow=known.flow.astype(np.float16),
+                expression=known.expression.astype(np.float16),
+                mask=known.mask,
+            )
+        if folder.exists():
+            folder.rename(partial / "replaced")
+        try:
+            partial.rename(folder)
+        except OSError:
+            # another process was faster; its corpus is equal to ours
+            if not folder.is_dir():
+                raise
+        shutil.rmtree(folder / "replaced", ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check(data: SyntheticData) -> None:
+    found = problems(data)
+    if found:
+        raise ConfigError(found)
+
+
+def layout_clips(data: SyntheticData) -> list[LayoutClip]:
+    """The clips of a configuration for `layouts.write_tree`; subjects count from 1, frames are drawn when asked."""
+    _check(data)
+    clips = []
+    for spec in clip_specs(data):
+        frames = lambda number, spec=spec: render_frame(spec, number)  # noqa: E731
+        clips.append(LayoutClip(spec.subject + 1, spec.emotion, spec.aus, spec.onset, spec.apex, spec.offset, frames))
+    return clips
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the synthetic corpus in the layout of a real data set; the exit status (2 = the request makes no sense)."""
+    parser = argparse.ArgumentParser(prog="python -m mer.corpus.synthetic", description=main.__doc__)
+    default = SyntheticData(name="synthetic")
+    layouts = "official layout, and emotion mix of that set"
+    parser.add_argument("--layout", required=True, choices=sorted(LAYOUTS), help=layouts)
+    parser.add_argument("--out", required=True, type=Path, help="new or empty folder")
+    for key in ("subjects", "clips", "seed", "size"):
+        parser.add_argument(f"--{key}", type=int, default=getattr(default, key), help="default %(default)s")
+    parser.add_argument("--difficulty", type=float, default=default.difficulty, help="0 = easy, default %(default)s")
+    chosen = vars(parser.parse_args(arguments))
+    layout, out = chosen.pop("layout"), chosen.pop("out")
+    try:
+        clips = layout_clips(SyntheticData(name="synthetic", profile=layout, **chosen))
+        progress = functools.partial(track, description="writing clips", console=Console(stderr=True))
+        write_tree(layout, clips, out, progress=progress)
+    except MerError as error:
+        print(error, file=sys.stderr)
+        return 2
+    frames = sum(clip.offset - clip.onset + 1 for clip in clips)
+    people = len({clip.subject for clip in clips})
+    print(f"{out}: {len(clips)} clips of {people} drawn people, {frames} frames at {RATE} fps, layout {layout}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
