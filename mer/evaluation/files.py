@@ -1,0 +1,61 @@
+"""Names of every file in a run's folder, in one place.
+
+<run>/config.yaml      what was asked for            <run>/report.html    the run, for people (self-contained)
+<run>/manifest.json    where it was computed         <run>/confusion.png  pooled confusion matrix
+<run>/results.json     scores and their intervals    <run>/folds/<fold>/  one finished fold:
+<run>/predictions.csv  one row a sample, pooled          fold.json  predictions.csv  curves.csv
+<run>/folds.csv        one row a fold, failed ones too   model.ckpt  attention.npz
+<run>/error.json       a sweep's job that could not begin: its overrides and the reason
+<run>/failures/<fold>.json  why a fold failed; gone once it succeeds
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mer.provenance import digest
+
+CONFIG = "config.yaml"
+MANIFEST = "manifest.json"
+RESULTS = "results.json"
+PREDICTIONS = "predictions.csv"
+FOLDS = "folds.csv"
+REPORT = "report.html"
+CONFUSION = "confusion.png"
+ERROR = "error.json"
+FOLDS_FOLDER = "folds"
+FAILURES_FOLDER = "failures"
+
+FOLD = "fold.json"
+CURVES = "curves.csv"
+CHECKPOINT = "model.ckpt"
+ATTENTION = "attention.npz"
+
+_SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+
+
+def fold_folder(run: str | Path, name: str) -> Path:
+    """Folder of the fold `name`: the name itself where it is safe as a path on any system, else made safe.
+
+    Unsafe characters become `-` and a hash of the name is appended, so that `a:b` and `a/b` never meet in one folder.
+    """
+    folder = name if _SAFE.fullmatch(name) else f"{re.sub(r'[^A-Za-z0-9_-]', '-', name)[:80]}-{digest(name)[:8]}"
+    return Path(run) / FOLDS_FOLDER / folder
+
+
+def failure_file(run: str | Path, name: str) -> Path:
+    """File that records why the fold `name` failed."""
+    return Path(run) / FAILURES_FOLDER / f"{fold_folder(run, name).name}.json"
+
+
+def completed_folds(run: str | Path) -> list[Path]:
+    """Folders of finished folds, sorted by name.
+
+    A fold's folder is renamed into place when its files are complete, so one that holds `fold.json` is finished; names
+    beginning with a dot are work in progress.
+    """
+    folder = Path(run) / FOLDS_FOLDER
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and (path / FOLD).is_file())
