@@ -1,0 +1,44 @@
+"""What a reader of a run's results must be told besides the scores: warnings, and the distance to the best baseline.
+
+Contract: pure functions of the dict of `results.summarise`, shared by console and report so that both say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+#: Headings of the scores, in the order in which they are shown.
+HEADINGS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "weighted_f1": "weighted F1"}
+
+
+def warnings(results: Mapping[str, Any]) -> list[str]:
+    """What must be known before any number is read, in sentences; empty for a complete run on real data."""
+    data, found = results["data"], []
+    if results["synthetic"]:
+        found.append("Synthetic data: these scores say nothing about real micro-expressions.")
+    if not results["complete"]:
+        found.append(
+            f"Incomplete: {len(results['failed_folds'])} of {results['protocol']['folds']} folds have no result; "
+            f"scores are over {data['scored']} of {data['samples']} samples."
+        )
+    parts = {"the pool": results["scores"]["all"], **results["scores"]["by_dataset"]}
+    found += [
+        f"UF1 and UAR are not defined for {name}: {row['not_defined']}."
+        for name, row in parts.items()
+        if "not_defined" in row
+    ]
+    return found
+
+
+def best_baseline(results: Mapping[str, Any], metric: str = "uf1") -> tuple[str, float] | None:
+    """Name and value of the baseline that is best in `metric`, or None where none is defined."""
+    values = {name: row[metric]["value"] for name, row in results["baselines"].items()}
+    defined = {name: value for name, value in values.items() if value is not None}
+    return max(defined.items(), key=lambda item: item[1]) if defined else None
+
+
+def margin(results: Mapping[str, Any], metric: str = "uf1") -> float | None:
+    """The run's score minus that of the best baseline, or None where one of them is not defined."""
+    best, value = best_baseline(results, metric), results["scores"]["all"][metric]["value"]
+    return None if best is None or value is None else value - best[1]

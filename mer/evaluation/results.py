@@ -1,0 +1,194 @@
+"""The claims of a run: `results.json` as one dict, every number computed from the pooled predictions.
+
+Contract: plain JSON values; a number that is not defined is null and the reason stands beside it. A run of which folds
+failed is `complete: false` and says of how many samples its scores are. Synthetic results say that they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+import pandas as pd
+
+from mer.config import Config
+from mer.corpus.samples import SampleTable
+from mer.evaluation.baselines import Baseline, FoldLabels, all_baselines
+from mer.evaluation.console import console_table
+from mer.evaluation.metrics import METRICS, MetricError, absent_classes, per_class
+from mer.evaluation.predictions import confusions_by_subject, encode
+from mer.evaluation.statistics import subject_bootstrap
+from mer.protocols.folds import Fold, fold_notes
+from mer.provenance import config_hash
+
+__all__ = ["LEVEL", "console_table", "error_line", "scores", "summarise"]
+
+#: Nominal coverage of every interval.
+LEVEL = 0.95
+
+
+def summarise(
+    predictions: pd.DataFrame,
+    table: SampleTable,
+    folds: pd.DataFrame,
+    *,
+    splits: Sequence[Fold],
+    config: Config,
+    parameters: int,
+    data_hash: str,
+) -> dict[str, Any]:
+    """The results of a run, ready for `provenance.write_json(run / files.RESULTS, ...)`.
+
+    Args:
+        predictions: as returned by `predictions.pool`.
+        table: the samples of the run.
+        folds: the table of `folds.csv`: fold, status (`done` or not), error, seconds, train_seconds of every fold;
+            where it has a column validation_uf1 (of the inner split), its mean is the objective of sweeps.
+        splits: all folds of the protocol; baselines are fitted on their training parts.
+        config: the configuration of the run.
+        parameters: trainable parameters of the network.
+        data_hash: `table.content_hash()`.
+
+    Raises:
+        MetricError: every sample is predicted, yet a class of the protocol has none.
+    """
+    classes = list(table.classes)
+    complete = len(predictions) == len(table)
+    draws, seed = config.evaluation.bootstrap, config.seed
+    everything = scores(predictions, classes, draws=draws, seed=seed)
+    if complete and "not_defined" in everything:
+        raise MetricError(f"the pooled predictions cannot be scored: {everything['not_defined']}")
+    parts = predictions.groupby("dataset", sort=True)
+    return {
+        "experiment": config.name,
+        "synthetic": table.synthetic,
+        "complete": complete,
+        "data": _data(table, predictions),
+        "classes": classes,
+        "protocol": {"name": config.protocol.name, "folds": len(splits), "validation": config.protocol.validation},
+        "input": config.input.representation,
+        "parameters": parameters,
+        "scores": {
+            "all": everything,
+            "by_dataset": {str(name): scores(part, classes, draws=draws, seed=seed) for name, part in parts},
+        },
+        "interval": {"level": LEVEL, "draws": draws, "unit": "subject", "method": "percentile bootstrap"},
+        "baselines": _baselines(predictions, table, splits, config),
+        "validation_uf1": _mean(folds, "validation_uf1"),
+        "failed_folds": _failed(folds),
+        "notes": [*table.notes, *fold_notes(table, list(splits))],
+        "seconds": _total(folds, "seconds"),
+        "train_seconds": _total(folds, "train_seconds"),
+        "seed": seed,
+        "config_hash": config_hash(config),
+        "data_hash": data_hash,
+    }
+
+
+def scores(predictions: pd.DataFrame, classes: Sequence[str], *, draws: int, seed: int) -> dict[str, Any]:
+    """Scores of pooled predictions: each metric's value and interval, values per class, confusion matrix, n.
+
+    Where a class has no samples, what is a mean over classes is null and `not_defined` holds the reason.
+    """
+    subjects, by_subject = confusions_by_subject(predictions, classes)
+    pooled = by_subject.sum(axis=0)
+    found: dict[str, Any] = {"samples": len(predictions), "subjects": len(subjects)}
+    for name, metric in METRICS.items():
+        interval = subject_bootstrap(by_subject, metric, draws=draws, seed=seed, level=LEVEL)
+        value = _number(float(metric(pooled)))
+        found[name] = {
+            "value": value,
+            "low": _number(interval.low) if value is not None else None,
+            "high": _number(interval.high) if value is not None else None,
+            "undefined_draws": round(interval.undefined, 4),
+        }
+    found["per_class"] = {
+        name: {key: _number(value) for key, value in row.items()} for name, row in per_class(pooled, classes).items()
+    }
+    found["confusion"] = pooled.tolist()
+    absent = absent_classes(pooled, classes)
+    if absent:
+        found["not_defined"] = f"no samples of {', '.join(absent)}, so no mean over the {len(classes)} classes exists"
+    return found
+
+
+def error_line(text: str) -> str:
+    """The line of an error text that says what happened: the exception of a traceback, else the first line."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        return "no message"
+    frames = [place for place, line in enumerate(lines) if line.startswith("  File ")]
+    # the exception stands on the first line that is not indented below the last frame; its message may go on beneath
+    below = lines[frames[-1] + 1 :] if frames else lines
+    return next((line.strip() for line in below if not line[0].isspace()), lines[-1].strip())
+
+
+def _data(table: SampleTable, predictions: pd.DataFrame) -> dict[str, Any]:
+    counts = table.counts()
+    return {
+        "name": table.name,
+        "samples": len(table),
+        "scored": len(predictions),
+        "subjects": int(table.subjects.nunique()),
+        "counts": {str(row): {str(col): int(counts.loc[row, col]) for col in counts.columns} for row in counts.index},
+    }
+
+
+def _failed(folds: pd.DataFrame) -> list[dict[str, str]]:
+    """Every fold that is not done, in the order of the table, with the line that says why."""
+    rows = folds[folds["status"] != "done"].to_dict("records")
+    return [
+        {
+            "fold": str(row["fold"]),
+            "status": str(row["status"]),
+            "error": error_line(row["error"]) if isinstance(row["error"], str) and row["error"] else "not trained yet",
+        }
+        for row in rows
+    ]
+
+
+def _total(folds: pd.DataFrame, column: str) -> float:
+    """Sum of seconds over folds; one that failed has none."""
+    return round(float(pd.to_numeric(folds[column]).sum()), 3)
+
+
+def _mean(folds: pd.DataFrame, column: str) -> float | None:
+    """Mean over the folds in which the number is defined; None without any."""
+    return _number(float(pd.to_numeric(folds[column]).mean())) if column in folds else None
+
+
+def _baselines(
+    predictions: pd.DataFrame, table: SampleTable, splits: Sequence[Fold], config: Config
+) -> dict[str, dict[str, Any]]:
+    """Baselines over the very samples that were scored, fitted on the training part of their folds."""
+    targets = pd.Series(encode(table.frame["label"], table.classes), index=table.frame["sample_id"])
+    scored = set(predictions["sample_id"])
+    labels = []
+    for fold in splits:
+        test = [name for name in fold.test if name in scored]
+        if test:
+            labels.append(FoldLabels(_select(targets, fold.train), _select(targets, test)))
+    draws = config.evaluation.random_draws
+    found = all_baselines(labels, table.classes, draws=draws, seed=config.seed) if labels else {}
+    return {name: _baseline(row) for name, row in found.items()}
+
+
+def _select(targets: pd.Series, ids: Sequence[str]) -> npt.NDArray:
+    return targets.loc[list(ids)].to_numpy()
+
+
+def _baseline(row: Baseline) -> dict[str, Any]:
+    bounds = {
+        name: {"value": _number(row.value[name]), "low": _number(row.low[name]), "high": _number(row.high[name])}
+        for name in METRICS
+    }
+    return {"description": row.description, **bounds}
+
+
+def _number(value: float | None) -> float | int | None:
+    """The value with six decimals, None for NaN: JSON knows no NaN."""
+    if value is None or math.isnan(value):
+        return None
+    return value if isinstance(value, int) else round(float(value), 6)
