@@ -1,8 +1,8 @@
 """Who shows what in the synthetic corpus: emotion mixes of real data sets, subjects per clip, difficulty, random clips.
 
-Contract: clip k and person s depend on (seed, profile, difficulty, size) and on k or s, not on how many others there are,
-except that a new person takes some clips from the old ones. Labels are drawn independently of persons. Counts of the
-profiles are those of the real sets; the split of a class into emotions follows their published label counts.
+Contract: clip k and person s depend on (seed, profile, difficulty, size) and on k or s, not on how many others there
+are, except that a new person takes some clips from the old ones. Labels are drawn independently of persons. Counts of
+the profiles are those of the real sets; the split of a class into emotions follows their published label counts.
 """
 
 from __future__ import annotations
@@ -67,10 +67,16 @@ class Settings:
 
 
 def settings(difficulty: float) -> Settings:
-    """Settings of a difficulty: 0 = strong motion, nothing else moving; 1 = the default; on in the same direction."""
-    fade = 1 / (1 + difficulty)
+    """Settings of a difficulty: 0 = strong motion and nothing else moving; 1 = the default; on in the same direction.
+
+    The default was set so that a kernel machine on measured onset-apex flow reaches a UF1 near 0.75 under LOSO (three
+    classes, 200 clips), as on real motion maps, and about 0.85 on the true field.
+    """
     return Settings(
-        (0.85 * fade**1.8 + 0.02, 0.9 * fade**0.6 + 0.05), 0.8 * difficulty, 0.4 + 1.2 * difficulty, 0.02 * difficulty
+        strength=(0.8 * 0.125**difficulty, 0.62**difficulty),
+        irrelevant=1.8 * difficulty,
+        noise=0.5 + 3.0 * difficulty,
+        drift=0.025 * difficulty,
     )
 
 
@@ -123,9 +129,9 @@ def _labels(profile: Profile, clips: int) -> list[str]:
 def _subjects(labels: list[str], subjects: int, seed: int) -> list[int]:
     """Subject of each clip: the first clips go to one subject each, the others by uneven weights.
 
-    Weighted rendezvous hashing (Thaler and Ravishankar 1998): a clip goes to the subject with the highest score of this clip
-    and this subject, so that a new subject moves only the clips it wins. The second clip of a class never goes to the
-    subject of the first: every class is shown by two subjects at least.
+    Weighted rendezvous hashing (Thaler and Ravishankar 1998): a clip goes to the subject with the best score of this
+    clip and this subject, so that a new subject moves only the clips it wins. The second clip of a class never goes to
+    the subject of the first: every class is shown by two subjects at least.
     """
     weights = [float(np.random.default_rng(seed_from(seed, "weight", s)).lognormal(0, 0.9)) for s in range(subjects)]
     owners: dict[str, set[int]] = {}
@@ -172,8 +178,11 @@ def _clip(data: SyntheticData, profile: Profile, number: int, subject: int, labe
         irrelevant.append(Movement(item, start, peak, peak + rng.uniform(15, 40)))
 
     rng = np.random.default_rng(seed_from(seed, "camera"))
-    pose = Pose(*rng.normal(0, 0.03, 2), rng.normal(0, 0.025), 1 + rng.normal(0, 0.02))
-    drift = Pose(*rng.normal(0, 1, 2) * level.drift, rng.normal() * level.drift / 2, 1 + rng.normal() * level.drift / 4)
+    x, y, turn, grow, drift_x, drift_y, drift_turn, drift_grow = rng.standard_normal(8)
+    pose = Pose(0.03 * x, 0.03 * y, 0.025 * turn, 1 + 0.02 * grow)
+    drift = Pose(
+        level.drift * drift_x, level.drift * drift_y, level.drift / 2 * drift_turn, 1 + level.drift / 4 * drift_grow
+    )
     return ClipSpec(
         subject=subject,
         number=number,

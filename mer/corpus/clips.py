@@ -1,8 +1,8 @@
 """Clips of invented people: what moves, when, in front of which camera; frames and ground truth computed from that.
 
-Contract: `clip_specs` lists the clips of a configuration; every random number of a clip or a person depends on the seed and
-its own name, so that adding a clip changes no other, and adding a person only takes clips from others. A frame is a pure
-function of (specification, frame number). Motion is small: a frame is its person's face at rest, warped backwards.
+Contract: a frame is a pure function of (specification, frame number), drawn by warping the person's face at rest
+backwards through action units and pose; the truth comes from the fields, not from the frames. Every movement begins at
+onset or later, so that the onset frame shows the face at rest and knows nothing of the label.
 """
 
 from __future__ import annotations

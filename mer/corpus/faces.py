@@ -1,7 +1,7 @@
 """Invented people: parameters of a face, and the grey layers drawn from them.
 
 Contract: everything is a function of a `Person`; a person is a function of a seed. No photograph is involved. Faces are
-schematic, but shaded from a relief under a light of their own and covered with skin texture fine enough for optical flow.
+schematic, but shaded from a relief under a light of their own, and their skin is textured finely enough for flow.
 """
 
 from __future__ import annotations
@@ -110,9 +110,9 @@ def _noise(
     rng: np.random.Generator, resolution: int, wavelength: float, stretch: tuple[float, float] = (1, 1)
 ) -> Array:
     """Smooth noise of unit deviation, (T, T); `wavelength` in pixels, `stretch` along x and y."""
-    noise = rng.standard_normal((resolution, resolution))
-    noise = cv2.GaussianBlur(noise, (0, 0), sigmaX=wavelength * stretch[0] / 3, sigmaY=wavelength * stretch[1] / 3)
-    return noise / noise.std()
+    white = rng.standard_normal((resolution, resolution))
+    smooth = cv2.GaussianBlur(white, (0, 0), sigmaX=wavelength * stretch[0] / 3, sigmaY=wavelength * stretch[1] / 3)
+    return np.asarray(smooth / smooth.std(), dtype=np.float64)
 
 
 def _inside(distance: Array, softness: float = 0.012) -> Array:
@@ -145,7 +145,7 @@ def _oval(person: Person, grid: Array) -> tuple[Array, Array]:
 def _relief(person: Person, grid: Array, radius: Array) -> Array:
     """Height of the face towards the viewer, face units."""
     shape, (x, y) = person.shape, grid
-    height = 0.85 * np.sqrt(np.clip(1.02 - np.minimum(radius, 1) ** 2, 0.02, None))
+    height: Array = 0.85 * np.sqrt(np.clip(1.02 - np.minimum(radius, 1) ** 2, 0.02, None))
     tip = shape.nose_length - 0.10
     along = np.clip((y + 0.05) / (tip + 0.05), 0, 1)
     nose = (0.05 + 0.17 * along) * np.exp(-0.5 * (x / (0.075 + 0.05 * along)) ** 2)

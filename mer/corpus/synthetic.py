@@ -1,9 +1,9 @@
 """The synthetic corpus: drawn faces moved by action units, as a source of samples and as trees in official layouts.
 
-    python -m mer.corpus.synthetic --layout samm|casme2|smic --out DIR [--subjects N --clips N --seed N --size N --difficulty X]
+    python -m mer.corpus.synthetic --layout samm|casme2|smic --out DIR    (more with --help)
 
-Contract: `load` draws the key frames once into the cache (a folder named by the configuration and `DRAWING`, renamed into place
-when complete) and returns the table. Beside the frames lies each clip's ground truth, `<clip>.npz`: see `load_truth`.
+Contract: `load` draws the key frames once into the cache (a folder named by the configuration and `DRAWING`, renamed
+into place when complete) and returns the table. Each clip's ground truth lies beside its frames: see `load_truth`.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ from mer.provenance import digest
 
 __all__ = ["clip_specs", "load", "load_truth", "main", "problems"]
 
-#: Version of the drawing: to be raised with every change of facs, faces, clips or casting that alters a pixel, since cached
-#: corpora are found by it.
-DRAWING = 1
+#: Version of the drawing, by which cached corpora are found: to be raised with every change of a pixel or a row.
+DRAWING = 2
 
 _KEYS = ("onset", "apex", "offset")
 
@@ -53,8 +52,8 @@ def load(data: SyntheticData, cache_dir: Path) -> SampleTable:
         _draw_into(folder, specs)
     classes = tuple(PROFILES[data.profile].counts)
     notes = (
-        f"Drawn faces (profile {data.profile}, difficulty {data.difficulty:g}, seed {data.seed}); no person was recorded, and "
-        "scores on them say nothing of scores on real faces.",
+        f"Drawn faces (profile {data.profile}, difficulty {data.difficulty:g}, seed {data.seed}); no person was "
+        "recorded, and scores on them say nothing of scores on real faces.",
     )
     frame = pd.DataFrame([_row(folder, spec) for spec in specs])
     return SampleTable(frame, classes, name="synthetic corpus", notes=notes, synthetic=True)
@@ -103,7 +102,7 @@ def _draw_into(folder: Path, specs: list[ClipSpec]) -> None:
             for key in _KEYS:
                 if not cv2.imwrite(str(files[key]), render_frame(spec, getattr(spec, key))):
                     raise MerError(
-                        f"{files[key]}: could not be written. Look at the space on the disk and the permissions of cache_dir."
+                        f"{files[key]}: could not be written. Look at the space and the permissions of cache_dir."
                     )
             known = truth(spec)
             # half precision keeps a thousandth of a pixel, enough for motions of a few

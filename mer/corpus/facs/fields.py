@@ -1,7 +1,7 @@
 """From activations to displacement fields, moving regions and the regions of single units.
 
-Contract: fields are (2, ...) arrays in face units on any set of points in face coordinates; linear in the intensities, so
-that a time course multiplies them.
+Contract: fields are (2, ...) arrays in face units on any set of points in face coordinates; linear in the intensities,
+so that a time course multiplies them.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def displacement(activations: Iterable[Activation], grid: Array, shape: FaceShap
     return field
 
 
-def _bumps(activations: Iterable[Activation], shape: FaceShape) -> list[tuple[float, float, float, float, float, float]]:
+def _bumps(activations: Iterable[Activation], shape: FaceShape) -> list[tuple[float, ...]]:
     """Centre, displacement and extent (x, y, dx, dy, sx, sy) of every bump that moves, both sides."""
     anchors = shape.anchors()
-    rows = []
+    rows: list[tuple[float, ...]] = []
     for activation in activations:
         for bump in ACTION_UNITS[activation.code].bumps:
             x, y = anchors[bump.anchor]
@@ -54,7 +54,7 @@ def moving_mask(field: Array, share: float = 0.3) -> npt.NDArray[np.bool_]:
 
 
 def region(codes: Iterable[int], grid: Array, shape: FaceShape = AVERAGE) -> npt.NDArray[np.bool_]:
-    """Points of `grid` (2, H, W) that belong to these action units: where each, both sides at work, moves skin notably."""
+    """Points of `grid` (2, H, W) that belong to these action units: where each, on both sides, moves skin notably."""
     inside = np.zeros(grid.shape[1:], dtype=bool)
     for code in codes:
         inside |= moving_mask(displacement([Activation(code, 1.0, 1.0)], grid, shape))

@@ -1,8 +1,8 @@
 """Face coordinates, the proportions of a face, and the window through which an image shows it.
 
-Contract: origin midway between the pupils, +x to the right of the image (the person's left), +y down, unit = distance between
-the pupils (63 mm in adults), so that lengths in millimetres divide by 63. Proportions: Farkas, Anthropometry of the Head and
-Face (1994), averages over adults, rounded.
+Contract: origin midway between the pupils, +x to the right of the image (the person's left), +y down, unit = distance
+between the pupils (63 mm in adults), so that lengths in millimetres divide by 63. Proportions: Farkas, Anthropometry of
+the Head and Face (1994), averages over adults, rounded.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ class FaceShape:
 
 AVERAGE = FaceShape()
 
-#: Relative standard deviation of each proportion between adults: 5 to 10% in Farkas' tables; brows, lips and soft tissue vary more.
+#: Relative standard deviation of each proportion between adults: 5 to 10% in Farkas' tables; brows, lips and soft
+#: tissue vary more (ours).
 SHAPE_DEVIATION = {
     "brow_height": 0.10,
     "brow_inner": 0.10,
@@ -129,7 +130,7 @@ class View:
         return np.stack([x, y])
 
     def pixels(self, points: Array, size: int) -> Array:
-        """Pixel coordinates (pixel centres at whole numbers) of face coordinates (2, ...) in a `size` x `size` image."""
+        """Pixel coordinates (pixel centres at whole numbers) of points (2, ...) in a `size` x `size` image."""
         x = ((points[0] - self.x) / self.width + 0.5) * size - 0.5
         y = ((points[1] - self.y) / self.height + 0.5) * size - 0.5
         return np.stack([x, y])
