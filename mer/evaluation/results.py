@@ -19,7 +19,7 @@ from mer.evaluation.baselines import Baseline, FoldLabels, all_baselines
 from mer.evaluation.console import console_table
 from mer.evaluation.metrics import METRICS, MetricError, absent_classes, per_class
 from mer.evaluation.predictions import confusions_by_subject, encode
-from mer.evaluation.statistics import subject_bootstrap
+from mer.evaluation.statistics import METHOD, subject_bootstrap
 from mer.protocols.folds import Fold, fold_notes
 from mer.provenance import config_hash
 
@@ -74,7 +74,7 @@ def summarise(
             "all": everything,
             "by_dataset": {str(name): scores(part, classes, draws=draws, seed=seed) for name, part in parts},
         },
-        "interval": {"level": LEVEL, "draws": draws, "unit": "subject", "method": "percentile bootstrap"},
+        "interval": {"level": LEVEL, "draws": draws, "unit": "subject", "method": METHOD},
         "baselines": _baselines(predictions, table, splits, config),
         "validation_uf1": _mean(folds, "validation_uf1"),
         "failed_folds": _failed(folds),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mer.evaluation.metrics import METRICS, accuracy, uf1
-from mer.evaluation.statistics import percentile_interval, resample_subjects, subject_bootstrap
+from mer.evaluation.statistics import resample_subjects, score_interval, subject_bootstrap
 
 
 def random_confusions(subjects: int, *, seed: int = 0, right: float = 0.7, clips: int = 6) -> np.ndarray:
@@ -32,12 +32,40 @@ def test_draws_are_sums_over_subjects_drawn_with_replacement() -> None:
     np.testing.assert_allclose(digits.mean(axis=0), 1, atol=4 * np.sqrt(0.75 / 500))
 
 
-def test_the_interval_equals_a_slow_loop_in_distribution() -> None:
+def test_draws_equal_a_slow_loop_in_distribution() -> None:
     counts = random_confusions(20)
-    fast = subject_bootstrap(counts, METRICS["uf1"], draws=4000, seed=0)
+    fast = METRICS["uf1"](resample_subjects(counts, draws=4000, seed=0))
     generator = np.random.default_rng(99)
     slow = [float(uf1(counts[generator.integers(0, 20, 20)].sum(axis=0))) for _ in range(4000)]
-    assert (fast.low, fast.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])), abs=0.012)
+    levels = [0.025, 0.25, 0.5, 0.75, 0.975]
+    np.testing.assert_allclose(np.quantile(fast, levels), np.quantile(slow, levels), atol=0.012)
+
+
+def test_the_interval_of_a_mean_equals_the_textbook_one() -> None:
+    # one clip a person: accuracy is a share with standard error sqrt(p (1 - p) / n); near 1/2 the logit is straight
+    counts = np.zeros((400, 2, 2), dtype=np.int64)
+    counts[:200, 0, 0] = 1
+    counts[200:, 0, 1] = 1
+    interval = subject_bootstrap(counts, accuracy, draws=20000, seed=0)
+    assert (interval.low, interval.high) == pytest.approx((0.5 - 1.966 * 0.025, 0.5 + 1.966 * 0.025), abs=1e-3)
+
+
+def test_a_nominal_95_percent_interval_covers_the_truth_about_as_often() -> None:
+    # 20 people, few clips, good scores: where percentile intervals are too short
+    generator = np.random.default_rng(0)
+    skill = generator.beta(6, 2, size=(400, 20))
+    clips = generator.poisson(4, size=(400, 20)) + 1
+    right = generator.binomial(clips, skill)
+    # E[right] / E[clips] = the mean of beta(6, 2)
+    covered = 0
+    for hits, total in zip(right, clips, strict=True):
+        counts = np.zeros((20, 2, 2), dtype=np.int64)
+        counts[:, 0, 0], counts[:, 0, 1] = hits, total - hits
+        interval = subject_bootstrap(counts, accuracy, draws=300, seed=0)
+        assert interval.low is not None
+        covered += interval.low <= 0.75 <= interval.high
+    # two standard errors of a share of 400 around the allowed 93..97%
+    assert 0.93 - 0.022 <= covered / 400 <= 0.97 + 0.022
 
 
 def test_the_interval_follows_from_the_seed() -> None:
@@ -54,9 +82,11 @@ def test_a_wider_level_gives_a_wider_interval() -> None:
     assert wide.low < narrow.low < accuracy(counts.sum(axis=0)) < narrow.high < wide.high
 
 
-def test_perfect_predictions_have_an_interval_of_no_width() -> None:
-    interval = subject_bootstrap(random_confusions(10, right=1.0), accuracy, draws=100, seed=0)
-    assert (interval.low, interval.high, interval.undefined) == (1.0, 1.0, 0.0)
+@pytest.mark.parametrize("right", [1.0, None])
+def test_where_nobody_differs_no_interval_can_be_given(right: float | None) -> None:
+    counts = np.tile([[1, 2], [1, 3]], (10, 1, 1)) if right is None else random_confusions(10, right=right)
+    interval = subject_bootstrap(counts, accuracy, draws=100, seed=0)
+    assert (interval.low, interval.high, interval.undefined) == (None, None, 0.0)
 
 
 def test_draws_without_a_class_are_set_aside_and_counted() -> None:
@@ -71,10 +101,11 @@ def test_draws_without_a_class_are_set_aside_and_counted() -> None:
 
 def test_too_many_undefined_draws_give_no_interval() -> None:
     values = np.array([np.nan] * 6 + [0.5] * 4)
-    interval = percentile_interval(values)
+    interval = score_interval(0.5, values, subjects=5)
     assert (interval.low, interval.high) == (None, None)
     assert interval.undefined == pytest.approx(0.6)
-    assert percentile_interval(np.full(3, np.nan)).low is None
+    assert score_interval(0.5, np.full(3, np.nan), subjects=5).low is None
+    assert score_interval(float("nan"), np.array([0.4, 0.5]), subjects=5).low is None
 
 
 def test_one_subject_has_no_interval() -> None:
