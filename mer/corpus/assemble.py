@@ -116,7 +116,7 @@ def _with_files(chosen: Sequence[_Chosen], origin: Path) -> list[_Chosen]:
 
 
 def _with_apex(chosen: Sequence[_Chosen], handling: str, notes: list[str], origin: Path) -> list[_Chosen]:
-    """The clips with a usable apex each: where the set gives none, imputed or dropped as `handling` says, with a note."""
+    """The clips with a usable apex each; one that the set does not give is imputed or dropped as `handling` says."""
     lacking = {item.clip: fault for item in chosen if (fault := _apex_fault(item.clip))}
     listed = [f"{clip}: {fault}" for clip, fault in lacking.items()]
     every = len(lacking) == len(chosen)

@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from mer.config import DataConfig, FolderData, ManifestData, SyntheticData
-from mer.corpus import casme2, manifest, official, samm, smic, synthetic
+from mer.corpus import casme2, casting, manifest, official, samm, smic, synthetic
 from mer.corpus.samples import SampleTable
 from mer.errors import ConfigError
 
@@ -41,7 +41,7 @@ def _folder(module: Any) -> Source:
 
 #: Source by its name in `data.name`.
 SOURCES: Mapping[str, Source] = {
-    "synthetic": Source(SyntheticData, synthetic.load, synthetic.problems),
+    "synthetic": Source(SyntheticData, synthetic.load, casting.problems),
     "manifest": Source(ManifestData, manifest.load, manifest.problems),
     "samm": _folder(samm),
     "casme2": _folder(casme2),

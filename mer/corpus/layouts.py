@@ -6,6 +6,7 @@ reads the mark back. Layouts follow what the data sets' public pages and public 
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -97,7 +98,11 @@ def write_tree(
         )
     partial.mkdir(parents=True)
     (partial / SYNTHETIC_MARK).write_text("Drawn by mer.corpus.synthetic; no person was recorded.\n", encoding="utf-8")
-    LAYOUTS[layout](progress(clips), partial)
+    try:
+        LAYOUTS[layout](progress(clips), partial)
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
     if out.exists():
         out.rmdir()
     return partial.rename(out)

@@ -8,6 +8,8 @@ are. Classes are the labels of the file in sorted order, or those that `data.lab
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter
 from pathlib import Path
 
@@ -80,27 +82,37 @@ def problems(data: ManifestData) -> list[str]:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """The cells as trimmed text; a missing cell is ""."""
+    """The cells as trimmed text, "" where a row is short; the index is the line in the file."""
     try:
-        # NA is a country, a subject, a class: only an empty cell is empty
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False)
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SampleError(f"{path}: expected UTF-8 text, byte {error.start} is not. Save the CSV as UTF-8.") from error
-    except pd.errors.EmptyDataError as error:
-        raise SampleError(
-            f"{path}: the file is empty. Expected a header {','.join(REQUIRED)} and one row a clip."
-        ) from error
-    except pd.errors.ParserError as error:
-        raise SampleError(
-            f"{path}: expected a CSV with equally many cells in each row ({error}). Quote cells with commas."
-        ) from error
-    table.columns = [str(column).strip() for column in table.columns]
-    return table.fillna("").apply(lambda column: column.str.strip())
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        lines = {}
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                lines[reader.line_num] = [cell.strip() for cell in cells]
+    except csv.Error as error:
+        raise SampleError(f"{path}: line {reader.line_num}: {error}. Save the file as a plain CSV.") from error
+    if not lines:
+        raise SampleError(f"{path}: the file is empty. Expected a header {','.join(REQUIRED)} and one row a clip.")
+    header, *numbers = lines
+    names = lines[header]
+    bad = [f"line {number}: {', '.join(lines[number])}" for number in numbers if any(lines[number][len(names) :])]
+    raise_rows(bad, f"{path}: rows with more cells than the header's {len(names)}:", "Put cells with commas in quotes.")
+    rows = [(lines[number] + [""] * len(names))[: len(names)] for number in numbers]
+    return pd.DataFrame(rows, columns=names, index=numbers, dtype=object)
 
 
 def _check(listed: pd.DataFrame, path: Path) -> None:
     """SampleError for missing columns, no rows, empty cells and repeated ids."""
     absent = [column for column in REQUIRED if column not in listed.columns]
+    twice = sorted({column for column in (*REQUIRED, *FRAMES) if list(listed.columns).count(column) > 1})
+    if twice:
+        raise SampleError(
+            f"{path}: column(s) {', '.join(twice)} stand there twice; expected once. Rename or remove one."
+        )
     if absent:
         first = str(listed.columns[0])
         comma = (
@@ -156,4 +168,4 @@ def _classes(listed: pd.DataFrame, labels: str | None, path: Path) -> tuple[str,
 
 
 def _line(listed: pd.DataFrame, row: int) -> str:
-    return f"line {row + 2} (sample_id {listed['sample_id'].iloc[row]!r})"
+    return f"line {listed.index[row]} (sample_id {listed['sample_id'].iloc[row]!r})"
