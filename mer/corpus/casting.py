@@ -73,10 +73,10 @@ def settings(difficulty: float) -> Settings:
     classes, 200 clips), as on real motion maps, and about 0.85 on the true field.
     """
     return Settings(
-        strength=(0.8 * 0.125**difficulty, 0.62**difficulty),
-        irrelevant=1.8 * difficulty,
-        noise=0.5 + 3.0 * difficulty,
-        drift=0.025 * difficulty,
+        strength=(0.8 * 0.125**difficulty, 0.6**difficulty),
+        irrelevant=2.0 * difficulty,
+        noise=0.5 + 3.5 * difficulty,
+        drift=0.03 * difficulty,
     )
 
 
