@@ -1,0 +1,69 @@
+"""Motion maps against the fields they come from and against strains known in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mer.corpus import facs, motion
+
+OFF = motion.Disturbance(variety=0, crop=0, shift=0, affine=0, noise=0)
+SMILE = (facs.Activation(6, 0.5, 0.4), facs.Activation(12, 0.8, 0.9))
+
+
+def test_without_disturbance_the_map_is_the_field_in_pixels() -> None:
+    drawn = motion.motion_map(SMILE, 40, np.random.default_rng(0), disturbance=OFF)
+    field = facs.displacement(SMILE, motion.CROP.grid(40))
+    np.testing.assert_allclose(drawn[0], field[0] * 40 / motion.CROP.width, atol=1e-6)
+    np.testing.assert_allclose(drawn[1], field[1] * 40 / motion.CROP.height, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [28, 56, 112])
+def test_maps_are_finite_float32_of_any_size_and_repeat_with_their_seed(size: int) -> None:
+    first, second, other = (motion.motion_map(SMILE, size, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert first.shape == (3, size, size) and first.dtype == np.float32 and np.isfinite(first).all()
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+def test_sizes_show_the_same_motion() -> None:
+    small, large = (motion.motion_map(SMILE, size, np.random.default_rng(0), disturbance=OFF) for size in (32, 64))
+    halved = large.reshape(3, 32, 2, 32, 2).mean((2, 4))
+    np.testing.assert_allclose(small[:2], halved[:2] / 2, atol=0.02)
+
+
+def test_strain_of_linear_fields_is_the_norm_of_their_symmetric_part() -> None:
+    rng = np.random.default_rng(4)
+    rows, columns = np.mgrid[:9, :11].astype(float)
+    for gradient in rng.normal(size=(5, 2, 2)):
+        flow = np.stack(
+            [gradient[0, 0] * columns + gradient[0, 1] * rows, gradient[1, 0] * columns + gradient[1, 1] * rows]
+        )
+        expected = np.linalg.norm((gradient + gradient.T) / 2)
+        np.testing.assert_allclose(motion.strain(flow), np.full((9, 11), expected), rtol=1e-9)
+
+
+def test_rotation_and_shift_have_no_strain() -> None:
+    rows, columns = np.mgrid[:9, :9].astype(float)
+    np.testing.assert_allclose(
+        motion.strain(np.stack([3 - 0.1 * rows, 0.1 * columns - 2])), np.zeros((9, 9)), atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("part", ["variety", "crop", "shift", "affine", "noise"])
+def test_each_disturbance_alone_changes_the_map(part: str) -> None:
+    how = motion.Disturbance(**{**{name: 0.0 for name in ("variety", "crop", "shift", "affine", "noise")}, part: 0.05})
+    clean = motion.motion_map(SMILE, 28, np.random.default_rng(0), disturbance=OFF)
+    disturbed = motion.motion_map(SMILE, 28, np.random.default_rng(0), disturbance=how)
+    assert np.abs(clean - disturbed).max() > 1e-3
+
+
+def test_head_motion_is_affine_and_noise_is_of_the_size_asked_for() -> None:
+    head = motion.Disturbance(variety=0, crop=0, shift=0.02, affine=0.02, noise=0)
+    drawn = motion.motion_map((), 30, np.random.default_rng(2), disturbance=head)
+    np.testing.assert_allclose(np.diff(drawn[:2], n=2, axis=1), 0, atol=1e-5)
+    np.testing.assert_allclose(np.diff(drawn[:2], n=2, axis=2), 0, atol=1e-5)
+    noise = motion.Disturbance(variety=0, crop=0, shift=0, affine=0, noise=0.01)
+    maps = np.stack([motion.motion_map((), 30, np.random.default_rng(seed), disturbance=noise) for seed in range(60)])
+    # interpolation between lattice points takes up to half of the deviation
+    assert 0.4 < maps[:, 0].std() / (0.01 * 30 / motion.CROP.width) < 1.2
