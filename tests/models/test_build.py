@@ -1,0 +1,91 @@
+"""From configurations to networks: counts of the definition, every problem named, groups that cover all parameters."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from mer.config import AttentionConfig, ModelConfig
+from mer.errors import ConfigError
+from mer.models import build, count_parameters, parameter_groups, problems
+
+
+@pytest.mark.parametrize(
+    ("form", "stages", "count"),
+    [("released", [1, 2, 3, 4], 5_944_839), ("folded", [1, 2, 3, 4], 4_903_239), ("folded", [], 4_900_359)],
+)
+@pytest.mark.parametrize("release", ["single", "megc2019"])
+def test_parameter_counts_of_the_definition(release: str, form: str, stages: list[int], count: int) -> None:
+    config = ModelConfig(release=release, attention=AttentionConfig(form=form, stages=stages))
+    assert count_parameters(build(config, in_channels=1, classes=5)) == count
+
+
+def test_frozen_parameters_do_not_count() -> None:
+    layer = nn.Linear(3, 2)
+    layer.bias.requires_grad_(False)
+    assert count_parameters(layer) == 6
+
+
+@given(stages=st.lists(st.integers(-2, 8), max_size=6))
+def test_stages_are_a_subset_in_any_order_or_a_named_problem(stages: list[int]) -> None:
+    found = problems(ModelConfig(attention=AttentionConfig(stages=stages)))
+    if set(stages) <= {1, 2, 3, 4}:
+        assert found == []
+    else:
+        assert len(found) == 1
+        assert "model.attention.stages" in found[0]
+        assert "[1, 2, 3, 4]" in found[0]
+        assert str(stages) in found[0]
+
+
+def test_stages_are_ordered_and_each_taken_once() -> None:
+    network = build(ModelConfig(depth=18, attention=AttentionConfig(stages=[4, 1, 4])), in_channels=1, classes=3).eval()
+    assert network.stages == (1, 4)
+    carries = [[block.attention is not None for block in getattr(network, f"layer{stage}")] for stage in (1, 2, 3, 4)]
+    assert carries == [[True, True], [False, False], [False, False], [True, True]]
+    assert [a.shape[-1] for a in network.attention_maps(torch.zeros(1, 1, 56, 56))] == [14, 2]
+
+
+def test_all_problems_come_at_once_with_key_expected_and_got() -> None:
+    config = ModelConfig(
+        depth=12, release="megc2018", attention=AttentionConfig(unit="macro", form="bent", stages=[0, True])
+    )
+    with pytest.raises(ConfigError) as caught:
+        build(config, in_channels=0, classes=1)
+    found = caught.value.problems
+    assert len(found) == 7
+    words = ["model.depth", "12", "release", "megc2018", "unit", "macro", "form", "bent", "[0, True]", "got 0", "got 1"]
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["folded", "released"])
+def test_groups_cover_every_parameter_once_by_one_rule(form: str) -> None:
+    network = build(ModelConfig(attention=AttentionConfig(form=form)), in_channels=1, classes=5)
+    groups = {g["name"]: g for g in parameter_groups(network, lr=0.1, weight_decay=0.01, bias_lr=2.0)}
+    kinds = {}
+    for module_name, module in network.named_modules():
+        for name, _ in module.named_parameters(recurse=False):
+            scale = isinstance(module, nn.BatchNorm2d) and name == "weight"
+            kinds[f"{module_name}.{name}"] = "scales" if scale else "shifts" if name == "bias" else "weights"
+    by_id = {id(p): name for name, p in network.named_parameters()}
+    got = {by_id[id(p)]: kind for kind, group in groups.items() for p in group["params"]}
+    assert got == kinds
+    assert sum(len(group["params"]) for group in groups.values()) == len(kinds)
+    assert {k: (g["lr"], g["weight_decay"]) for k, g in groups.items()} == {
+        "weights": (0.1, 0.01),
+        "scales": (0.1, 0.0),
+        "shifts": (0.2, 0.0),
+    }
+
+
+def test_frozen_parameters_and_empty_groups_are_left_out() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
+    model[0].bias.requires_grad_(False)
+    model[1].requires_grad_(False)
+    groups = parameter_groups(model, lr=1.0, weight_decay=0.1, bias_lr=1.0)
+    assert [group["name"] for group in groups] == ["weights"]
+    torch.optim.SGD(groups)
