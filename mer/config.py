@@ -87,13 +87,15 @@ class AugmentConfig:
     #: Probability of a left-right mirror (a flow field's u changes sign with it).
     mirror: float = 0.5
     #: Largest shift as a share of the side.
-    shift: float = 0.05
-    #: Largest rotation in degrees.
-    rotate: float = 5.0
+    shift: float = 0.07
+    #: Largest rotation in degrees; not for flow, whose vectors would have to turn along.
+    rotate: float = 0.0
     #: Largest relative change of scale.
     scale: float = 0.05
     #: Largest brightness shift in grey levels of 0..255 (grey and colour inputs only).
     brightness: float = 0.0
+    #: Probability of the geometric change (shift, scale, rotate) and of the brightness change, each.
+    probability: float = 1.0
 
 
 @dataclass

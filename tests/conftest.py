@@ -40,8 +40,7 @@ def private_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Te
     monkeypatch.setenv("MER_CACHE", str(cache_dir))
 
 
-@pytest.fixture
-def tiny_config(cache_dir: Path) -> Config:
+def tiny(cache_dir: Path) -> Config:
     """A whole leave-one-subject-out run on drawn faces that takes a few seconds: four people, one epoch, 28x28 flow."""
     return Config(
         name="tiny",
@@ -55,3 +54,9 @@ def tiny_config(cache_dir: Path) -> Config:
         evaluation=EvaluationConfig(bootstrap=50, random_draws=50, attention_samples=3),
         cache_dir=str(cache_dir),
     )
+
+
+@pytest.fixture
+def tiny_config(cache_dir: Path) -> Config:
+    """The run of `tiny`."""
+    return tiny(cache_dir)

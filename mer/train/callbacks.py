@@ -14,12 +14,16 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 class Curves(Callback):
     """One row an epoch: epoch, step, lr, losses, scores of the inner split where there is one, seconds.
 
+    Args:
+        validation: whether there is an inner split.
+
     Attributes:
         rows: the rows so far.
         step_seconds: time spent inside training steps (forward, backward, optimiser), without loading or validation.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, validation: bool) -> None:
+        self.validation = validation
         self.rows: list[dict[str, Any]] = []
         self.step_seconds = 0.0
 
@@ -43,7 +47,7 @@ class Curves(Callback):
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             **pl_module.train_scores(),
         }
-        if trainer.val_dataloaders is not None:
+        if self.validation:
             row |= pl_module.validation_scores()
         row["seconds"] = time.perf_counter() - self._start
         self.rows.append(row)
@@ -58,12 +62,18 @@ class BestEpoch(Callback):
 
     Attributes:
         epoch: the chosen epoch, 0-based.
+        score: its UF1 on the inner split.
     """
 
     def __init__(self, curves: Curves) -> None:
         self.curves = curves
         self.epoch = -1
         self._best = (-1.0, 0.0)
+
+    @property
+    def score(self) -> float:
+        """UF1 of the chosen epoch on the inner split."""
+        return self._best[0]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compare the epoch that ends; runs after `Curves`, which stands before it in the list of callbacks."""

@@ -6,6 +6,7 @@ depend on the configuration and the fold's name, not on which folds ran before, 
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -30,11 +31,12 @@ from mer.provenance import config_hash, seed_from, write_json
 from mer.train.callbacks import BestEpoch, Curves
 from mer.train.module import RecognitionModule
 from mer.train.study import Study
+from mer.train.sync import synchronise
 
-# Lightning advises more loader processes; for inputs this small the training process itself is the fastest loader.
-warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-# Curves are kept by our own callback, so its advice on logging intervals has no object.
-warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
+# Lightning speaks of hardware, of products, of more loader processes, at every fold; errors still come through.
+logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+for line in (".*does not have many workers.*", ".*smaller than the logging interval.*", ".*isinstance.treespec, LeafSpec.*"):
+    warnings.filterwarnings("ignore", message=line)
 
 
 def run_fold(study: Study, fold: Fold, run: Path) -> Path:
@@ -46,9 +48,11 @@ def run_fold(study: Study, fold: Fold, run: Path) -> Path:
     seed_everything(seed, verbose=False)
     data = datamodule(study, fold)
     module = build_module(study, data)
-    curves = Curves()
-    callbacks = [curves, BestEpoch(curves)] if fold.validation else [curves]
-    trainer = build_trainer(study, callbacks)
+    if config.trainer.devices > 1:
+        synchronise(module)
+    curves = Curves(validation=bool(fold.validation))
+    chooser = BestEpoch(curves)
+    trainer = build_trainer(study, [curves, chooser] if fold.validation else [curves])
     trainer.fit(module, datamodule=data)
     target = files.fold_folder(run, fold.name)
     if trainer.is_global_zero:
@@ -60,7 +64,8 @@ def run_fold(study: Study, fold: Fold, run: Path) -> Path:
             "validation": len(fold.validation),
             "test": len(fold.test),
             "epochs": len(curves.rows),
-            "chosen_epoch": callbacks[1].epoch if fold.validation else None,
+            "chosen_epoch": chooser.epoch if fold.validation else None,
+            "validation_uf1": chooser.score if fold.validation else None,
             "steps": trainer.global_step,
             "train_seconds": curves.step_seconds,
             "seed": seed,
@@ -115,6 +120,7 @@ def build_trainer(study: Study, callbacks: list) -> Trainer:
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+        limit_val_batches=1.0 if study.config.protocol.validation else 0,
         deterministic="warn" if torch.cuda.is_available() else True,
         # our samplers split an epoch over ranks themselves; Lightning's would pad it with samples counted twice
         use_distributed_sampler=False,
@@ -198,8 +204,7 @@ def _write_folder(
         }
         checkpoint.save(work / files.CHECKPOINT, network, model=study.config.model, card=card)
         write_json(work / files.FOLD, {**record, "seconds": time.perf_counter() - start})
-        if target.exists():  # left by a run of another configuration that was cleared on purpose
-            shutil.rmtree(target)
+        work.chmod(0o755)  # a temporary folder is private to its maker
         os.replace(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -91,9 +91,9 @@ class RecognitionModule(LightningModule):
         groups = parameter_groups(self.network, lr=options.lr, weight_decay=options.weight_decay, bias_lr=options.bias_lr)
         optimizer: torch.optim.Optimizer
         if options.name == "sgd":
-            optimizer = torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum)
+            optimizer = torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, fused=True)
         else:
-            optimizer = torch.optim.AdamW(groups, lr=options.lr)
+            optimizer = torch.optim.AdamW(groups, lr=options.lr, fused=True)
         total = int(self.trainer.estimated_stepping_batches)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_factor(options, step, total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

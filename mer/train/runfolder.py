@@ -74,13 +74,9 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
         predictions,
         study.table,
         folds,
-        name=config.name,
-        protocol=config.protocol.name,
-        seed=config.seed,
+        splits=study.folds,
+        config=config,
         parameters=count_parameters(network),
-        bootstrap=config.evaluation.bootstrap,
-        random_draws=config.evaluation.random_draws,
-        config_hash=config_hash(config),
         data_hash=study.table.content_hash(),
     )
     write_json(run / files.RESULTS, results)
@@ -102,7 +98,7 @@ def fold_table(study: Study, run: Path) -> pd.DataFrame:
             status, record = "done", {"error": "", **json.loads(done.read_text(encoding="utf-8"))}
         elif failed.is_file():
             status, record = "failed", json.loads(failed.read_text(encoding="utf-8"))
-        columns = ("epochs", "steps", "seconds", "train_seconds", "accuracy", "error")
+        columns = ("epochs", "chosen_epoch", "validation_uf1", "steps", "seconds", "train_seconds", "accuracy", "error")
         rows.append({"fold": fold.name, "status": status, **counts, **{key: record.get(key) for key in columns}})
     return pd.DataFrame(rows)
 

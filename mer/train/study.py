@@ -68,10 +68,12 @@ def load_study(config: Config, *, progress: bool = False) -> Study:
 
 def _trainer_problems(config: Config) -> list[str]:
     found = []
-    trainer, logger = config.trainer, config.logger
+    trainer, logger, batch = config.trainer, config.logger, config.optim.batch_size
     for key, least in (("devices", 1), ("threads", 1), ("workers", 0), ("parallel_folds", 0)):
         if getattr(trainer, key) < least:
             found.append(f"trainer.{key}: expected at least {least}, got {getattr(trainer, key)}")
+    if trainer.devices > 1 and (batch % trainer.devices or batch < 2 * trainer.devices):
+        found.append(f"optim.batch_size: expected a multiple of trainer.devices={trainer.devices}, two samples a device or more, got {batch}")
     if trainer.devices > 1 and trainer.parallel_folds > 1:
         found.append("trainer.parallel_folds: expected 1 where one fold already uses several devices; use one or the other")
     if logger.name not in ("csv", "wandb"):

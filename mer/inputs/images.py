@@ -1,0 +1,50 @@
+"""Image files into arrays: strictly, so that a damaged file is never half a face.
+
+Contract: values are kept as they are; a file that is missing, truncated or no image is a SampleError naming its path.
+Pillow and not OpenCV decodes, since OpenCV fills what a truncated file lacks with grey and says nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from mer.errors import SampleError
+
+#: Pillow's modes that hold one number a pixel as it was measured.
+GREY_MODES = ("L", "I", "I;16", "I;16B", "I;16L", "F")
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Pixels (H, W) for one channel or (H, W, 3) for colour, red first; uint8, or float32 for deeper files.
+
+    Palettes become colour, transparency is left out, two-level files become 0 and 255.
+
+    Raises:
+        SampleError: the file is missing, truncated, or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode == "1":
+                return np.asarray(image.convert("L"))
+            if image.mode == "LA":
+                return np.asarray(image.getchannel(0))
+            if image.mode in GREY_MODES:
+                pixels = np.asarray(image)
+                return pixels if pixels.dtype == np.uint8 else pixels.astype(np.float32)
+            return np.asarray(image.convert("RGB"))
+    except FileNotFoundError as error:
+        raise SampleError(f"no image at {path}") from error
+    except UnidentifiedImageError as error:
+        raise SampleError(f"{path} is no image file that can be read (empty, or another kind of file)") from error
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow's decoders raise each of these on damaged content
+        raise SampleError(f"{path} is damaged: {error}") from error
+
+
+def to_grey(pixels: np.ndarray) -> np.ndarray:
+    """Grey values (H, W) float32 of (H, W) or (H, W, 3): 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601)."""
+    if pixels.ndim == 2:
+        return pixels.astype(np.float32)
+    return pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)

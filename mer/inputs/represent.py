@@ -1,0 +1,155 @@
+"""What the network sees of a clip: functions from key frames to an array (C, S, S), in one dictionary.
+
+Contract: a representation looks at one clip only, so nothing here is fitted on any data; it says which frames it needs, how
+a left-right mirror changes the sign of each channel, and whether brightness may be changed. `image` has as many channels as its files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mer.config import AugmentConfig, InputConfig
+from mer.errors import SampleError
+from mer.inputs.images import to_grey
+
+#: Sides between which frames are kept for flow; others are resized. DIS needs room for its coarse levels, and a face
+#: above 256 pixels adds time, not motion: micro-movements there stay within a few pixels.
+FLOW_SIDES = (128, 256)
+
+#: Smallest input that the network's five halvings leave something of.
+MIN_SIZE = 28
+
+
+@dataclass(frozen=True)
+class Representation:
+    """One way to turn a clip into a network input.
+
+    Attributes:
+        frames: key frames it needs, of `onset` and `apex`.
+        compute: from these frames, (H, W) or (H, W, 3), and the side S to (C, S, S) uint8 or float32.
+        mirror: sign of each channel after a left-right mirror; None where nothing changes sign.
+        brightness: whether the values are grey levels, whose brightness may be changed.
+        motion: whether channels 0 and 1 are a vector field, which a rotation would have to turn along.
+    """
+
+    frames: tuple[str, ...]
+    compute: Callable[[Mapping[str, np.ndarray], int], np.ndarray]
+    mirror: tuple[int, ...] | None = None
+    brightness: bool = False
+    motion: bool = False
+
+
+def apex(frames: Mapping[str, np.ndarray], size: int) -> np.ndarray:
+    """Grey apex frame (1, S, S), raw grey levels 0..255 float32: the authors' input, normalised by the network's first layer."""
+    return resize(to_grey(frames["apex"]), size)[None]
+
+
+def difference(frames: Mapping[str, np.ndarray], size: int) -> np.ndarray:
+    """Apex minus onset (1, S, S), signed grey levels -255..255 float32."""
+    return resize(to_grey(frames["apex"]) - to_grey(frames["onset"]), size)[None]
+
+
+def flow(frames: Mapping[str, np.ndarray], size: int) -> np.ndarray:
+    """Horizontal flow u, vertical flow v, optical strain from onset to apex (3, S, S) float32, each map normalised on its own."""
+    u, v = dense_flow(to_grey(frames["onset"]), to_grey(frames["apex"]))
+    return normalise_map(np.stack([resize(channel, size) for channel in (u, v, strain(u, v))]))
+
+
+def image(frames: Mapping[str, np.ndarray], size: int) -> np.ndarray:
+    """The file as it is (1 or 3, S, S), its own values; resized only where its sides are not S."""
+    pixels = frames["apex"]
+    if pixels.shape[:2] != (size, size):
+        pixels = resize(pixels, size)
+    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def motion_map(frames: Mapping[str, np.ndarray], size: int) -> np.ndarray:
+    """A file that holds u, v, strain in red, green, blue (3, S, S) float32, each map normalised on its own."""
+    pixels = frames["apex"]
+    if pixels.ndim != 3:
+        raise SampleError(f"a motion map needs three channels (u, v, strain), got an image of shape {pixels.shape}; try input=image")
+    return normalise_map(np.stack([resize(pixels[..., k].astype(np.float32), size) for k in range(3)]))
+
+
+#: Representation by `input.representation`.
+REPRESENTATIONS: dict[str, Representation] = {
+    "apex": Representation(("apex",), apex, brightness=True),
+    "difference": Representation(("onset", "apex"), difference),
+    "flow": Representation(("onset", "apex"), flow, mirror=(-1, 1, 1), motion=True),
+    "image": Representation(("apex",), image, brightness=True),
+    "motion_map": Representation(("apex",), motion_map, mirror=(-1, 1, 1), motion=True),
+}
+
+
+def dense_flow(onset: np.ndarray, apex: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Flow u (right) and v (down), (H, W) float32 each, in pixels of the working size, from two grey frames of equal size.
+
+    Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016; OpenCV's preset MEDIUM.
+    """
+    if onset.shape != apex.shape:
+        raise SampleError(f"onset {onset.shape} and apex {apex.shape} differ in size; crop both alike")
+    side = int(np.clip(max(onset.shape), *FLOW_SIDES))
+    if max(onset.shape) != side or onset.shape[0] != onset.shape[1]:
+        onset, apex = resize(onset, side), resize(apex, side)
+    field = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(_levels(onset), _levels(apex), None)
+    return field[..., 0], field[..., 1]
+
+
+def strain(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Optical strain (H, W): Frobenius norm of the symmetric gradient of the flow, in 1 (pixels a pixel).
+
+    Source: Shreve et al., Macro- and micro-expression spotting in long videos using spatio-temporal strain, FG 2011.
+    """
+    u_y, u_x = np.gradient(u)
+    v_y, v_x = np.gradient(v)
+    shear = 0.5 * (u_y + v_x)
+    return np.sqrt(u_x**2 + v_y**2 + 2 * shear**2)
+
+
+def normalise_map(channels: np.ndarray) -> np.ndarray:
+    """Every channel of (C, S, S) minus its median over its standard deviation, float32; a constant channel becomes 0.
+
+    Why: most of a face does not move, so the median is the motion of the head (and the lost zero of a stretched map); the
+    deviation takes away intensity, which differs between clips more than between expressions.
+    """
+    centred = channels - np.median(channels, axis=(1, 2), keepdims=True)
+    deviation = centred.std(axis=(1, 2), keepdims=True)
+    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-6).astype(np.float32)
+
+
+def resize(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Square (S, S[, 3]) of the same dtype: area averages when shrinking, linear when growing."""
+    shrinking = min(pixels.shape[:2]) > size
+    return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
+
+
+def problems(config: InputConfig, augment: AugmentConfig) -> list[str]:
+    """What is wrong with the input and its augmentation, one sentence a key."""
+    found = []
+    known = REPRESENTATIONS.get(config.representation)
+    if known is None:
+        found.append(f"input.representation: expected one of {', '.join(REPRESENTATIONS)}, got '{config.representation}'")
+    if config.size < MIN_SIZE:
+        found.append(f"input.size: expected {MIN_SIZE} pixels or more (the network halves the side five times), got {config.size}")
+    limits = {"mirror": 1.0, "probability": 1.0, "shift": 0.5, "scale": 0.5, "rotate": 180.0, "brightness": 255.0}
+    for key, most in limits.items():
+        value = getattr(augment, key)
+        if not 0 <= value <= most:
+            found.append(f"augment.{key}: expected 0..{most:g}, got {value}")
+    if known is not None and known.motion and augment.rotate:
+        found.append(
+            f"augment.rotate: expected 0 for input.representation={config.representation}, got {augment.rotate}: u and v would have to "
+            "turn with the picture, and each is scaled on its own"
+        )
+    if known is not None and not known.brightness and augment.brightness:
+        found.append(f"augment.brightness: expected 0 for input.representation={config.representation}, got {augment.brightness}")
+    return found
+
+
+def _levels(grey: np.ndarray) -> np.ndarray:
+    """Grey levels rounded to uint8, as DIS takes them."""
+    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)

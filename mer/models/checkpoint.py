@@ -1,0 +1,68 @@
+"""Self-describing checkpoints: one file holds the weights and everything needed to use them.
+
+Contract: plain tensors, dicts, lists, strings and numbers only, so that `torch.load(..., weights_only=True)` reads it and
+no code runs on loading. Lightning, Hydra and this package's training code are not needed to use one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mer.config import ModelConfig, from_dict
+from mer.errors import MerError
+from mer.models.build import build
+from mer.models.resnet import MicroAttentionResNet
+from mer.provenance import write_atomically
+
+#: Marks our files, with the version of their layout.
+FORMAT = "mer-checkpoint-1"
+
+
+def save(path: str | Path, network: MicroAttentionResNet, *, model: ModelConfig, card: dict[str, Any]) -> None:
+    """Write a checkpoint atomically.
+
+    Args:
+        path: where.
+        network: built from `model`.
+        model: its configuration.
+        card: what a user must know, plain values: `classes` in logit order, `input` (fields of `InputConfig`), `trained_on`.
+    """
+    content = {
+        "format": FORMAT,
+        "model": asdict(model),
+        "in_channels": network.conv1.in_channels,
+        "card": card,
+        "weights": {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()},
+    }
+    with write_atomically(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load(path: str | Path) -> tuple[MicroAttentionResNet, dict[str, Any]]:
+    """Network in evaluation mode on the CPU, and its card.
+
+    Raises:
+        MerError: no such file, or not one of ours.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MerError(f"no checkpoint at {path}; a run leaves one a fold as folds/<fold>/model.ckpt")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a foreign, truncated or unsafe file
+        raise MerError(
+            f"{path} cannot be read as a checkpoint of this package ({error}); expected format {FORMAT}"
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format", "none") if isinstance(content, dict) else type(content).__name__
+        raise MerError(f"{path} is no checkpoint of this package: expected format {FORMAT}, found {found}")
+    card = content["card"]
+    network = build(
+        from_dict(ModelConfig, content["model"]), in_channels=content["in_channels"], classes=len(card["classes"])
+    )
+    network.load_state_dict(content["weights"])
+    return network.eval(), card

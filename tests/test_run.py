@@ -1,0 +1,225 @@
+"""The command line, as a user meets it: what it prints, what it leaves, how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from mer.evaluation import files
+from mer.sweep import TABLE
+from tests.command import TINY, TINY_RECIPE, command
+
+
+def cached(cache_dir: Path) -> str:
+    return f"cache_dir={cache_dir}"
+
+
+def test_a_dry_run_tells_what_would_be_done_and_leaves_nothing(tmp_path, cache_dir):
+    done = command("mer.run", "+experiment=synthetic_loso", *TINY, cached(cache_dir), "dry_run=true", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for word in ("24 clips of 4 subjects", "4 folds", "negative", "parameters", "steps", "about", "nothing was trained"):
+        assert word in done.stdout
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_help_names_every_group_and_leaves_nothing(tmp_path):
+    done = command("mer.run", "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for word in ("synthetic_loso", "manifest_loso", "micro_attention", "dry_run"):
+        assert word in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("model.attention.stages=[5]", ("model.attention.stages", "5", "1", "4")),
+        ("optim.balance=smote", ("optim.balance", "smote", "oversample")),
+        ("data.clips=0", ("data.clips",)),
+    ],
+)
+def test_a_bad_value_ends_with_status_2_and_no_traceback(tmp_path, cache_dir, override, words):
+    done = command("mer.run", "+experiment=synthetic_loso", override, cached(cache_dir), cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_a_typo_in_a_key_is_named(tmp_path):
+    done = command("mer.run", "+experiment=synthetic_loso", "optim.learning_rate=1", cwd=tmp_path)
+    assert done.returncode != 0
+    assert "learning_rate" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("layout", ["samm", "casme2", "smic"])
+def test_without_the_data_the_remedies_are_named(tmp_path, layout):
+    done = command("mer.run", f"+experiment={layout}_loso", "data.root=/nowhere/at/all", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    for word in ("/nowhere/at/all", f"--layout {layout}", "synthetic_loso"):
+        assert word in done.stderr
+
+
+@pytest.mark.parametrize("layout", ["samm", "casme2", "smic"])
+def test_each_official_layout_runs_through(tmp_path, cache_dir, layout):
+    tree = tmp_path / "trees" / layout
+    size = ("--subjects", "5", "--clips", "40", "--size", "64")
+    written = command("mer.corpus.synthetic", "--layout", layout, "--out", str(tree), *size, cwd=tmp_path)
+    assert written.returncode == 0, written.stderr
+    before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
+    done = command(
+        "mer.run",
+        f"+experiment={layout}_loso",
+        f"data.root={tree}",
+        *TINY_RECIPE,
+        cached(cache_dir),
+        "hydra.run.dir=run",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "UF1" in done.stdout and "report.html" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before, "the data folder was written to"
+    assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 40
+
+
+def write_manifest(folder: Path, rows: list[dict[str, str]]) -> Path:
+    """A manifest of random motion maps; rows may override columns or lack an image."""
+    rng = np.random.default_rng(0)
+    for row in rows:
+        cv2.imwrite(str(folder / row["path"]), rng.integers(0, 255, (28, 28, 3), dtype=np.uint8))
+    path = folder / "manifest.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+def rows(subjects: int = 3) -> list[dict[str, str]]:
+    labels = ("negative", "positive", "surprise")
+    return [
+        {"sample_id": f"s{i}_{label}", "dataset": "own", "subject": f"s{i}", "label": label, "path": f"s{i}_{label}.png"}
+        for i in range(subjects)
+        for label in labels
+    ]
+
+
+def run_manifest(manifest: Path, cache_dir: Path, cwd: Path, *more: str):
+    recipe = [override for override in TINY_RECIPE if not override.startswith("input")]
+    return command(
+        "mer.run",
+        "+experiment=manifest_loso",
+        f"data.manifest={manifest}",
+        *recipe,
+        cached(cache_dir),
+        "hydra.run.dir=run",
+        *more,
+        cwd=cwd,
+    )
+
+
+def test_a_manifest_runs_through(tmp_path, cache_dir):
+    done = run_manifest(write_manifest(tmp_path, rows()), cache_dir, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 9
+
+
+def missing_image(folder: Path, manifest: Path) -> None:
+    (folder / "s1_positive.png").unlink()
+
+
+def truncated_image(folder: Path, manifest: Path) -> None:
+    path = folder / "s1_positive.png"
+    path.write_bytes(path.read_bytes()[:-600])
+
+
+def empty_subject(folder: Path, manifest: Path) -> None:
+    table = pd.read_csv(manifest)
+    table.loc[4, "subject"] = ""
+    table.to_csv(manifest, index=False)
+
+
+def one_subject(folder: Path, manifest: Path) -> None:
+    table = pd.read_csv(manifest)
+    table["subject"] = "s1"
+    table.to_csv(manifest, index=False)
+
+
+@pytest.mark.parametrize(
+    ("damage", "more", "words"),
+    [
+        (missing_image, (), ("s1_positive.png",)),
+        (truncated_image, (), ("s1_positive.png",)),
+        (empty_subject, (), ("subject", "s1_positive")),
+        (one_subject, (), ("s1", "subject")),
+        (None, ("data.labels='negative,positive'",), ("surprise",)),
+        (None, ("data.labels='negative,positive,surprise,fear'",), ("fear",)),
+    ],
+    ids=["missing image", "truncated image", "empty subject", "one subject", "unknown label", "class without a sample"],
+)
+def test_bad_data_are_named_with_a_remedy(tmp_path, cache_dir, damage, more, words):
+    manifest = write_manifest(tmp_path, rows())
+    if damage is not None:
+        damage(tmp_path, manifest)
+    done = run_manifest(manifest, cache_dir, tmp_path, *more)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_a_sweep_over_placements_prints_and_writes_one_table(tmp_path, cache_dir):
+    done = command(
+        "mer.run",
+        "-m",
+        "+experiment=synthetic_loso",
+        *TINY,
+        cached(cache_dir),
+        "model.attention.stages=[],[1],[4],[1,2,3,4]",
+        "hydra.sweep.dir=sweep",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "sweep" / TABLE)
+    assert list(table["model.attention.stages"]) == ["[]", "[1]", "[4]", "[1, 2, 3, 4]"]
+    assert (table["status"] == "done").all()
+    assert "model.attention.stages" in done.stdout
+    for job, score in zip(table["job"], table["uf1"], strict=True):
+        results = json.loads((tmp_path / "sweep" / str(job) / files.RESULTS).read_text(encoding="utf-8"))
+        assert results["scores"]["all"]["uf1"]["value"] == pytest.approx(score)
+
+
+def test_a_sweep_goes_on_after_a_bad_job_and_says_so(tmp_path, cache_dir):
+    done = command(
+        "mer.run",
+        "-m",
+        "+experiment=synthetic_loso",
+        *TINY,
+        cached(cache_dir),
+        "model.attention.stages=[5],[1]",
+        "hydra.sweep.dir=sweep",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    table = pd.read_csv(tmp_path / "sweep" / TABLE)
+    assert list(table["status"]) == ["failed", "done"]
+    assert "model.attention.stages=[5]" in table["overrides"].iloc[0]
+
+
+def test_two_processes_score_every_sample_once_and_as_one_does(tmp_path, cache_dir):
+    shared = ("+experiment=synthetic_loso", *TINY, cached(cache_dir), "optim.balance=none", "augment=none")
+    one = command("mer.run", *shared, "hydra.run.dir=one", cwd=tmp_path)
+    assert one.returncode == 0, one.stderr
+    two = command("mer.run", *shared, "trainer=ddp", "trainer.devices=2", "optim.batch_size=4", "hydra.run.dir=two", cwd=tmp_path)
+    assert two.returncode == 0, two.stderr
+    single, double = (pd.read_csv(tmp_path / name / files.PREDICTIONS) for name in ("one", "two"))
+    assert list(double["sample_id"]) == list(single["sample_id"])
+    assert double["sample_id"].is_unique
+    steps = [pd.read_csv(tmp_path / name / files.FOLDS)["steps"].tolist() for name in ("one", "two")]
+    assert steps[0] == steps[1], "two processes with half the batch take as many steps"
+    columns = [name for name in single if name.startswith("prob_")]
+    assert np.isfinite(double[columns].to_numpy()).all()

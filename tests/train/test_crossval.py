@@ -1,0 +1,205 @@
+"""Whole runs on a few drawn people: resuming, failing, seeding, and what is left on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mer.config import AttentionConfig, Config, ModelConfig, OptimConfig, ProtocolConfig
+from mer.errors import MerError
+from mer.evaluation import files
+from mer.models import checkpoint
+from mer.run import run
+from mer.train import crossval, fold
+from mer.train.study import load_study
+
+
+@pytest.fixture(scope="module")
+def finished(request, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """Folder and results of one finished tiny run."""
+    config = request.getfixturevalue("tiny_config_once")
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    return folder, run(config, folder)
+
+
+@pytest.fixture(scope="module")
+def tiny_config_once(cache_dir: Path) -> Config:
+    from tests.conftest import tiny
+
+    return tiny(cache_dir)
+
+
+def test_the_folder_holds_every_file_of_the_drawing(finished):
+    folder, _ = finished
+    for name in (files.CONFIG, files.MANIFEST, files.RESULTS, files.PREDICTIONS, files.FOLDS, files.REPORT, files.CONFUSION):
+        assert (folder / name).stat().st_size > 0
+    assert len(files.completed_folds(folder)) == 4
+    for one in files.completed_folds(folder):
+        for name in (files.FOLD, files.PREDICTIONS, files.CURVES, files.CHECKPOINT):
+            assert (one / name).stat().st_size > 0
+
+
+def test_each_sample_is_scored_exactly_once_by_the_fold_that_never_saw_it(finished, tiny_config):
+    folder, _ = finished
+    predictions = pd.read_csv(folder / files.PREDICTIONS, dtype=str)
+    study = load_study(tiny_config)
+    assert sorted(predictions["sample_id"]) == sorted(study.table.frame["sample_id"])
+    by_fold = {one.name: set(one.test) for one in study.folds}
+    assert all(sample in by_fold[name] for sample, name in zip(predictions["sample_id"], predictions["fold"], strict=True))
+
+
+def test_the_checkpoint_of_a_fold_gives_the_predictions_of_that_fold(finished, tiny_config):
+    folder, _ = finished
+    study = load_study(tiny_config)
+    one = study.folds[0]
+    network, card = checkpoint.load(files.fold_folder(folder, one.name) / files.CHECKPOINT)
+    data = fold.datamodule(study, one)
+    data.setup("test")
+    again = fold.predict_fold(study, one, network, data.test_dataloader())
+    kept = pd.read_csv(files.fold_folder(folder, one.name) / files.PREDICTIONS)
+    assert card["classes"] == list(study.table.classes)
+    columns = [name for name in kept if name.startswith("prob_")]
+    np.testing.assert_allclose(
+        again.set_index("sample_id").loc[kept["sample_id"], columns], kept[columns].to_numpy(), atol=1e-6
+    )
+
+
+def test_a_second_run_with_the_seed_is_equal_and_another_seed_differs(finished, tiny_config, tmp_path):
+    folder, _ = finished
+    run(tiny_config, tmp_path / "same")
+    run(replace(tiny_config, seed=1), tmp_path / "other")
+    first = (folder / files.PREDICTIONS).read_bytes()
+    assert (tmp_path / "same" / files.PREDICTIONS).read_bytes() == first
+    assert (tmp_path / "other" / files.PREDICTIONS).read_bytes() != first
+
+
+def test_folds_side_by_side_give_the_same_bytes(finished, tiny_config, tmp_path):
+    folder, _ = finished
+    trainer = replace(tiny_config.trainer, parallel_folds=2)
+    run(replace(tiny_config, trainer=trainer), tmp_path / "two")
+    assert (tmp_path / "two" / files.PREDICTIONS).read_bytes() == (folder / files.PREDICTIONS).read_bytes()
+
+
+def test_a_finished_run_is_not_trained_again(finished, tiny_config, monkeypatch):
+    folder, results = finished
+    monkeypatch.setattr(crossval, "run_fold", lambda *_: pytest.fail("a finished fold was trained again"))
+    assert run(tiny_config, folder)["scores"] == results["scores"]
+
+
+def test_a_failing_fold_is_recorded_the_others_go_on_and_a_rerun_mends_it(finished, tiny_config, tmp_path, monkeypatch):
+    folder, _ = finished
+    study = load_study(tiny_config)
+    bad = study.folds[1].name
+    real = crossval.run_fold
+
+    def sometimes(study, one, target):
+        if one.name == bad:
+            raise RuntimeError("the disk is full")
+        return real(study, one, target)
+
+    monkeypatch.setattr(crossval, "run_fold", sometimes)
+    results = run(tiny_config, tmp_path / "run")
+    assert results["failed_folds"] and bad in json.dumps(results["failed_folds"])
+    record = json.loads(files.failure_file(tmp_path / "run", bad).read_text(encoding="utf-8"))
+    assert "the disk is full" in record["traceback"]
+    table = pd.read_csv(tmp_path / "run" / files.FOLDS)
+    assert table.set_index("fold").loc[bad, "status"] == "failed"
+    assert (table["status"] == "done").sum() == 3
+    monkeypatch.setattr(crossval, "run_fold", real)
+    results = run(tiny_config, tmp_path / "run")
+    assert not results["failed_folds"]
+    assert (tmp_path / "run" / files.PREDICTIONS).read_bytes() == (folder / files.PREDICTIONS).read_bytes()
+    assert not files.failure_file(tmp_path / "run", bad).exists()
+
+
+def test_a_run_killed_in_the_middle_finishes_what_is_missing_and_gives_the_same_bytes(finished, tiny_config, tmp_path):
+    folder, _ = finished
+    target = tmp_path / "killed"
+    command = [sys.executable, "-m", "mer.run", "+experiment=synthetic_loso", *overrides(tiny_config), f"hydra.run.dir={target}"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while len(files.completed_folds(target)) < 2 and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = files.completed_folds(target)
+    assert 2 <= len(kept) < 4, "the run should have been killed between its second and its last fold"
+    stamps = {one.name: (one / files.FOLD).stat().st_mtime_ns for one in kept}
+    assert not (target / files.RESULTS).exists()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert (target / files.PREDICTIONS).read_bytes() == (folder / files.PREDICTIONS).read_bytes()
+    assert stamps == {one.name: (one / files.FOLD).stat().st_mtime_ns for one in kept}, "finished folds were trained again"
+
+
+def overrides(config: Config) -> list[str]:
+    """The command line that composes to `tiny_config`."""
+    return [
+        f"name={config.name}",
+        "data.subjects=4",
+        "data.clips=24",
+        "data.size=64",
+        "input.size=28",
+        "model.attention.stages=[1,4]",
+        "optim.epochs=1",
+        "optim.batch_size=8",
+        "trainer.accelerator=cpu",
+        "trainer.parallel_folds=1",
+        "trainer.progress=false",
+        "evaluation.bootstrap=50",
+        "evaluation.random_draws=50",
+        "evaluation.attention_samples=3",
+        f"cache_dir={config.cache_dir}",
+    ]
+
+
+def test_a_folder_of_another_configuration_is_refused_with_the_keys_that_differ(finished, tiny_config):
+    folder, _ = finished
+    with pytest.raises(MerError, match=r"optim\.lr: 0\.001 there, 0\.5 asked for"):
+        run(replace(tiny_config, optim=replace(tiny_config.optim, lr=0.5)), folder)
+
+
+def test_the_inner_split_chooses_the_epoch(tiny_config, tmp_path):
+    config = replace(
+        tiny_config, protocol=ProtocolConfig(validation=0.4), optim=OptimConfig(epochs=3, batch_size=8)
+    )
+    results = run(config, tmp_path / "run")
+    for one in files.completed_folds(tmp_path / "run"):
+        record = json.loads((one / files.FOLD).read_text(encoding="utf-8"))
+        curves = pd.read_csv(one / files.CURVES)
+        assert len(curves) == 3
+        best = curves.sort_values(["validation_uf1", "validation_loss", "epoch"], ascending=[False, True, True])
+        assert record["chosen_epoch"] == best["epoch"].iloc[0]
+        assert record["validation"] > 0
+    assert not results["failed_folds"]
+
+
+def test_the_plain_network_runs_and_keeps_no_maps(tiny_config, tmp_path):
+    config = replace(tiny_config, model=ModelConfig(attention=AttentionConfig(stages=[])))
+    results = run(config, tmp_path / "run")
+    assert results["scores"]["all"]["uf1"]["value"] >= 0
+    assert not any((one / files.ATTENTION).exists() for one in files.completed_folds(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("balance", ["none", "weighted", "oversample"])
+def test_every_way_of_balancing_trains(tiny_config, tmp_path, balance):
+    config = replace(tiny_config, optim=replace(tiny_config.optim, balance=balance))
+    assert not run(config, tmp_path / "run")["failed_folds"]
+
+
+def test_the_authors_recipe_trains_by_iterations(tiny_config, tmp_path):
+    recipe = OptimConfig(
+        name="sgd", schedule="step", epochs=None, iterations=5, step_every=2, bias_lr=2.0, batch_size=8, warmup=0.0
+    )
+    run(replace(tiny_config, optim=recipe), tmp_path / "run")
+    table = pd.read_csv(tmp_path / "run" / files.FOLDS)
+    assert (table["steps"] == 5).all()
