@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logit
-from scipy.stats import t as student
+from scipy.special import expit, logit, stdtrit
 
 from mer.evaluation.metrics import Metric, Scores
 from mer.provenance import seed_from
@@ -70,7 +69,7 @@ def score_interval(value: float, draws: Scores, *, subjects: int, level: float =
         return Interval(None, None, undefined)
     # the derivative of the logit is 1 / (value (1 - value))
     error = defined.std() / (value * (1 - value))
-    reach = student.ppf((1 + level) / 2, subjects - 1) * error
+    reach = stdtrit(subjects - 1, (1 + level) / 2) * error
     low, high = expit(logit(value) + np.array([-reach, reach]))
     return Interval(float(low), float(high), undefined)
 

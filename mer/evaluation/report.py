@@ -1,0 +1,217 @@
+"""`report.html`: a run for people to read, in one file that needs nothing else.
+
+Contract: `write_report` is a pure function of the run's folder; the same folder gives the same bytes. Everything is
+inline (style, SVG, PNG), nothing is loaded, no script runs. What a run does not have is said, with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from mer.evaluation import files, reading
+from mer.evaluation.figures import curve_panels, score_strip
+from mer.evaluation.pictures import attention_picture, data_uri, input_picture, is_motion, resized, wheel
+from mer.evaluation.predictions import read_predictions
+from mer.provenance import write_atomically
+
+TEMPLATE = "report.html.j2"
+#: Longest side in pixels of a picture in the report.
+PICTURE = 128
+
+
+def write_report(run: str | Path) -> Path:
+    """Path of the report, written from what lies in the run's folder.
+
+    `results.json` and `predictions.csv` must be there; curves, attention maps, failures, manifest and configuration are
+    shown where they are.
+    """
+    run = Path(run)
+    page = _environment().get_template(TEMPLATE).render(**_context(run))
+    path = run / files.REPORT
+    with write_atomically(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+    return path
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"score": _score, "bound": _bound, "share": _share, "count": _count, "duration": _duration}
+    environment.globals |= {"score_strip": score_strip}
+    return environment
+
+
+def _context(run: Path) -> dict[str, Any]:
+    """All that the template shows."""
+    results = _json(run / files.RESULTS)
+    manifest = _json(run / files.MANIFEST)
+    folders = files.completed_folds(run)
+    config = run / files.CONFIG
+    samples = list(_attention(folders, read_predictions(run / files.PREDICTIONS)))
+    return {
+        "results": results,
+        "headings": reading.HEADINGS,
+        "warnings": reading.warnings(results),
+        "best": reading.best_baseline(results),
+        "margin": reading.margin(results),
+        "subjects": _subjects(read_predictions(run / files.PREDICTIONS)),
+        "panels": curve_panels(
+            [pd.read_csv(folder / files.CURVES) for folder in folders if (folder / files.CURVES).is_file()]
+        ),
+        "attention": samples,
+        "no_attention": _why_no_attention(manifest),
+        "wheel": data_uri(wheel(64)) if any(sample["motion"] for sample in samples) else None,
+        "folds": _folds(run),
+        "failures": [_failure(run, row) for row in results["failed_folds"]],
+        "provenance": _provenance(results, manifest),
+        "config": config.read_text(encoding="utf-8") if config.is_file() else None,
+    }
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """Content of a JSON file, empty where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _subjects(predictions: pd.DataFrame) -> list[dict[str, Any]]:
+    """Right answers and clips of each subject: data sets in order, subjects sorted by share right, then by id."""
+    hits = predictions["label"] == predictions["predicted"]
+    groups = hits.groupby([predictions["dataset"].astype(str), predictions["subject"].astype(str)])
+    found = [(dataset, subject, int(part.sum()), len(part)) for (dataset, subject), part in groups]
+    most = max((clips for _, _, _, clips in found), default=1)
+    return [
+        {
+            "dataset": dataset,
+            "subject": subject,
+            "right": right,
+            "clips": clips,
+            "right_width": 100 * right / most,
+            "clips_width": 100 * clips / most,
+        }
+        for dataset, subject, right, clips in sorted(found, key=lambda row: (row[0], -row[2] / row[3], row[1]))
+    ]
+
+
+def _attention(folders: list[Path], predictions: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Pictures, ranges and answers of every sample of which attention maps were kept."""
+    answers = predictions.set_index("sample_id")
+    for folder in folders:
+        path = folder / files.ATTENTION
+        if not path.is_file():
+            continue
+        with np.load(path) as kept:
+            for place, sample in enumerate(kept["sample_ids"].astype(str)):
+                image = kept["images"][place]
+                maps = [(int(stage), kept[f"map_{stage}"][place]) for stage in kept["stages"]]
+                yield {
+                    "sample": sample,
+                    "label": answers.loc[sample, "label"],
+                    "predicted": answers.loc[sample, "predicted"],
+                    "motion": is_motion(image),
+                    "picture": data_uri(resized(input_picture(image), longest=PICTURE)),
+                    "maps": [_map(image, stage, values) for stage, values in maps],
+                }
+
+
+def _map(image: np.ndarray, stage: int, values: np.ndarray) -> dict[str, Any]:
+    return {
+        "stage": stage,
+        "picture": data_uri(resized(attention_picture(image, values), longest=PICTURE)),
+        "low": float(values.min()),
+        "high": float(values.max()),
+        "size": f"{values.shape[0]}×{values.shape[1]}",
+    }
+
+
+def _why_no_attention(manifest: dict[str, Any]) -> str:
+    config = manifest.get("config", {})
+    if config.get("model.attention.stages") == []:
+        return "The network has no attention units (model.attention.stages is empty)."
+    if config.get("evaluation.attention_samples") == 0:
+        return "None were kept (evaluation.attention_samples is 0)."
+    return "None were kept by the folds that finished."
+
+
+def _folds(run: Path) -> list[dict[str, Any]]:
+    """Rows of `folds.csv`, blanks as None."""
+    path = run / files.FOLDS
+    if not path.is_file():
+        return []
+    table = pd.read_csv(path, dtype={"fold": str, "error": str})
+    return [
+        {str(key): None if pd.isna(value) else value for key, value in row.items()} for row in table.to_dict("records")
+    ]
+
+
+def _failure(run: Path, row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "traceback": _json(files.failure_file(run, row["fold"])).get("traceback")}
+
+
+def _provenance(results: dict[str, Any], manifest: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and value of what the numbers depend on, in the order of asking; unknown ones are left out."""
+    rows = {
+        "configuration": results["config_hash"],
+        "data": results["data_hash"],
+        "seed": str(results["seed"]),
+        "started": manifest.get("started"),
+        "code": _commit(manifest.get("git")) if "git" in manifest else None,
+        "machine": manifest.get("platform"),
+        "processors": _processors(manifest),
+        "Python": manifest.get("python"),
+        **manifest.get("versions", {}),
+    }
+    return [(name, str(value)) for name, value in rows.items() if value]
+
+
+def _commit(git: dict[str, Any] | None) -> str:
+    if git is None:
+        return "an installed package, not a checkout"
+    return f"{git['commit']}{', with uncommitted changes' if git['dirty'] else ''}"
+
+
+def _processors(manifest: dict[str, Any]) -> str | None:
+    if "cpu_count" not in manifest:
+        return None
+    gpus = ", ".join(manifest.get("gpus", [])) or "no GPU"
+    return f"{manifest['cpu_count']} CPU cores, threads a process: {manifest.get('threads', 'unknown')}; {gpus}"
+
+
+def _score(value: float | None) -> str:
+    """Three decimals without a leading zero, as the field prints scores."""
+    return "not defined" if value is None else f"{value:.3f}".removeprefix("0")
+
+
+def _bound(value: float) -> str:
+    return f"{value:.2f}".removeprefix("0")
+
+
+def _share(value: float) -> str:
+    """Whole percents; a share that is not 0 never reads as 0%."""
+    return "<1%" if 0 < value < 0.005 else f"{value:.0%}"
+
+
+def _count(value: int) -> str:
+    """Thousands set apart by a narrow space that does not break."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def _duration(seconds: float) -> str:
+    """The two largest units of a duration."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
