@@ -119,8 +119,9 @@ def _axes(horizontal: _Scale, vertical: _Scale) -> str:
 def _path(x: npt.NDArray, y: npt.NDArray, horizontal: _Scale, vertical: _Scale) -> str:
     """Path data of a line with at most `MAX_POINTS` points."""
     keep = _evenly(len(x), MAX_POINTS)
-    points = zip(horizontal(x[keep]), vertical(y[keep]), strict=True)
-    return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
+    points = [f"{a:.1f} {b:.1f}" for a, b in zip(horizontal(x[keep]), vertical(y[keep]), strict=True)]
+    # a line back to itself, with the round caps of the style sheet, makes a single point visible
+    return "M" + "L".join(points if len(points) > 1 else points * 2)
 
 
 def _evenly(size: int, most: int) -> list[int]:

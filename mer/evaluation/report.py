@@ -129,10 +129,15 @@ def _map(image: np.ndarray, stage: int, values: np.ndarray) -> dict[str, Any]:
     return {
         "stage": stage,
         "picture": data_uri(resized(attention_picture(image, values), longest=PICTURE)),
-        "low": float(values.min()),
-        "high": float(values.max()),
+        "range": _range(float(values.min()), float(values.max())),
         "size": f"{values.shape[0]}×{values.shape[1]}",
     }
+
+
+def _range(low: float, high: float) -> str:
+    """`0.481–0.522`, or one number where the two look the same."""
+    ends = sorted({f"{low:.3f}", f"{high:.3f}"})
+    return "–".join(ends)
 
 
 def _why_no_attention(manifest: dict[str, Any]) -> str:
@@ -185,7 +190,7 @@ def _processors(manifest: dict[str, Any]) -> str | None:
     if "cpu_count" not in manifest:
         return None
     gpus = ", ".join(manifest.get("gpus", [])) or "no GPU"
-    return f"{manifest['cpu_count']} CPU cores, threads a process: {manifest.get('threads', 'unknown')}; {gpus}"
+    return f"{manifest['cpu_count']} CPU cores, {gpus}"
 
 
 def _score(value: float | None) -> str:

@@ -73,7 +73,11 @@ def test_many_folds_and_epochs_are_thinned() -> None:
 
 def test_one_epoch_of_one_fold_is_drawn() -> None:
     panels = curve_panels([make_curves(0, epochs=1)])
-    assert all("of 1 fold;" in panel for panel in panels)
+    assert len(panels) == 2
+    for panel in panels:
+        assert "of 1 fold;" in panel
+        # a point is a line from itself to itself
+        assert all(first == last for first, last in paths(panel))
 
 
 def test_a_diverged_fold_does_not_break_the_panel() -> None:

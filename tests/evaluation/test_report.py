@@ -193,6 +193,7 @@ def test_grey_inputs_have_no_colour_wheel(table: SampleTable, tmp_path: Path) ->
     shown = page(tmp_path)
     assert len(shown.all("img")) == 5 * 5
     assert "wheel" not in shown.text
+    assert "stage 1 0.500–0.520" in shown.text
 
 
 def test_an_inner_split_adds_its_curves(table: SampleTable, tmp_path: Path) -> None:
