@@ -1,7 +1,7 @@
 """The LightningDataModule of one fold: training draws with augmentation, the inner split and the test part without.
 
-Contract: batches are dicts `{"image": (B, C, S, S) float32, "target": (B,) int64, "row": (B,) int64}` where row indexes the table.
-Nothing is fitted here but class counts, and these on the fold's training part.
+Contract: batches are dicts `{"image": (B, C, S, S) float32, "target": (B,) int64, "row": (B,) int64}` where row indexes
+the table. Nothing is fitted here but class counts, and these on the fold's training part.
 """
 
 from __future__ import annotations
@@ -79,10 +79,12 @@ class FoldDataModule(LightningDataModule):
         seed: int,
     ) -> None:
         super().__init__()
-        self.pixels, self.targets = pixels, table.targets
+        # a plain view of the memory map, whose own indexing is slower
+        self.pixels, self.targets = np.asarray(pixels), table.targets
         place = {sample: row for row, sample in enumerate(table.frame["sample_id"])}
         self.train_rows, self.validation_rows, self.test_rows = (
-            np.array([place[sample] for sample in part], dtype=np.int64) for part in (fold.train, fold.validation, fold.test)
+            np.array([place[sample] for sample in part], dtype=np.int64)
+            for part in (fold.train, fold.validation, fold.test)
         )
         self.augmenter = Augmenter(augment, REPRESENTATIONS[input.representation])
         self.classes = len(table.classes)

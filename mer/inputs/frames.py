@@ -1,109 +1,163 @@
 """Decoded once, read by every fold: network inputs of all clips as one memory-mapped array outside the user's data.
 
-Contract: row i is row i of the table. The file's name covers the content of the source files, the representation, its size
-and the version of this code, so that changed data or settings never meet an old entry; a damaged entry is made again.
+Contract: row i is row i of the table. The file's name covers the content of the image files used, the representation,
+its size and the version of this code: changed data or settings never meet an old entry, changed labels do. A damaged
+entry is made again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
+from numpy.lib.format import open_memmap
 from rich.progress import track
 
 from mer.config import InputConfig
 from mer.corpus.samples import SampleTable
 from mer.errors import SampleError
 from mer.inputs.images import read_image
-from mer.inputs.represent import REPRESENTATIONS, Representation
+from mer.inputs.represent import REPRESENTATIONS
 from mer.provenance import digest, write_atomically, write_json
 
 #: Raise when `represent.py` or `images.py` compute other values from the same files.
-CODE_VERSION = 1
+CODE_VERSION = 2
 #: Bad files named in one message before the rest is only counted.
 SHOWN = 20
+
+T = TypeVar("T")
 
 
 def pixel_cache(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> np.ndarray:
     """Inputs (N, C, S, S), uint8 or float32, read-only memory map; computed with a progress bar where not yet cached.
 
+    Args:
+        table: the samples, whose key-frame images are read.
+        config: representation and side S.
+        cache_dir: the array goes to `pixels/<key>.npy` below it, with an index `<key>.json` of settings and samples.
+        progress: whether a bar is shown while images are read.
+
     Raises:
-        SampleError: names every file that is missing, damaged or of another size than its partner, with its sample.
+        SampleError: names every file that is missing, damaged or unlike the others, with its sample.
     """
     settings = {
-        "content": table.content_hash(),
+        "files": _fingerprint(table, config.representation),
+        "sample_ids": table.frame["sample_id"].tolist(),
         "representation": config.representation,
         "size": config.size,
         "code": CODE_VERSION,
     }
-    path = Path(cache_dir) / "pixels" / f"{digest(settings)}.npy"
-    found = _open(path, len(table))
+    path = Path(cache_dir).expanduser() / "pixels" / f"{digest(settings)}.npy"
+    found = _open(path, rows=len(table), size=config.size)
     if found is not None:
         return found
-    pixels = _compute(table, REPRESENTATIONS[config.representation], config.size, progress)
-    with write_atomically(path) as temporary, temporary.open("wb") as stream:
-        np.save(stream, pixels)
-    write_json(path.with_suffix(".json"), {**settings, "data": table.name, "sample_ids": table.frame["sample_id"].tolist()})
-    written = _open(path, len(table))
+    with write_atomically(path) as temporary:
+        _compute(table, config, temporary, progress)
+        # before the array is renamed into place: where there is an array, there is an index
+        write_json(path.with_suffix(".json"), {**settings, "data": table.name})
+    written = _open(path, rows=len(table), size=config.size)
     if written is None:
         raise OSError(f"the cache file {path} cannot be read back; is the disk full?")
     return written
 
 
-def _open(path: Path, rows: int) -> np.ndarray | None:
+def _open(path: Path, *, rows: int, size: int) -> np.ndarray | None:
     """The cached array, or None where there is none or it is damaged."""
     try:
-        pixels = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (FileNotFoundError, ValueError, EOFError):  # numpy raises ValueError for a cut or foreign file
+        pixels = open_memmap(path, mode="r")
+    except (FileNotFoundError, ValueError):  # numpy raises ValueError for a cut or foreign file
         return None
-    return pixels if pixels.ndim == 4 and len(pixels) == rows else None
+    fits = pixels.ndim == 4 and (len(pixels), *pixels.shape[2:]) == (rows, size, size)
+    return pixels if fits and pixels.dtype in (np.uint8, np.float32) else None
 
 
-def _compute(table: SampleTable, representation: Representation, size: int, progress: bool) -> np.ndarray:
-    columns = [f"{name}_path" for name in representation.frames]
-    records = table.frame[["sample_id", *columns]].to_dict("records")
+def _fingerprint(table: SampleTable, representation: str) -> str:
+    """Hash over the bytes of the images that the representation needs, in the table's order, missing ones included."""
 
-    def one(record: dict) -> np.ndarray | str:
+    def one(path: str) -> bytes:
         try:
-            frames = {name: read_image(_path(record, name)) for name in representation.frames}
-            return representation.compute(frames, size)
+            return hashlib.sha256(Path(path).read_bytes()).digest()
+        except OSError:  # reported with its sample when it is read
+            return b"missing"
+
+    total = hashlib.sha256()
+    with _in_threads(one, _needed(table, representation).ravel().tolist()) as hashes:
+        for value in hashes:
+            total.update(value)
+    return total.hexdigest()[:16]
+
+
+def _needed(table: SampleTable, representation: str) -> np.ndarray:
+    """Paths (N, F) of the F key frames that the representation needs, "" where a clip has none."""
+    return table.frame[[f"{name}_path" for name in REPRESENTATIONS[representation].frames]].to_numpy(dtype=object)
+
+
+def _compute(table: SampleTable, config: InputConfig, target: Path, progress: bool) -> None:
+    """Write all inputs as one .npy file, row by row, so that memory holds few of them at a time."""
+    representation = REPRESENTATIONS[config.representation]
+
+    def one(paths: Sequence[str]) -> np.ndarray | SampleError:
+        try:
+            frames = {name: _read(path, name) for name, path in zip(representation.frames, paths, strict=True)}
+            return representation.compute(frames, config.size)
         except SampleError as error:
-            return f"{record['sample_id']}: {error}"
+            return error
 
-    results = _map_in_threads(one, records, f"reading {table.name}", progress)
-    bad = [result for result in results if isinstance(result, str)]
-    if bad:
+    pixels: np.ndarray | None = None
+    bad = []
+    with _in_threads(one, _needed(table, config.representation).tolist()) as results:
+        bar = track(results, f"reading {table.name}", total=len(table), disable=not progress, transient=True)
+        for row, (sample, result) in enumerate(zip(table.frame["sample_id"], bar, strict=True)):
+            if isinstance(result, SampleError):
+                bad.append(f"{sample}: {result}")
+                continue
+            if pixels is None:
+                pixels = open_memmap(target, mode="w+", dtype=result.dtype, shape=(len(table), *result.shape))
+            if result.shape != pixels.shape[1:] or result.dtype != pixels.dtype:
+                bad.append(f"{sample}: has {_kind(result)}, but samples before it have {_kind(pixels[row])}")
+            else:
+                pixels[row] = result
+    if bad or pixels is None:
         _refuse(table, bad)
-    arrays = [result for result in results if not isinstance(result, str)]
-    odd = [f"{r['sample_id']}: {a.shape[0]} channels" for r, a in zip(records, arrays, strict=True) if a.shape != arrays[0].shape]
-    if odd:
-        _refuse(table, [f"(the first sample has {arrays[0].shape[0]} channels)", *odd])
-    return np.stack(arrays)
+    else:
+        pixels.flush()  # type: ignore[attr-defined]
 
 
-def _path(record: dict, name: str) -> str:
-    path = str(record[f"{name}_path"])
+def _kind(pixels: np.ndarray) -> str:
+    return f"{pixels.shape[0]} channel{'s' if pixels.shape[0] > 1 else ''} of {pixels.dtype}"
+
+
+def _read(path: str, name: str) -> np.ndarray:
     if not path:
         raise SampleError(f"has no {name} frame, which this input needs; choose another input, e.g. input=image")
-    return path
+    return read_image(path)
 
 
-def _map_in_threads(one: Callable[[dict], np.ndarray | str], records: list[dict], what: str, progress: bool) -> list:
-    """Results of all records in order; OpenCV and Pillow release the interpreter, so threads do."""
+@contextmanager
+def _in_threads(one: Callable[..., T], values: Sequence) -> Iterator[Iterator[T]]:
+    """Results of all values in order; OpenCV, Pillow and hashing release the interpreter, so threads do.
+
+    What was not begun is not done when the block is left early, by an interrupt say.
+    """
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
+    pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(track(pool.map(one, records), description=what, total=len(records), disable=not progress, transient=True))
+        yield pool.map(one, values)
     finally:
+        pool.shutdown(cancel_futures=True)
         cv2.setNumThreads(before)
 
 
 def _refuse(table: SampleTable, lines: list[str]) -> None:
     rest = len(lines) - SHOWN
     shown = "\n".join(f"  {line}" for line in lines[:SHOWN]) + (f"\n  and {rest} more" if rest > 0 else "")
-    raise SampleError(f"{table.name}: images that cannot be used:\n{shown}\nCopy these files again from the original, or leave their rows out.")
+    remedy = "Copy these files again from the original, or leave their rows out."
+    raise SampleError(f"{table.name}: images that cannot be used:\n{shown}\n{remedy}")

@@ -39,7 +39,7 @@ def read_image(path: str | Path) -> np.ndarray:
         raise SampleError(f"no image at {path}") from error
     except UnidentifiedImageError as error:
         raise SampleError(f"{path} is no image file that can be read (empty, or another kind of file)") from error
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow's decoders raise each of these on damaged content
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # all raised on damaged content
         raise SampleError(f"{path} is damaged: {error}") from error
 
 

@@ -1,7 +1,7 @@
 """Which training samples a fold draws in an epoch, in which order, on which process; and class weights for the loss.
 
-Contract: the order of an epoch is a function of (seed, epoch). Process r of w takes every w-th draw, so that the union of the
-processes' batches is the batch of a single one. Counts are those of the fold's training part alone.
+Contract: the order of an epoch is a function of (seed, epoch). Process r of w takes every w-th draw, so that the union
+of the processes' batches is the batch of a single one. Counts are those of the fold's training part alone.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class EpochSampler(Sampler[Draw]):
             train on one (that sample is another one each epoch).
         seed: of the fold.
         rank: this process.
-        world: number of processes; up to `world - 1` draws at the end of an epoch are left out so that all get equally many.
+        world: number of processes; up to `world - 1` draws at the end of an epoch are left out: all get as many.
     """
 
     def __init__(
@@ -77,14 +77,14 @@ class EpochSampler(Sampler[Draw]):
 
 
 def oversampled(rows: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Every row once, and rows of smaller classes again, drawn with replacement, until all classes are as large as the largest."""
+    """Every row once, and rows of smaller classes drawn with replacement until all classes are equally large."""
     groups = [rows[targets == k] for k in np.unique(targets)]
     largest = max(map(len, groups))
     return np.concatenate([np.concatenate([group, rng.choice(group, largest - len(group))]) for group in groups])
 
 
 def class_weights(targets: np.ndarray, *, classes: int) -> list[float]:
-    """Weight (K,) of each class in the loss: inverse to its frequency, with mean 1 over the samples; 0 for an absent class."""
+    """Weight (K,) of each class in the loss: inverse to its frequency, mean 1 over samples; 0 for an absent class."""
     counts = np.bincount(targets, minlength=classes)
     present = counts > 0
     weights = np.zeros(classes)
