@@ -140,7 +140,7 @@ class OptimConfig:
     step_every: int = 500
     gamma: float = 0.1
     #: Length of training: exactly one of `epochs` and `iterations` is set.
-    epochs: Optional[int] = 30
+    epochs: Optional[int] = 20
     iterations: Optional[int] = None
     batch_size: int = 32
     #: Uneven classes inside the training fold: `none`, `weighted` (loss) or `oversample` (with replacement, to the largest class).

@@ -211,15 +211,19 @@ def test_a_sweep_goes_on_after_a_bad_job_and_says_so(tmp_path, cache_dir):
 
 
 def test_two_processes_score_every_sample_once_and_as_one_does(tmp_path, cache_dir):
-    shared = ("+experiment=synthetic_loso", *TINY, cached(cache_dir), "optim.balance=none", "augment=none")
+    # AdamW divides by the size of a gradient, so rounding alone can turn a step; SGD shows whether the sums are the same
+    shared = ("+experiment=synthetic_loso", *TINY, cached(cache_dir), "optim.balance=none", "optim.name=sgd", "optim.lr=0.01")
     one = command("mer.run", *shared, "hydra.run.dir=one", cwd=tmp_path)
     assert one.returncode == 0, one.stderr
-    two = command("mer.run", *shared, "trainer=ddp", "trainer.devices=2", "optim.batch_size=4", "hydra.run.dir=two", cwd=tmp_path)
+    two = command("mer.run", *shared, "trainer=ddp", "trainer.devices=2", "hydra.run.dir=two", cwd=tmp_path)
     assert two.returncode == 0, two.stderr
     single, double = (pd.read_csv(tmp_path / name / files.PREDICTIONS) for name in ("one", "two"))
     assert list(double["sample_id"]) == list(single["sample_id"])
     assert double["sample_id"].is_unique
-    steps = [pd.read_csv(tmp_path / name / files.FOLDS)["steps"].tolist() for name in ("one", "two")]
-    assert steps[0] == steps[1], "two processes with half the batch take as many steps"
+    folds = pd.read_csv(tmp_path / "two" / files.FOLDS)
+    # an odd number of training samples cannot be shared out equally: one is left out in each epoch
+    even = set(folds["fold"][folds["train"] % 2 == 0])
+    shown = single["fold"].isin(even)
+    assert shown.sum() >= 8, "the drawn corpus should have folds with an even number of training samples"
     columns = [name for name in single if name.startswith("prob_")]
-    assert np.isfinite(double[columns].to_numpy()).all()
+    np.testing.assert_allclose(double.loc[shown, columns], single.loc[shown, columns], atol=1e-4)

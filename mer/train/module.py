@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mer.config import ModelConfig, OptimConfig, from_dict
-from mer.evaluation.metrics import uf1
+from mer.evaluation.metrics import f1
 from mer.models import build, parameter_groups
 
 
@@ -81,7 +82,7 @@ class RecognitionModule(LightningModule):
         a class that cannot be hit would only add a constant.
         """
         confusion = self.validation_confusion.compute().cpu().numpy()
-        scores = {"validation_loss": _take(self.validation_loss), "validation_uf1": float(uf1(confusion, allow_absent=True))}
+        scores = {"validation_loss": _take(self.validation_loss), "validation_uf1": float(np.nanmean(f1(confusion)))}
         self.validation_confusion.reset()
         return scores
 

@@ -5,7 +5,7 @@ Contract: `load_study` is a function of the configuration alone, so that any pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from mer.inputs import represent
 from mer.inputs.frames import pixel_cache
 from mer.models import problems as model_problems
 from mer.protocols import folds as protocols
-from mer.protocols.folds import Fold, make_folds
+from mer.protocols.folds import Fold, fold_notes, make_folds
 from mer.train import module
 
 
@@ -62,6 +62,7 @@ def load_study(config: Config, *, progress: bool = False) -> Study:
     cache = Path(config.cache_dir).expanduser()
     table = catalog.load(config.data, cache)
     folds = make_folds(table, config.protocol, config.seed)
+    table = replace(table, notes=(*table.notes, *fold_notes(table, folds)))
     pixels = pixel_cache(table, config.input, cache, progress=progress)
     return Study(config=config, table=table, pixels=pixels, folds=tuple(folds))
 
