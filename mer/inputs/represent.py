@@ -53,7 +53,8 @@ def apex(frames: Mapping[str, np.ndarray], size: int) -> np.ndarray:
 
 def difference(frames: Mapping[str, np.ndarray], size: int) -> np.ndarray:
     """Apex minus onset (1, S, S), signed grey levels -255..255 float32."""
-    return resize(to_grey(frames["apex"]) - to_grey(frames["onset"]), size)[None]
+    onset, apex = _grey_pair(frames)
+    return resize(apex - onset, size)[None]
 
 
 def flow(frames: Mapping[str, np.ndarray], size: int) -> np.ndarray:
@@ -62,8 +63,7 @@ def flow(frames: Mapping[str, np.ndarray], size: int) -> np.ndarray:
     Strain is taken on the map's own grid, after the averaging of `resize`: nearer to the truth of drawn clips than
     strain of the finer field (median correlation .82 against .78, frames of 384 pixels), whose gradients are noisier.
     """
-    field = dense_flow(to_grey(frames["onset"]), to_grey(frames["apex"]))
-    u, v = (resize(channel, size) for channel in field)
+    u, v = (resize(channel, size) for channel in dense_flow(*_grey_pair(frames)))
     return normalise_map(np.stack([u, v, strain(u, v)]))
 
 
@@ -100,8 +100,6 @@ def dense_flow(onset: np.ndarray, apex: np.ndarray) -> tuple[np.ndarray, np.ndar
 
     Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016; OpenCV's preset MEDIUM.
     """
-    if onset.shape != apex.shape:
-        raise SampleError(f"onset {onset.shape} and apex {apex.shape} differ in size; crop both alike")
     side = int(np.clip(max(onset.shape), *FLOW_SIDES))
     if max(onset.shape) != side or onset.shape[0] != onset.shape[1]:
         onset, apex = resize(onset, side), resize(apex, side)
@@ -160,6 +158,15 @@ def problems(config: InputConfig, augment: AugmentConfig) -> list[str]:
     if known is not None and not known.brightness and augment.brightness:
         found.append(f"augment.brightness: expected 0 for input.representation={name}, got {augment.brightness}")
     return found
+
+
+def _grey_pair(frames: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Onset and apex as grey (H, W) float32; SampleError where their sizes differ."""
+    onset, apex = to_grey(frames["onset"]), to_grey(frames["apex"])
+    if onset.shape != apex.shape:
+        sizes = "onset {1}x{0} and apex {3}x{2} pixels".format(*onset.shape, *apex.shape)
+        raise SampleError(f"{sizes}: expected frames of one size; crop both alike")
+    return onset, apex
 
 
 def _levels(grey: np.ndarray) -> np.ndarray:
