@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -86,6 +86,7 @@ def test_a_cut_file_is_refused_or_complete_never_half(tmp_path: Path, kind: str,
     assert refused >= len(lengths) - 24  # only checksums and the mark of the end may be lacking
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_damaged_png_is_refused_or_complete(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     content = bytearray(FILES["png", "rgb"])

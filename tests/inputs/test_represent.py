@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -103,6 +103,7 @@ def test_a_face_that_does_not_move_gives_zeros() -> None:
     assert not REPRESENTATIONS["flow"].compute({"onset": picture, "apex": picture}, 28).any()
 
 
+@settings(deadline=None)
 @given(gradient=hnp.arrays(np.float64, (2, 2), elements=st.floats(-0.2, 0.2)))
 def test_strain_of_a_linear_field_is_the_norm_of_its_symmetric_gradient(gradient: np.ndarray) -> None:
     y, x = np.mgrid[:9, :12].astype(float)
@@ -119,6 +120,7 @@ def test_turning_and_shifting_strain_nothing() -> None:
 maps = hnp.arrays(np.float64, (3, 6, 7), elements=st.integers(-40, 40).map(float))
 
 
+@settings(deadline=None)
 @given(channels=maps, gain=st.sampled_from([0.25, 1.0, 8.0]), offset=st.integers(-100, 100))
 def test_normalising_forgets_gain_and_zero_and_keeps_the_sign(channels: np.ndarray, gain: float, offset: int) -> None:
     once = normalise_map(channels)
@@ -126,6 +128,7 @@ def test_normalising_forgets_gain_and_zero_and_keeps_the_sign(channels: np.ndarr
     np.testing.assert_allclose(normalise_map(-channels), -once, atol=1e-5)
 
 
+@settings(deadline=None)
 @given(channels=maps)
 def test_normalised_maps_have_median_0_and_deviation_1_or_are_0(channels: np.ndarray) -> None:
     for before, after in zip(channels, normalise_map(channels), strict=True):
