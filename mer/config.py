@@ -1,15 +1,15 @@
 """The schema of every option, with its type, unit and default: one dataclass a noun.
 
-Contract: plain dataclasses, no behaviour. Hydra composes `conf/` onto them (an unknown key or a wrong type dies at
-composition), `mer.run` turns the result into these objects, and nothing below the entry points sees Hydra or OmegaConf.
-Defaults stand here and nowhere else; the YAML files of `conf/` hold differences only. Whether values make sense together is
+Contract: plain dataclasses, no behaviour. Hydra composes `conf/` onto them (an unknown key or a wrong type dies there),
+`mer.run` turns the result into these objects, and nothing below the entry points sees Hydra or OmegaConf. Defaults
+stand here and nowhere else; the YAML files of `conf/` hold differences only. Whether values make sense together is
 checked by each room's `problems(...)`, all of which are shown at once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Optional, TypeVar
+from typing import Any, TypeVar
 
 from omegaconf import MISSING, OmegaConf
 
@@ -21,7 +21,7 @@ class DataConfig:
     #: Key of `mer.corpus.catalog.SOURCES`.
     name: str = MISSING
     #: Label set of the source: emotion -> class, as data in the source's own module. Null takes the source's usual one.
-    labels: Optional[str] = None
+    labels: str | None = None
 
 
 @dataclass
@@ -30,7 +30,7 @@ class FolderData(DataConfig):
 
     #: The folder that holds the official files.
     root: str = MISSING
-    #: Clips without an annotated apex: `error`, `middle` (frame halfway from onset to offset, marked as imputed) or `drop`.
+    #: Clips without an annotated apex: `error`, `middle` (halfway from onset to offset, marked as imputed) or `drop`.
     missing_apex: str = "error"
 
 
@@ -140,10 +140,10 @@ class OptimConfig:
     step_every: int = 500
     gamma: float = 0.1
     #: Length of training: exactly one of `epochs` and `iterations` is set.
-    epochs: Optional[int] = 20
-    iterations: Optional[int] = None
+    epochs: int | None = 20
+    iterations: int | None = None
     batch_size: int = 32
-    #: Uneven classes inside the training fold: `none`, `weighted` (loss) or `oversample` (with replacement, to the largest class).
+    #: Uneven classes of the training part: `none`, `weighted` (loss), `oversample` (to the largest class).
     balance: str = "oversample"
     label_smoothing: float = 0.0
 
@@ -189,7 +189,7 @@ class LoggerConfig:
     #: W&B only: `offline` (no account, no network), `online`, `disabled`.
     mode: str = "offline"
     project: str = "mer"
-    entity: Optional[str] = None
+    entity: str | None = None
 
 
 @dataclass
@@ -226,5 +226,5 @@ T = TypeVar("T")
 
 
 def from_dict(schema: type[T], values: dict[str, Any]) -> T:
-    """Dataclass `schema` filled from plain nested dicts, as a checkpoint or a run folder holds them; unknown keys are an error."""
+    """Dataclass `schema` filled from plain nested dicts, as a checkpoint holds them; an unknown key is an error."""
     return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))  # type: ignore[return-value]

@@ -1,6 +1,7 @@
 """Errors that a user can act on: what was expected, what came, where, and what to do.
 
-The entry points print these without a traceback and exit with status 2. Everything else is a defect of ours and keeps its traceback.
+The entry points print these without a traceback and exit with status 2. Everything else is a defect of ours and keeps
+its traceback.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class ConfigError(MerError):
 
 
 class DatasetNotFoundError(MerError):
-    """The data set is not where the configuration says; names what was missing, how to get it, how to go on without it."""
+    """The data set is not where the configuration says; names what was missing, how to get it, how to go on without."""
 
 
 class SampleError(MerError):

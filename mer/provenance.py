@@ -1,7 +1,7 @@
 """Where a number came from: seeds derived from names, hashes of contents, versions, hardware, git; and atomic files.
 
-Contract: pure functions but for `write_atomically`. Adding a fold or a worker changes no other fold's seed, since a seed
-depends on the names that should change it and on nothing else (as in benchopt).
+Contract: pure functions but for `write_atomically`. Adding a fold or a worker changes no other fold's seed, since a
+seed depends on the names that should change it and on nothing else (as in benchopt).
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        temporary.chmod(0o644)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
 """The main job: `python -m mer.run +experiment=samm_loso` trains and tests every fold, pools, scores, reports.
 
-`main` is the thin Hydra end; `run(config, folder)` is the job itself, for use from Python. Exit status: 0 well, 1 some folds
-failed, 2 a problem that the user can solve (printed without a traceback).
+`main` is the thin Hydra end; `run(config, folder)` is the job itself, for use from Python. Exit status: 0 well, 1 some
+folds failed, 2 a problem that the user can solve (printed without a traceback).
 """
 
 from __future__ import annotations
@@ -139,7 +139,13 @@ def _announce(study: Study, todo: int, folder: Path, console: Console) -> None:
 
 
 def _progress(console: Console, *, enabled: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=console, disable=not enabled)
 
 

@@ -1,7 +1,7 @@
 """The table of a sweep: one row a job, what was varied, what came out; a pure function of the sweep's folder.
 
-Hydra runs the jobs; each leaves its own results at once, so a killed sweep loses nothing and this table can be made again:
-`python -m mer.sweep outputs/.../sweep_...`.
+Hydra runs the jobs; each leaves its own results at once, so a killed sweep loses nothing and this table can be made
+again: `python -m mer.sweep outputs/.../sweep_...`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class SweepTable(Callback):
 
 
 def sweep_table(folder: Path) -> pd.DataFrame:
-    """One row a job: its number, the keys that differ between jobs, status, scores with 95% intervals, parameters, seconds."""
+    """One row a job: number, the keys that differ between jobs, status, scores with intervals, parameters, seconds."""
     jobs = sorted((path for path in folder.iterdir() if _is_job(path)), key=_job_order)
     configs = {job.name: _config(job) for job in jobs}
     keys = sorted({key for config in configs.values() for key in config})
@@ -61,7 +61,14 @@ def sweep_table(folder: Path) -> pd.DataFrame:
         for score in SCORES:
             values = results["scores"]["all"][score]
             row |= {score: values["value"], f"{score}_low": values["low"], f"{score}_high": values["high"]}
-        rows.append({**row, "parameters": results["parameters"], "seconds": results["seconds"], "synthetic": results["synthetic"]})
+        rows.append(
+            {
+                **row,
+                "parameters": results["parameters"],
+                "seconds": results["seconds"],
+                "synthetic": results["synthetic"],
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -75,11 +82,11 @@ def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
     for name in columns:
         shown.add_column(name)
     for row in table.to_dict("records"):
-        shown.add_row(*(_cell(row, name) for name in columns))
+        shown.add_row(*(_cell({str(key): value for key, value in row.items()}, name) for name in columns))
     console.print(shown)
     console.print(
-        "Choosing a row by these scores would be selection on the test subjects: report all rows, or choose on an inner split "
-        "(protocol.validation).",
+        "Choosing a row by these scores would be selection on the test subjects: report all rows, or choose on an "
+        "inner split (protocol.validation).",
         soft_wrap=True,
     )
     console.print(f"table: {(folder / TABLE).resolve()}", soft_wrap=True, highlight=False)

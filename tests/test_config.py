@@ -15,7 +15,9 @@ from mer.run import conf_dir, register_schema, to_config
 from mer.train.study import check
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
-GROUP_FILES = sorted(path.relative_to(conf_dir()) for path in conf_dir().glob("*/*.yaml") if path.parent.name != "experiment")
+GROUP_FILES = sorted(
+    path.relative_to(conf_dir()) for path in conf_dir().glob("*/*.yaml") if path.parent.name != "experiment"
+)
 
 
 def composed(*overrides: str) -> Config:
@@ -48,7 +50,9 @@ def test_every_group_file_composes(path: Path):
     assert isinstance(config, Config)
 
 
-@pytest.mark.parametrize("override", ["model.dept=10", "optim.lr=fast", "trainer.devices=1.5", "data.subject=3", "modle=x"])
+@pytest.mark.parametrize(
+    "override", ["model.dept=10", "optim.lr=fast", "trainer.devices=1.5", "data.subject=3", "modle=x"]
+)
 def test_a_typo_or_a_wrong_type_dies_at_composition(override: str):
     with pytest.raises((ConfigCompositionException, OmegaConfBaseException)):
         composed("+experiment=synthetic_loso", override)

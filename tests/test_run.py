@@ -22,7 +22,15 @@ def cached(cache_dir: Path) -> str:
 def test_a_dry_run_tells_what_would_be_done_and_leaves_nothing(tmp_path, cache_dir):
     done = command("mer.run", "+experiment=synthetic_loso", *TINY, cached(cache_dir), "dry_run=true", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    for word in ("24 clips of 4 subjects", "4 folds", "negative", "parameters", "steps", "about", "nothing was trained"):
+    for word in (
+        "24 clips of 4 subjects",
+        "4 folds",
+        "negative",
+        "parameters",
+        "steps",
+        "about",
+        "nothing was trained",
+    ):
         assert word in done.stdout
     assert not list(tmp_path.rglob("*.json"))
 
@@ -102,7 +110,13 @@ def write_manifest(folder: Path, rows: list[dict[str, str]]) -> Path:
 def rows(subjects: int = 3) -> list[dict[str, str]]:
     labels = ("negative", "positive", "surprise")
     return [
-        {"sample_id": f"s{i}_{label}", "dataset": "own", "subject": f"s{i}", "label": label, "path": f"s{i}_{label}.png"}
+        {
+            "sample_id": f"s{i}_{label}",
+            "dataset": "own",
+            "subject": f"s{i}",
+            "label": label,
+            "path": f"s{i}_{label}.png",
+        }
         for i in range(subjects)
         for label in labels
     ]
@@ -211,8 +225,15 @@ def test_a_sweep_goes_on_after_a_bad_job_and_says_so(tmp_path, cache_dir):
 
 
 def test_two_processes_score_every_sample_once_and_as_one_does(tmp_path, cache_dir):
-    # AdamW divides by the size of a gradient, so rounding alone can turn a step; SGD shows whether the sums are the same
-    shared = ("+experiment=synthetic_loso", *TINY, cached(cache_dir), "optim.balance=none", "optim.name=sgd", "optim.lr=0.01")
+    # AdamW divides by the size of a gradient, so rounding alone can turn a step; SGD shows the sums
+    shared = (
+        "+experiment=synthetic_loso",
+        *TINY,
+        cached(cache_dir),
+        "optim.balance=none",
+        "optim.name=sgd",
+        "optim.lr=0.01",
+    )
     one = command("mer.run", *shared, "hydra.run.dir=one", cwd=tmp_path)
     assert one.returncode == 0, one.stderr
     two = command("mer.run", *shared, "trainer=ddp", "trainer.devices=2", "hydra.run.dir=two", cwd=tmp_path)

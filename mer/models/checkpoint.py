@@ -1,7 +1,7 @@
 """Self-describing checkpoints: one file holds the weights and everything needed to use them.
 
-Contract: plain tensors, dicts, lists, strings and numbers only, so that `torch.load(..., weights_only=True)` reads it and
-no code runs on loading. Lightning, Hydra and this package's training code are not needed to use one.
+Contract: plain tensors, dicts, lists, strings and numbers only, so that `torch.load(..., weights_only=True)` reads it
+and no code runs on loading. Lightning, Hydra and this package's training code are not needed to use one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def save(path: str | Path, network: MicroAttentionResNet, *, model: ModelConfig,
         path: where.
         network: built from `model`.
         model: its configuration.
-        card: what a user must know, plain values: `classes` in logit order, `input` (fields of `InputConfig`), `trained_on`.
+        card: what a user must know, plain values: `classes` in logit order, `input` (of `InputConfig`), `trained_on`.
     """
     content = {
         "format": FORMAT,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import Callback, Trainer
 
 
 class Curves(Callback):
@@ -27,19 +27,19 @@ class Curves(Callback):
         self.rows: list[dict[str, Any]] = []
         self.step_seconds = 0.0
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Start the clock."""
         self._start = time.perf_counter()
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """Start the clock of one step."""
         self._step_start = time.perf_counter()
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Stop the clock of one step; the GPU's queue counts as step time only where Lightning waits for it."""
         self.step_seconds += time.perf_counter() - self._step_start
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Add the epoch's row; Lightning has run the inner split by then."""
         row: dict[str, Any] = {
             "epoch": trainer.current_epoch,
@@ -75,7 +75,7 @@ class BestEpoch(Callback):
         """UF1 of the chosen epoch on the inner split."""
         return self._best[0]
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Compare the epoch that ends; runs after `Curves`, which stands before it in the list of callbacks."""
         row = self.curves.rows[-1]
         score = (row["validation_uf1"], -row["validation_loss"])
@@ -83,6 +83,6 @@ class BestEpoch(Callback):
             self._best, self.epoch = score, row["epoch"]
             self._weights: dict[str, torch.Tensor] = copy.deepcopy(pl_module.network.state_dict())
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Put the chosen weights back."""
         pl_module.network.load_state_dict(self._weights)

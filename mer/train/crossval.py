@@ -53,7 +53,7 @@ def train_folds(study: Study, folds: Sequence[Fold], run: Path) -> Iterator[tupl
 
 
 def parallel_folds(config: Config) -> int:
-    """Processes that train folds side by side; `trainer.parallel_folds`, or where that is 0 what the hardware allows."""
+    """Processes that train folds side by side: `trainer.parallel_folds`; where that is 0, what the hardware allows."""
     hardware = config.trainer
     if hardware.parallel_folds:
         return hardware.parallel_folds

@@ -6,6 +6,7 @@ Contract: trains nothing that is kept and writes nothing but the caches that a r
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 
 import torch
@@ -30,20 +31,23 @@ def describe(study: Study, console: Console) -> None:
     steps = [fold_steps(study, i) for i in range(len(study.folds))]
     seconds = step_seconds(study)
     side = parallel_folds(config)
+    attention = config.model.attention
+    parts = ", ".join(
+        f"{part} {_span(len(getattr(fold, part)) for fold in study.folds)}" for part in ("train", "validation", "test")
+    )
     rows = {
         "experiment": f"{config.name}, seed {config.seed}",
         "data": f"{table.name}: {len(table)} clips of {table.subjects.nunique()} subjects"
         + (" (synthetic: drawn, not recorded)" if table.synthetic else ""),
         "classes": ", ".join(f"{name} {(table.frame['label'] == name).sum()}" for name in table.classes),
-        "protocol": f"{config.protocol.name}: {len(study.folds)} folds; test {_span(len(f.test) for f in study.folds)}, "
-        f"training {_span(len(f.train) for f in study.folds)}, validation {_span(len(f.validation) for f in study.folds)} clips",
+        "protocol": f"{config.protocol.name}: {len(study.folds)} folds; {parts} clips",
         "input": f"{config.input.representation} {'x'.join(map(str, study.pixels.shape[1:]))}",
-        "network": f"ResNet-{config.model.depth}, micro-attention ({config.model.attention.form}) in stages "
-        f"{config.model.attention.stages}, {count_parameters(module.network):,} parameters",
-        "training": f"{config.optim.name}, lr {config.optim.lr:g}, batch {config.optim.batch_size}; {_span(steps)} steps a fold, "
-        f"{sum(steps):,} in all",
-        "time": f"about {timedelta(seconds=round(seconds * sum(steps) / side))} for training: {1000 * seconds:.0f} ms a step, "
-        f"{side} fold{'s' if side > 1 else ''} side by side",
+        "network": f"ResNet-{config.model.depth}, {attention.unit} attention ({attention.form}) in stages "
+        f"{attention.stages}, {count_parameters(module.network):,} parameters",
+        "training": f"{config.optim.name}, lr {config.optim.lr:g}, batch {config.optim.batch_size}; "
+        f"{_span(steps)} steps a fold, {sum(steps):,} in all",
+        "time": f"about {timedelta(seconds=round(seconds * sum(steps) / side))} for training: "
+        f"{1000 * seconds:.0f} ms a step, {side} fold{'s' if side > 1 else ''} side by side",
     }
     shown = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for key, value in rows.items():
@@ -89,6 +93,6 @@ def step_seconds(study: Study) -> float:
     return sorted(times[1:])[TIMED_STEPS // 2]
 
 
-def _span(values) -> str:  # type: ignore[no-untyped-def]
+def _span(values: Iterable[int]) -> str:
     found = sorted(set(values))
     return str(found[0]) if len(found) == 1 else f"{found[0]}..{found[-1]}"

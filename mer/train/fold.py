@@ -7,7 +7,6 @@ depend on the configuration and the fold's name, not on which folds ran before, 
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import tempfile
 import time
@@ -19,10 +18,9 @@ import numpy as np
 import pandas as pd
 import torch
 from pytorch_lightning import Trainer, seed_everything
-from torch.utils.data import DataLoader
 
 from mer.evaluation import files
-from mer.evaluation.predictions import PREFIX, write_predictions
+from mer.evaluation.predictions import write_predictions
 from mer.inputs.datamodule import FoldDataModule
 from mer.models import checkpoint
 from mer.models.resnet import MicroAttentionResNet
@@ -30,12 +28,17 @@ from mer.protocols.folds import Fold
 from mer.provenance import config_hash, seed_from, write_json
 from mer.train.callbacks import BestEpoch, Curves
 from mer.train.module import RecognitionModule
+from mer.train.predict import attention_samples, predict_fold
 from mer.train.study import Study
 from mer.train.sync import synchronise
 
 # Lightning speaks of hardware, of products, of more loader processes, at every fold; errors still come through.
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-for line in (".*does not have many workers.*", ".*smaller than the logging interval.*", ".*isinstance.treespec, LeafSpec.*"):
+for line in (
+    ".*does not have many workers.*",
+    ".*smaller than the logging interval.*",
+    ".*isinstance.treespec, LeafSpec.*",
+):
     warnings.filterwarnings("ignore", message=line)
 
 
@@ -127,56 +130,6 @@ def build_trainer(study: Study, callbacks: list) -> Trainer:
     )
 
 
-def predict_fold(study: Study, fold: Fold, network: MicroAttentionResNet, loader: DataLoader) -> pd.DataFrame:
-    """Predictions of the fold's test samples, one row each, in the pooled table's columns."""
-    rows, probabilities = predict(network, loader)
-    frame, classes = study.table.frame.iloc[rows], study.table.classes
-    columns = {name: frame[name].to_numpy() for name in ("sample_id", "dataset", "subject")}
-    table = pd.DataFrame({**columns, "fold": fold.name, "label": frame["label"].to_numpy()})
-    table["predicted"] = [classes[k] for k in probabilities.argmax(axis=1)]
-    for k, name in enumerate(classes):
-        table[f"{PREFIX}{name}"] = probabilities[:, k]
-    return table
-
-
-@torch.inference_mode()
-def predict(network: torch.nn.Module, loader: DataLoader) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers (N,) and class probabilities (N, K) float64 of a loader's samples, on one device, in the loader's order."""
-    network.eval()
-    device = next(network.parameters()).device
-    rows, probabilities = [], []
-    for batch in loader:
-        logits = network(batch["image"].to(device)).double()
-        probabilities.append(logits.softmax(dim=1).cpu().numpy())
-        rows.append(batch["row"].numpy())
-    return np.concatenate(rows), np.concatenate(probabilities)
-
-
-def attention_rows(study: Study) -> np.ndarray:
-    """Rows of the table whose attention maps are kept: spread evenly over the table, so over its subjects."""
-    count = min(study.config.evaluation.attention_samples, len(study.table))
-    return np.unique(np.linspace(0, len(study.table) - 1, count).round().astype(int))
-
-
-@torch.inference_mode()
-def attention_samples(study: Study, fold: Fold, network: MicroAttentionResNet) -> dict[str, np.ndarray]:
-    """Inputs and attention maps of the fold's share of `attention_rows`: the content of `attention.npz`; empty where none."""
-    ids = study.table.frame["sample_id"].to_numpy()
-    rows = [row for row in attention_rows(study) if ids[row] in set(fold.test)]
-    stages = network.stages
-    if not rows or not stages:
-        return {}
-    device = next(network.parameters()).device
-    images = torch.from_numpy(np.asarray(study.pixels[rows], dtype=np.float32)).to(device)
-    maps = {f"map_{stage}": one[:, 0].cpu().numpy() for stage, one in zip(stages, network.attention_maps(images), strict=True)}
-    return {
-        "sample_ids": ids[rows].astype(str),
-        "images": images.cpu().numpy(),
-        "stages": np.asarray(stages),
-        **maps,
-    }
-
-
 def _write_folder(
     study: Study,
     fold: Fold,
@@ -195,7 +148,7 @@ def _write_folder(
         curves.table().to_csv(work / files.CURVES, index=False)
         maps = attention_samples(study, fold, network)
         if maps:
-            np.savez_compressed(work / files.ATTENTION, **maps)
+            np.savez_compressed(work / files.ATTENTION, **maps)  # type: ignore[arg-type]
         card = {
             "classes": list(study.table.classes),
             "input": asdict(study.config.input),
@@ -205,6 +158,6 @@ def _write_folder(
         checkpoint.save(work / files.CHECKPOINT, network, model=study.config.model, card=card)
         write_json(work / files.FOLD, {**record, "seconds": time.perf_counter() - start})
         work.chmod(0o755)  # a temporary folder is private to its maker
-        os.replace(work, target)
+        work.replace(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)

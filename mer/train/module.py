@@ -1,7 +1,7 @@
 """The LightningModule: network, loss, optimiser and schedule of one training.
 
-Contract: hyperparameters are plain dicts and lists, so that any checkpoint of it loads with `weights_only=True`; a batch is
-a dict `{"image": (N, C, H, W) float32, "target": (N,) int64, "row": (N,) int64}`.
+Contract: hyperparameters are plain dicts and lists, so that any checkpoint of it loads with `weights_only=True`; a
+batch is a dict `{"image": (N, C, H, W) float32, "target": (N,) int64, "row": (N,) int64}`.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ class RecognitionModule(LightningModule):
     def configure_optimizers(self) -> Any:
         """Optimiser with the recipe's parameter groups, schedule per iteration."""
         options = self.optim
-        groups = parameter_groups(self.network, lr=options.lr, weight_decay=options.weight_decay, bias_lr=options.bias_lr)
+        groups = parameter_groups(
+            self.network, lr=options.lr, weight_decay=options.weight_decay, bias_lr=options.bias_lr
+        )
         optimizer: torch.optim.Optimizer
         if options.name == "sgd":
             optimizer = torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, fused=True)
@@ -133,7 +135,9 @@ def problems(optim: OptimConfig) -> list[str]:
         if value is not None and value < 1:
             found.append(f"optim.{key}: expected at least 1, got {value}")
     if optim.batch_size < 2:
-        found.append(f"optim.batch_size: expected at least 2 (batch normalisation needs two samples), got {optim.batch_size}")
+        found.append(
+            f"optim.batch_size: expected at least 2 (batch normalisation needs two samples), got {optim.batch_size}"
+        )
     if not optim.lr > 0:
         found.append(f"optim.lr: expected a positive number, got {optim.lr}")
     for key in ("warmup", "label_smoothing", "momentum"):

@@ -14,7 +14,6 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from mer.config import Config
 from mer.errors import MerError
 from mer.evaluation import files
 from mer.evaluation.plots import confusion_png
@@ -40,8 +39,8 @@ def claim(study: Study, run: Path, whole_config: dict[str, Any]) -> None:
         _refuse_other(wanted, recorded["config"], run)
         if recorded["data_hash"] != data_hash:
             raise MerError(
-                f"the data changed since the run in {run} began (hash {recorded['data_hash']} there, {data_hash} now): its folds "
-                "would not belong together. Restore the data, or start a new run with another hydra.run.dir."
+                f"the data changed since the run in {run} began (hash {recorded['data_hash']} there, {data_hash} now): "
+                "its folds would not belong together. Restore the data, or start a new run with another hydra.run.dir."
             )
         started = recorded["started"]
     run.mkdir(parents=True, exist_ok=True)
@@ -63,9 +62,12 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
     """Results of the folds that are there, also written: predictions, folds, results, confusion matrix, report."""
     folds = fold_table(study, run)
     write_csv(run / files.FOLDS, folds)
-    frames = [read_predictions(files.fold_folder(run, name) / files.PREDICTIONS) for name in folds["fold"][folds["status"] == "done"]]
+    frames = [
+        read_predictions(files.fold_folder(run, name) / files.PREDICTIONS)
+        for name in folds["fold"][folds["status"] == "done"]
+    ]
     if not frames:
-        raise MerError(f"no fold of the run in {run} succeeded; the reasons stand in {run / files.FOLDS} and {files.FAILURES_FOLDER}/")
+        raise MerError(f"no fold of the run in {run} succeeded; its {files.FOLDS} and {files.FAILURES_FOLDER}/ say why")
     predictions = pool(frames, study.table, allow_missing=True)
     write_predictions(run / files.PREDICTIONS, predictions)
     config = study.config
@@ -86,7 +88,7 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
 
 
 def fold_table(study: Study, run: Path) -> pd.DataFrame:
-    """One row a fold in protocol order: status `done`, `failed` or `missing`, counts, epochs, steps, seconds, accuracy, error."""
+    """One row a fold in protocol order: status `done`, `failed`, `missing`, counts, epochs, seconds, accuracy, error."""
     rows = []
     for fold in study.folds:
         counts = {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)}

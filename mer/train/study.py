@@ -74,9 +74,13 @@ def _trainer_problems(config: Config) -> list[str]:
         if getattr(trainer, key) < least:
             found.append(f"trainer.{key}: expected at least {least}, got {getattr(trainer, key)}")
     if trainer.devices > 1 and (batch % trainer.devices or batch < 2 * trainer.devices):
-        found.append(f"optim.batch_size: expected a multiple of trainer.devices={trainer.devices}, two samples a device or more, got {batch}")
+        found.append(
+            f"optim.batch_size: expected a multiple of trainer.devices={trainer.devices}, two or more a device, got {batch}"
+        )
     if trainer.devices > 1 and trainer.parallel_folds > 1:
-        found.append("trainer.parallel_folds: expected 1 where one fold already uses several devices; use one or the other")
+        found.append(
+            "trainer.parallel_folds: expected 1 where one fold already uses several devices; use one or the other"
+        )
     if logger.name not in ("csv", "wandb"):
         found.append(f"logger.name: expected csv or wandb, got '{logger.name}'")
     if logger.mode not in ("offline", "online", "disabled"):

@@ -14,7 +14,10 @@ from torch.distributed.nn.functional import all_reduce
 
 
 class SyncedBatchNorm2d(nn.BatchNorm2d):
-    """`nn.BatchNorm2d` whose training statistics are those of the batch of all processes; same parameters and buffers."""
+    """`nn.BatchNorm2d` whose training statistics are those of the batch of all processes; same parameters and buffers.
+
+    For layers with a momentum, as all of ours have; a cumulative average (momentum None) is not supported.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised (N, C, H, W); in evaluation, or in a single process, what `nn.BatchNorm2d` gives."""
@@ -26,11 +29,10 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
         variance = all_reduce(centred.square().mean(dim=(0, 2, 3))) / world
         with torch.no_grad():
             count = x.numel() // x.shape[1] * world
-            momentum = self.momentum if self.momentum is not None else 1 / (int(self.num_batches_tracked) + 1)
-            self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, momentum)
+            self.get_buffer("num_batches_tracked").add_(1)
+            self.get_buffer("running_mean").lerp_(mean, self.momentum)  # type: ignore[arg-type]
             # the running variance is the unbiased estimate, as everywhere in torch
-            self.running_var.lerp_(variance * count / max(1, count - 1), momentum)
+            self.get_buffer("running_var").lerp_(variance * count / max(1, count - 1), self.momentum)  # type: ignore[arg-type]
         scale = (self.weight / (variance + self.eps).sqrt()).view(1, -1, 1, 1)
         return centred * scale + self.bias.view(1, -1, 1, 1)
 

@@ -1,7 +1,7 @@
 """Weights & Biases on top of the files: one run an experiment, fed from what the folds left on disk.
 
-Contract: nothing here computes a number; without W&B the same values stand in the run's folder. Offline needs no account
-and no network. One context manager a run, so that a second run in the same process never writes into the first.
+Contract: nothing here computes a number; without W&B the same values stand in the run's folder. Offline needs no
+account and no network. One context manager a run, so that a second run in the same process never writes into the first.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ class WandbTracker:
         import wandb
 
         for score in ("uf1", "uar", "accuracy", "weighted_f1"):
-            for key, value in results["scores"]["all"][score].items():
-                self.run.summary[score if key == "value" else f"{score}_{key}"] = value
+            found = results["scores"]["all"][score]
+            self.run.summary[score] = found["value"]
+            self.run.summary[f"{score}_low"], self.run.summary[f"{score}_high"] = found["low"], found["high"]
         for key in ("synthetic", "parameters", "seconds", "config_hash", "data_hash"):
             self.run.summary[key] = results[key]
         predictions = read_predictions(run / files.PREDICTIONS)
@@ -96,7 +97,12 @@ def open_tracker(
 
     offline = config.logger.mode != "online"
     settings = wandb.Settings(
-        console="off", silent=True, disable_git=offline, x_disable_stats=offline, x_disable_meta=offline, x_save_requirements=not offline
+        console="off",
+        silent=True,
+        disable_git=offline,
+        x_disable_stats=offline,
+        x_disable_meta=offline,
+        x_save_requirements=not offline,
     )
     run.mkdir(parents=True, exist_ok=True)
     handle = wandb.init(

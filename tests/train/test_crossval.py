@@ -20,7 +20,7 @@ from mer.errors import MerError
 from mer.evaluation import files
 from mer.models import checkpoint
 from mer.run import run
-from mer.train import crossval, fold
+from mer.train import crossval, fold, predict
 from mer.train.study import load_study
 
 
@@ -41,7 +41,15 @@ def tiny_config_once(cache_dir: Path) -> Config:
 
 def test_the_folder_holds_every_file_of_the_drawing(finished):
     folder, _ = finished
-    for name in (files.CONFIG, files.MANIFEST, files.RESULTS, files.PREDICTIONS, files.FOLDS, files.REPORT, files.CONFUSION):
+    for name in (
+        files.CONFIG,
+        files.MANIFEST,
+        files.RESULTS,
+        files.PREDICTIONS,
+        files.FOLDS,
+        files.REPORT,
+        files.CONFUSION,
+    ):
         assert (folder / name).stat().st_size > 0
     assert len(files.completed_folds(folder)) == 4
     for one in files.completed_folds(folder):
@@ -55,7 +63,9 @@ def test_each_sample_is_scored_exactly_once_by_the_fold_that_never_saw_it(finish
     study = load_study(tiny_config)
     assert sorted(predictions["sample_id"]) == sorted(study.table.frame["sample_id"])
     by_fold = {one.name: set(one.test) for one in study.folds}
-    assert all(sample in by_fold[name] for sample, name in zip(predictions["sample_id"], predictions["fold"], strict=True))
+    assert all(
+        sample in by_fold[name] for sample, name in zip(predictions["sample_id"], predictions["fold"], strict=True)
+    )
 
 
 def test_the_checkpoint_of_a_fold_gives_the_predictions_of_that_fold(finished, tiny_config):
@@ -65,7 +75,7 @@ def test_the_checkpoint_of_a_fold_gives_the_predictions_of_that_fold(finished, t
     network, card = checkpoint.load(files.fold_folder(folder, one.name) / files.CHECKPOINT)
     data = fold.datamodule(study, one)
     data.setup("test")
-    again = fold.predict_fold(study, one, network, data.test_dataloader())
+    again = predict.predict_fold(study, one, network, data.test_dataloader())
     kept = pd.read_csv(files.fold_folder(folder, one.name) / files.PREDICTIONS)
     assert card["classes"] == list(study.table.classes)
     columns = [name for name in kept if name.startswith("prob_")]
@@ -125,7 +135,14 @@ def test_a_failing_fold_is_recorded_the_others_go_on_and_a_rerun_mends_it(finish
 def test_a_run_killed_in_the_middle_finishes_what_is_missing_and_gives_the_same_bytes(finished, tiny_config, tmp_path):
     folder, _ = finished
     target = tmp_path / "killed"
-    command = [sys.executable, "-m", "mer.run", "+experiment=synthetic_loso", *overrides(tiny_config), f"hydra.run.dir={target}"]
+    command = [
+        sys.executable,
+        "-m",
+        "mer.run",
+        "+experiment=synthetic_loso",
+        *overrides(tiny_config),
+        f"hydra.run.dir={target}",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 120
     while len(files.completed_folds(target)) < 2 and time.monotonic() < deadline and process.poll() is None:
@@ -138,7 +155,9 @@ def test_a_run_killed_in_the_middle_finishes_what_is_missing_and_gives_the_same_
     assert not (target / files.RESULTS).exists()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     assert (target / files.PREDICTIONS).read_bytes() == (folder / files.PREDICTIONS).read_bytes()
-    assert stamps == {one.name: (one / files.FOLD).stat().st_mtime_ns for one in kept}, "finished folds were trained again"
+    assert stamps == {one.name: (one / files.FOLD).stat().st_mtime_ns for one in kept}, (
+        "finished folds were trained again"
+    )
 
 
 def overrides(config: Config) -> list[str]:
@@ -169,9 +188,7 @@ def test_a_folder_of_another_configuration_is_refused_with_the_keys_that_differ(
 
 
 def test_the_inner_split_chooses_the_epoch(tiny_config, tmp_path):
-    config = replace(
-        tiny_config, protocol=ProtocolConfig(validation=0.4), optim=OptimConfig(epochs=3, batch_size=8)
-    )
+    config = replace(tiny_config, protocol=ProtocolConfig(validation=0.4), optim=OptimConfig(epochs=3, batch_size=8))
     results = run(config, tmp_path / "run")
     for one in files.completed_folds(tmp_path / "run"):
         record = json.loads((one / files.FOLD).read_text(encoding="utf-8"))
