@@ -88,7 +88,7 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
 
 
 def fold_table(study: Study, run: Path) -> pd.DataFrame:
-    """One row a fold in protocol order: status `done`, `failed`, `missing`, counts, epochs, seconds, accuracy, error."""
+    """One row a fold in their order: status `done`, `failed`, `missing`, counts, epochs, seconds, accuracy, error."""
     rows = []
     for fold in study.folds:
         counts = {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)}

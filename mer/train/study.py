@@ -75,7 +75,7 @@ def _trainer_problems(config: Config) -> list[str]:
             found.append(f"trainer.{key}: expected at least {least}, got {getattr(trainer, key)}")
     if trainer.devices > 1 and (batch % trainer.devices or batch < 2 * trainer.devices):
         found.append(
-            f"optim.batch_size: expected a multiple of trainer.devices={trainer.devices}, two or more a device, got {batch}"
+            f"optim.batch_size: expected a multiple of trainer.devices={trainer.devices}, at least twice, got {batch}"
         )
     if trainer.devices > 1 and trainer.parallel_folds > 1:
         found.append(

@@ -1,0 +1,83 @@
+"""Every command of the README is executed, on the tiny drawn corpus; every file and option that it names exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mer.run import conf_dir
+from tests.command import TINY, TINY_RECIPE, command
+from tests.test_run import rows, write_manifest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.S)
+COMMANDS = [shlex.split(line, comments=True) for block in BLOCKS for line in block.splitlines() if line.strip()]
+PYTHON = [line for line in COMMANDS if line[0] == "python"]
+MAKE = [line for line in COMMANDS if line[0] == "make"]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the README's paths stand for: trees in the official layouts, a manifest."""
+    folder = tmp_path_factory.mktemp("readme")
+    size = ("--subjects", "4", "--clips", "30", "--size", "64")
+    for layout in ("samm", "casme2", "smic"):
+        done = command("mer.corpus.synthetic", "--layout", layout, "--out", f"data/{layout}", *size, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    (folder / "list").mkdir()
+    write_manifest(folder / "list", rows())
+    return folder
+
+
+def test_the_readme_has_commands():
+    assert len(PYTHON) >= 8
+    assert [line[1] for line in MAKE] == ["demo", "test"]
+
+
+@pytest.mark.parametrize("line", MAKE, ids=" ".join)
+def test_every_make_target_exists(line: list[str]):
+    # CI runs the targets themselves; here they are only looked up
+    done = subprocess.run(["make", "-n", *line[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("line", PYTHON, ids=lambda line: " ".join(line[2:]))
+def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: Path):
+    arguments = [
+        {
+            "data.root=/path/to/SAMM": "data.root=data/samm",
+            "data.root=/path/to/CASME2": "data.root=data/casme2",
+            "data.root=/path/to/SMIC": "data.root=data/smic",
+            "data.manifest=/path/to/manifest.csv": "data.manifest=list/manifest.csv",
+        }.get(argument, argument)
+        for argument in line[2:]
+    ]
+    module, *arguments = arguments
+    if module == "mer.corpus.synthetic":
+        arguments += ["--subjects", "4", "--clips", "30", "--size", "64"]
+    elif module == "mer.run":
+        arguments += TINY if "+experiment=synthetic_loso" in arguments else TINY_RECIPE
+        arguments += [f"cache_dir={cache_dir}"]
+    done = command(module, *arguments, cwd=workplace)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_group_choice_in_the_readme_exists():
+    choices = re.findall(r"`(\w+)=(\w+)[ `]", README)
+    groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
+    named = [(group, choice) for group, choice in choices if group in groups]
+    assert len(named) >= 3
+    for group, choice in named:
+        assert (conf_dir() / group / f"{choice}.yaml").is_file(), f"{group}={choice}"
+
+
+def test_every_link_to_a_file_leads_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert links
+    for link in links:
+        assert (ROOT / link).exists(), link
