@@ -110,11 +110,11 @@ class FoldDataModule(LightningDataModule):
         return self._loader(items, sampler.batch_size, sampler)
 
     def val_dataloader(self) -> DataLoader:
-        """The inner split in table order; not asked for where there is none."""
+        """The inner split in the order of the fold; empty where there is none."""
         return self._plain(self.validation_rows)
 
     def test_dataloader(self) -> DataLoader:
-        """The held-out part in table order, each sample once."""
+        """The held-out part in the order of the fold, each sample once."""
         return self._plain(self.test_rows)
 
     def _sampler(self, rank: int) -> EpochSampler:
