@@ -76,8 +76,8 @@ class InputConfig:
 
     #: Key of `mer.inputs.represent.REPRESENTATIONS`.
     representation: str = "flow"
-    #: Side of the square input in pixels.
-    size: int = 56
+    #: Side of the square input in pixels; 28 is usual for flow in the field.
+    size: int = 28
 
 
 @dataclass

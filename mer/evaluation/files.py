@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from mer.provenance import digest
@@ -47,6 +48,12 @@ def fold_folder(run: str | Path, name: str) -> Path:
 def failure_file(run: str | Path, name: str) -> Path:
     """File that records why the fold `name` failed."""
     return Path(run) / FAILURES_FOLDER / f"{fold_folder(run, name).name}.json"
+
+
+def remove_leftovers(run: str | Path) -> None:
+    """Remove the hidden work of folds that were killed; for a run whose folds are all finished."""
+    for path in (Path(run) / FOLDS_FOLDER).glob(".*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def completed_folds(run: str | Path) -> list[Path]:

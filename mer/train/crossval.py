@@ -7,7 +7,9 @@ Contract: the state of a run is its folder. A fold is finished when its folder s
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
 import os
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -74,7 +76,16 @@ _WORKER: dict[str, Study] = {}
 
 def _start_worker(config: Config) -> None:
     """Load the study once in each process; its pixels are a memory map, shared by all."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _WORKER["study"] = load_study(config)
+
+
+def _end_with_parent() -> None:
+    """End this process when the run's main process is gone, killed with -9 say, instead of training on for nobody."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _work(name: str, run: str) -> tuple[str, str | None]:

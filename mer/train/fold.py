@@ -158,6 +158,11 @@ def _write_folder(
         checkpoint.save(work / files.CHECKPOINT, network, model=study.config.model, card=card)
         write_json(work / files.FOLD, {**record, "seconds": time.perf_counter() - start})
         work.chmod(0o755)  # a temporary folder is private to its maker
-        work.replace(target)
+        try:
+            work.replace(target)
+        except OSError:
+            # a second process with the same command may have finished the fold first, with the same numbers
+            if not (target / files.FOLD).is_file():
+                raise
     finally:
         shutil.rmtree(work, ignore_errors=True)

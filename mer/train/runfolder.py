@@ -82,6 +82,8 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
         data_hash=study.table.content_hash(),
     )
     write_json(run / files.RESULTS, results)
+    if results["complete"]:
+        files.remove_leftovers(run)
     confusion_png(run)
     write_report(run)
     return results
