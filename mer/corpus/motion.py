@@ -31,11 +31,15 @@ class Disturbance:
     #: Shift of the head, face units: as large as a faint expression.
     shift: float = 0.012
     #: Turn, stretch and shear of the head's affine field, face units per face unit.
-    affine: float = 0.006
-    #: Errors of flow, face units, split at random between the wavelengths below.
-    noise: float = 0.005
+    affine: float = 0.004
+    #: Errors of flow, face units, split at random between the wavelengths below; clips differ by a factor of two.
+    noise: float = 0.002
     #: Wavelengths of these errors: shading and drift of light; cheeks without texture; lids and hairs.
     wavelengths: tuple[float, ...] = (1.2, 0.4, 0.15)
+    #: Loss and exaggeration of motion where skin has little texture: deviation of a smooth factor's logarithm.
+    fading: float = 0.3
+    #: Expected number of places where flow is plainly wrong: hairs, glints, glasses, what moves behind the head.
+    patches: float = 2.0
 
 
 #: The usual crop of aligned micro-expression frames: above the brows to the chin, temple to temple, made square.
@@ -57,7 +61,8 @@ def motion_map(
     view = facs.View(view.x + dx, view.y + dy, view.width * (1 + wider), view.height * (1 + higher))
     grid = view.grid(size)
     field = facs.displacement(activations, grid, shape)
-    field += _head(grid, rng, how) + _errors(view, size, rng, how)
+    field *= np.exp(how.fading * _smooth(1, 0.5, view, size, rng))
+    field += _head(grid, rng, how) + _errors(view, size, rng, how) + _patches(grid, view, rng, how)
     flow = field * np.array([size / view.width, size / view.height])[:, None, None]
     return np.concatenate([flow, strain(flow)[None]]).astype(np.float32)
 
@@ -77,13 +82,28 @@ def _head(grid: Array, rng: np.random.Generator, how: Disturbance) -> Array:
     return np.stack([offset[0] + a * x + b * y, offset[1] + c * x + d * y])
 
 
+def _smooth(count: int, wavelength: float, view: facs.View, size: int, rng: np.random.Generator) -> Array:
+    """`count` smooth random fields of deviation near 1, (count, size, size): noise on a lattice, interpolated."""
+    cells = max(2, round(2 * view.height / wavelength))
+    lattice = rng.standard_normal((count, cells, cells))
+    return np.stack([cv2.resize(part, (size, size), interpolation=cv2.INTER_CUBIC) for part in lattice])
+
+
 def _errors(view: facs.View, size: int, rng: np.random.Generator, how: Disturbance) -> Array:
-    """Smooth random field (2, size, size): noise on coarse lattices, interpolated, one lattice a wavelength."""
-    total = np.zeros((2, size, size))
+    """Errors of flow everywhere, (2, size, size): smooth fields of several wavelengths in random shares."""
+    level = how.noise * np.exp(0.7 * rng.standard_normal())
     shares = rng.dirichlet(np.ones(len(how.wavelengths)))
-    for wavelength, share in zip(how.wavelengths, shares, strict=True):
-        cells = max(2, round(2 * view.height / wavelength))
-        lattice = rng.standard_normal((2, cells, cells))
-        smooth = np.stack([cv2.resize(part, (size, size), interpolation=cv2.INTER_CUBIC) for part in lattice])
-        total += how.noise * np.sqrt(share) * smooth
+    parts = [np.sqrt(s) * _smooth(2, w, view, size, rng) for w, s in zip(how.wavelengths, shares, strict=True)]
+    return level * np.sum(parts, axis=0)
+
+
+def _patches(grid: Array, view: facs.View, rng: np.random.Generator, how: Disturbance) -> Array:
+    """Errors of flow in single places, (2, size, size): flat spots with steep edges, of the size of an expression."""
+    total = np.zeros_like(grid)
+    for _ in range(rng.poisson(how.patches)):
+        x, y = view.x + rng.uniform(-0.5, 0.5) * view.width, view.y + rng.uniform(-0.5, 0.5) * view.height
+        wide, high = rng.uniform(0.06, 0.22, 2)
+        dx, dy = 0.015 * np.exp(0.7 * rng.standard_normal()) * rng.standard_normal(2)
+        cover = np.exp(-0.5 * (((grid[0] - x) / wide) ** 2 + ((grid[1] - y) / high) ** 2) ** 2)
+        total += np.array([dx, dy])[:, None, None] * cover
     return total

@@ -82,8 +82,11 @@ def test_nothing_moves_at_onset_and_the_expression_is_strongest_at_the_apex(spec
 def test_problems_name_the_key_and_what_was_expected() -> None:
     assert problems(BASE) == []
     assert "data.profile=emo" in problems(replace(BASE, profile="emo"))[0]
-    found = " ".join(problems(replace(BASE, subjects=1, clips=3, difficulty=-1, size=8)))
-    assert all(key in found for key in ("data.subjects=1", "data.clips=3", "data.difficulty=-1", "data.size=8"))
+    found = " ".join(problems(replace(BASE, subjects=1, clips=3, difficulty=-1, size=8, labels="five")))
+    assert all(
+        key in found
+        for key in ("data.subjects=1", "data.clips=3", "data.difficulty=-1", "data.size=8", "data.labels=five")
+    )
 
 
 def test_pose_backward_undoes_forward() -> None:
