@@ -1,7 +1,7 @@
-"""Speed as ratios within one run: `python -m mer.benchmark model` times each form of attention against the plain network.
+"""Speed as ratios within one run: `python -m mer.benchmark model` times each form of attention against none.
 
-Contract: the networks take turns step by step, so that a machine whose speed drifts slows all of them alike; what is quoted
-is the median of the paired ratios, with the range of their middle half.
+Contract: the networks take turns step by step, so that a machine whose speed drifts slows all of them alike; what is
+quoted is the median of the paired ratios, with the range of their middle half.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def training_step(attention: AttentionConfig, *, depth: int, side: int, batch: i
 
 
 def paired_seconds(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every step in every round; in a round each step runs once, in turn. Two rounds before are not counted."""
+    """Seconds of every step in every round; in a round each runs once, in turn. Two rounds before are not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(rounds + 2):
         for name, step in steps.items():
@@ -59,7 +59,7 @@ def model(*, depth: int, side: int, batch: int, rounds: int, threads: int, conso
     built = {name: training_step(form, depth=depth, side=side, batch=batch) for name, form in FORMS.items()}
     seconds = paired_seconds({name: step for name, (step, _) in built.items()}, rounds)
     plain = seconds[next(iter(FORMS))]
-    title = f"ResNet-{depth}, {batch} x 3 x {side} x {side}, fp32, {threads} CPU threads, {rounds} paired training steps"
+    title = f"ResNet-{depth}, {batch}x3x{side}x{side}, fp32, {threads} CPU threads, {rounds} paired training steps"
     table = Table("attention", "parameters", "ms a step", "ratio to none", "middle half", title=title)
     for name, (_, parameters) in built.items():
         ratios = [mine / other for mine, other in zip(seconds[name], plain, strict=True)]

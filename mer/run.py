@@ -6,7 +6,9 @@ folds failed, 2 a problem that the user can solve (printed without a traceback).
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -99,7 +101,10 @@ def _job(composed: DictConfig) -> float | None:
     status, objective = 1, None
     try:
         config = to_config(composed)
-        results = run(config, folder)
+        if sweeping and config.trainer.devices > 1:
+            results = run_alone(list(hydra_config.overrides.task), folder)
+        else:
+            results = run(config, folder)
         status = 1 if results.get("failed_folds") else 0
         objective = results.get("validation_uf1")
     except MerError as error:
@@ -110,6 +115,19 @@ def _job(composed: DictConfig) -> float | None:
     if not sweeping and status:
         sys.exit(status)
     return objective
+
+
+def run_alone(overrides: list[str], folder: Path) -> dict[str, Any]:
+    """Results of one job of a sweep that runs as a plain run in a process of its own.
+
+    Why: for several devices Lightning starts this program's command line once more for each, and a sweep's command line
+    would start the whole sweep.
+    """
+    command = [sys.executable, "-m", "mer.run", *overrides, f"hydra.run.dir='{folder}'"]
+    status = subprocess.run(command, check=False).returncode
+    if not (folder / files.RESULTS).is_file():
+        raise MerError(f"the job in {folder} ended with status {status} and left no results; its messages stand above")
+    return dict(json.loads((folder / files.RESULTS).read_text(encoding="utf-8")))
 
 
 def to_config(composed: DictConfig) -> Config:

@@ -248,3 +248,22 @@ def test_two_processes_score_every_sample_once_and_as_one_does(tmp_path, cache_d
     assert shown.sum() >= 8, "the drawn corpus should have folds with an even number of training samples"
     columns = [name for name in single if name.startswith("prob_")]
     np.testing.assert_allclose(double.loc[shown, columns], single.loc[shown, columns], atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_sweep_over_two_processes_runs_each_job_once(tmp_path, cache_dir):
+    done = command(
+        "mer.run",
+        "-m",
+        "+experiment=synthetic_loso",
+        *TINY,
+        cached(cache_dir),
+        "trainer=ddp",
+        "seed=0,1",
+        "hydra.sweep.dir=sweep",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "sweep" / TABLE)
+    assert list(table["seed"]) == [0, 1]
+    assert sorted(path.name for path in (tmp_path / "sweep").iterdir() if path.is_dir()) == ["0", "1"]

@@ -28,7 +28,7 @@ from mer.inputs.represent import REPRESENTATIONS
 from mer.provenance import digest, write_atomically, write_json
 
 #: Raise when `represent.py` or `images.py` compute other values from the same files.
-CODE_VERSION = 2
+CODE_VERSION = 3
 #: Bad files named in one message before the rest is only counted.
 SHOWN = 20
 

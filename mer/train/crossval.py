@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pytorch_lightning.utilities import rank_zero_only
 
 from mer.config import Config
 from mer.evaluation import files
@@ -67,8 +68,8 @@ def parallel_folds(config: Config) -> int:
 
 
 def is_main_process() -> bool:
-    """Whether this process decides and writes: rank 0 of a multi-device run, or the only one."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
+    """Whether this process decides and writes: rank 0 of a multi-device run (torchrun, SLURM, ...), or the only one."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 _WORKER: dict[str, Study] = {}

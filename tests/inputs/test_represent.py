@@ -19,7 +19,6 @@ from mer.inputs.represent import (
     normalise_map,
     problems,
     resize,
-    strain,
 )
 from tests.inputs.conftest import texture
 
@@ -101,20 +100,6 @@ def test_frames_of_two_sizes_are_refused(name: str, shape: tuple[int, int]) -> N
 def test_a_face_that_does_not_move_gives_zeros() -> None:
     picture = texture(128)
     assert not REPRESENTATIONS["flow"].compute({"onset": picture, "apex": picture}, 28).any()
-
-
-@settings(deadline=None)
-@given(gradient=hnp.arrays(np.float64, (2, 2), elements=st.floats(-0.2, 0.2)))
-def test_strain_of_a_linear_field_is_the_norm_of_its_symmetric_gradient(gradient: np.ndarray) -> None:
-    y, x = np.mgrid[:9, :12].astype(float)
-    u, v = gradient[0, 0] * x + gradient[0, 1] * y, gradient[1, 0] * x + gradient[1, 1] * y
-    expected = np.linalg.norm((gradient + gradient.T) / 2)
-    np.testing.assert_allclose(strain(u, v), expected, atol=1e-9)
-
-
-def test_turning_and_shifting_strain_nothing() -> None:
-    y, x = np.mgrid[:9, :9].astype(float)
-    np.testing.assert_allclose(strain(-0.1 * y + 3, 0.1 * x - 2), 0, atol=1e-12)
 
 
 maps = hnp.arrays(np.float64, (3, 6, 7), elements=st.integers(-40, 40).map(float))
