@@ -22,10 +22,17 @@ from typing import Any
 from mer.config import Config
 
 #: Packages whose version can change a number.
-PACKAGES = ("mer", "torch", "pytorch-lightning", "albumentations", "numpy", "opencv-python-headless", "pandas", "scipy")
+PACKAGES = (
+    *("mer", "torch", "pytorch-lightning", "torchmetrics", "albumentations"),
+    *("numpy", "scipy", "pandas", "pillow", "opencv-python-headless"),
+)
 
-#: Parts of the configuration that decide results; the others (logger, trainer's progress, cache) may differ on a rerun.
+#: Parts of the configuration that decide what a fold computes; others (logger, cache, progress) may differ on a rerun.
 RESULT_KEYS = ("seed", "data", "protocol", "input", "augment", "model", "optim", "evaluation")
+#: Keys inside these that do not: where the data lie (their content has a hash of its own), draws made after training.
+FREE_KEYS = {"data": ("root", "manifest"), "evaluation": ("bootstrap", "random_draws")}
+#: Keys of the hardware that do: another number of devices or threads sums in another order.
+TRAINER_KEYS = ("precision", "devices", "threads")
 
 
 def seed_from(seed: int, *names: str | int) -> int:
@@ -42,9 +49,9 @@ def result_config(config: Config) -> dict[str, Any]:
     """The part of the configuration that decides results, as plain nested dicts."""
     whole = asdict(config)
     part = {key: whole[key] for key in RESULT_KEYS}
-    part["precision"] = config.trainer.precision
-    part["devices"] = config.trainer.devices
-    part["threads"] = config.trainer.threads
+    for name, free in FREE_KEYS.items():
+        part[name] = {key: value for key, value in part[name].items() if key not in free}
+    part["trainer"] = {key: whole["trainer"][key] for key in TRAINER_KEYS}
     return part
 
 

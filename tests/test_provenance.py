@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mer.config import Config, LoggerConfig, OptimConfig
+from mer.config import Config, FolderData, LoggerConfig, OptimConfig, TrainerConfig
 from mer.provenance import config_hash, digest, environment, flatten, seed_from, write_atomically, write_json
 
 
@@ -33,6 +33,13 @@ def test_the_hash_of_a_run_covers_the_recipe_and_not_the_logger(tiny_config: Con
     assert config_hash(replace(tiny_config, logger=LoggerConfig(name="wandb"))) == config_hash(tiny_config)
     assert config_hash(replace(tiny_config, optim=OptimConfig(lr=0.5))) != config_hash(tiny_config)
     assert config_hash(replace(tiny_config, seed=1)) != config_hash(tiny_config)
+    assert config_hash(replace(tiny_config, trainer=TrainerConfig(threads=2))) != config_hash(tiny_config)
+
+
+def test_the_hash_of_a_run_does_not_depend_on_where_the_data_lie(tiny_config: Config):
+    here, there = (replace(tiny_config, data=FolderData(name="samm", root=root)) for root in ("/here", "/there"))
+    assert config_hash(here) == config_hash(there)
+    assert config_hash(here) != config_hash(replace(here, data=FolderData(name="casme2", root="/here")))
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
