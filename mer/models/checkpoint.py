@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from omegaconf.errors import OmegaConfBaseException
 
 from mer.config import ModelConfig, from_dict
 from mer.errors import MerError
@@ -42,8 +43,8 @@ def save(path: str | Path, network: MicroAttentionResNet, *, model: ModelConfig,
         torch.save(content, temporary)
 
 
-def load(path: str | Path) -> tuple[MicroAttentionResNet, dict[str, Any]]:
-    """Network in evaluation mode on the CPU, and its card.
+def read(path: str | Path) -> dict[str, Any]:
+    """Content of a checkpoint: `format`, `model` (of `ModelConfig`), `in_channels`, `card`, `weights`.
 
     Raises:
         MerError: no such file, or not one of ours.
@@ -60,9 +61,21 @@ def load(path: str | Path) -> tuple[MicroAttentionResNet, dict[str, Any]]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format", "none") if isinstance(content, dict) else type(content).__name__
         raise MerError(f"{path} is no checkpoint of this package: expected format {FORMAT}, found {found}")
-    card = content["card"]
-    network = build(
-        from_dict(ModelConfig, content["model"]), in_channels=content["in_channels"], classes=len(card["classes"])
-    )
-    network.load_state_dict(content["weights"])
+    return content
+
+
+def load(path: str | Path) -> tuple[MicroAttentionResNet, dict[str, Any]]:
+    """Network in evaluation mode on the CPU, and its card.
+
+    Raises:
+        MerError: no such file, not one of ours, or one of another version of this package.
+    """
+    content = read(path)
+    try:
+        card = content["card"]
+        model = from_dict(ModelConfig, content["model"])
+        network = build(model, in_channels=content["in_channels"], classes=len(card["classes"]))
+        network.load_state_dict(content["weights"])
+    except (KeyError, RuntimeError, OmegaConfBaseException) as error:
+        raise MerError(f"{path} does not fit this version of the package: {error}") from error
     return network.eval(), card

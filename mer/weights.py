@@ -1,0 +1,166 @@
+"""Weights as files: `python -m mer.weights import FILE.caffemodel OUT.pt` and `python -m mer.weights inspect FILE`.
+
+`import` makes a self-describing checkpoint of a Caffe file (`mer.models.checkpoint`) and shows what became of every
+layer; `inspect` says what a checkpoint or a Caffe file holds. Exit status 2: a problem that the user can solve.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from mer.config import InputConfig
+from mer.errors import MerError
+from mer.models import checkpoint, count_parameters
+from mer.models.caffe import shapes_text
+from mer.models.caffe_format import parse_net, read_bytes
+from mer.models.resnet import RELEASES
+from mer.models.weights import Imported, import_caffemodel
+
+#: First bytes of a zip archive, which is what torch writes.
+ZIP = b"PK\x03\x04"
+
+#: Side of the pictures in the authors' definitions, in pixels.
+AUTHORS_SIZE = 224
+
+
+def convert(
+    source: str | Path,
+    target: str | Path,
+    *,
+    grey: bool = False,
+    release: str | None = None,
+    classes: list[str] | None = None,
+) -> Imported:
+    """The network of a Caffe file, after it was written as a checkpoint.
+
+    Args:
+        source: the `.caffemodel`.
+        target: the checkpoint to write; its folder is made where there is none.
+        grey: for grey pictures, see `from_caffemodel`.
+        release: see `from_caffemodel`.
+        classes: names in the order of the file's classifier; None for class_0, class_1, ...
+
+    Raises:
+        MerError: a file that does not fit, names that do not fit its classes, a target that cannot be written.
+    """
+    source, target = Path(source), Path(target)
+    if target.is_dir() or (target.exists() and source.exists() and target.samefile(source)):
+        raise MerError(f"{target}: expected the name of a file to write, got a folder or the source itself")
+    found = import_caffemodel(source, grey=grey, release=release)
+    count = found.network.fc.out_features
+    names = [f"class_{k}" for k in range(count)] if classes is None else classes
+    if len(names) != count or len(set(names)) != count or not all(names):
+        raise MerError(f"--classes: expected {count} different names, one for each class of {source}, got {names}")
+    grey_input = found.network.conv1.in_channels == 1
+    card = {
+        "classes": names,
+        "input": asdict(InputConfig(representation="apex" if grey_input else "image", size=AUTHORS_SIZE)),
+        "trained_on": {key: found.source[key] for key in ("file", "sha256")},
+        "notes": list(found.notes),
+    }
+    try:
+        checkpoint.save(target, found.network, model=found.model, card=card)
+    except OSError as error:
+        raise MerError(f"{target} cannot be written: {error}") from error
+    return found
+
+
+def account(found: Imported) -> Iterator[str]:
+    """Lines on what became of every layer of a file; those without weights in one."""
+    with_weights = [entry for entry in found.report if entry.weights]
+    width = max(len(entry.layer) for entry in with_weights)
+    for entry in with_weights:
+        yield f"{'taken' if entry.taken else 'SKIPPED':7}  {entry.layer:{width}}  {entry.note}"
+    others = [entry.layer for entry in found.report if not entry.weights]
+    if others:
+        yield f"without weights, so nothing to take: {', '.join(others)}"
+    taken = sum(entry.taken for entry in with_weights)
+    yield f"{taken} layers taken, {len(with_weights) - taken} with weights skipped"
+    yield from (f"note: {note}" for note in found.notes)
+
+
+def facts(found: Imported) -> str:
+    """One line on a network: what it is, its input, its classes, its parameters."""
+    attention = f"released attention in stages {found.model.attention.stages}" if found.network.stages else "plain"
+    network = found.network
+    return (
+        f"ResNet-{found.model.depth}, release {found.model.release}, {attention}; {network.conv1.in_channels} input "
+        f"channels, {network.fc.out_features} classes, {count_parameters(network):,} parameters"
+    )
+
+
+def inspect(path: str | Path) -> Iterator[str]:
+    """Lines on what a checkpoint of ours or a Caffe file holds.
+
+    Raises:
+        MerError: neither of the two, or damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MerError(f"no file at {path}; expected a checkpoint (model.ckpt, .pt) or a .caffemodel")
+    with path.open("rb") as file:
+        archive = file.read(len(ZIP)) == ZIP
+    yield from _checkpoint(path) if archive else _caffe(path)
+
+
+def _checkpoint(path: Path) -> Iterator[str]:
+    network, _ = checkpoint.load(path)
+    content = checkpoint.read(path)
+    yield f"{path}: checkpoint of this package ({content['format']}), {count_parameters(network):,} parameters"
+    for key in ("model", "in_channels", "card"):
+        yield f"{key}: {json.dumps(content[key], indent=2, ensure_ascii=False, default=str)}"
+
+
+def _caffe(path: Path) -> Iterator[str]:
+    net = parse_net(read_bytes(path), path)
+    yield f"{path}: Caffe network {net.name or '(no name)'}, {net.layout} layout, {len(net.layers)} layers"
+    width = max(len(layer.name) for layer in net.layers)
+    for layer in net.layers:
+        shapes = shapes_text([blob.shape for blob in layer.blobs])
+        yield f"  {layer.name:{width}}  {layer.type:12}  {shapes or 'no weights'}"
+    try:
+        found = import_caffemodel(path)
+    except MerError as error:
+        yield f"cannot be imported: {error}"
+    else:
+        yield f"can be imported: {facts(found)}"
+        yield from (f"note: {note}" for note in found.notes)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of `python -m mer.weights`."""
+    parser = argparse.ArgumentParser(prog="python -m mer.weights", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    importing = commands.add_parser("import", help="make a checkpoint of a Caffe file")
+    importing.add_argument("file", help="the .caffemodel")
+    importing.add_argument("out", help="the checkpoint to write (OUT.pt)")
+    importing.add_argument("--grey", action="store_true", help="sum a colour first layer over its channels")
+    importing.add_argument("--release", choices=RELEASES, help="where the classifier's name does not say it")
+    importing.add_argument("--classes", help="names in the classifier's order, comma between (default class_0,...)")
+    commands.add_parser("inspect", help="say what a file holds").add_argument("file", help="checkpoint or .caffemodel")
+    given = parser.parse_args(arguments)
+    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    try:
+        if given.command == "inspect":
+            lines = inspect(given.file)
+        else:
+            names = None if given.classes is None else [name.strip() for name in given.classes.split(",")]
+            found = convert(given.file, given.out, grey=given.grey, release=given.release, classes=names)
+            lines = iter([*account(found), facts(found), f"written: {given.out}"])
+        for line in lines:
+            console.print(line)
+    except MerError as error:
+        Console(stderr=True, soft_wrap=True).print(Text.assemble(("mer: ", "bold red"), str(error)))
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
