@@ -100,14 +100,17 @@ class AugmentConfig:
 
 @dataclass
 class AttentionConfig:
-    """The unit behind each residual sum, and the stages that carry it."""
+    """The unit behind each residual sum, and the blocks that carry it."""
 
-    #: `micro` (Wang et al. 2020). An empty `stages` is the plain network.
+    #: Key of `mer.models.attention.UNITS`: `micro` (Wang et al. 2020), `se`, `eca`, `cbam`, `spatial`, `simam`,
+    #: `coordinate`; or `none`, the plain network.
     unit: str = "micro"
-    #: `folded` (3C weights) or `released` (3C x C weights and a fixed mean), equal maps.
+    #: Micro-attention only: `folded` (3C weights) or `released` (3C x C weights and a fixed mean), equal maps.
     form: str = "folded"
-    #: Any subset of 1, 2, 3, 4.
+    #: Any subset of 1, 2, 3, 4; an empty one is the plain network.
     stages: list[int] = field(default_factory=lambda: [1, 2, 3, 4])
+    #: Blocks of an attended stage that carry the unit: `all` or `last` (the same at depth 10, one block a stage).
+    blocks: str = "all"
 
 
 @dataclass

@@ -144,8 +144,13 @@ def _why_no_attention(manifest: dict[str, Any]) -> str:
     config = manifest.get("config", {})
     if config.get("model.attention.stages") == []:
         return "The network has no attention units (model.attention.stages is empty)."
+    unit = config.get("model.attention.unit", "micro")
+    if unit == "none":
+        return "The network has no attention units (model.attention.unit is none)."
     if config.get("evaluation.attention_samples") == 0:
         return "None were kept (evaluation.attention_samples is 0)."
+    if unit != "micro":
+        return f"None were kept: no fold finished, or {unit} has none (a unit that weighs channels has no map)."
     return "None were kept by the folds that finished."
 
 

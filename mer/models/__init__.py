@@ -1,7 +1,8 @@
 """Networks and their weights. torch only.
 
 Contract: `build` makes a network whose `forward(x)` gives logits, `attend(x)` logits and maps in one pass,
-`attention_maps(x)` one map (N, 1, H, W) for each attended stage and `features(x)` what the classifier sees.
+`attention_maps(x)` one map (N, 1, H, W) for each attended stage that has one (`map_stages`) and `features(x)` what the
+classifier sees.
 """
 
 from mer.models.attention import MicroAttention

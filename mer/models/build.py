@@ -7,14 +7,13 @@ are drawn from torch's global generator: seed it first.
 from __future__ import annotations
 
 import copy
-from functools import partial
 from typing import Any
 
 from torch import nn
 
 from mer.config import ModelConfig
 from mer.errors import ConfigError
-from mer.models.attention import FORMS, UNITS, MicroAttention
+from mer.models.attention import FORMS, NONE, PLACES, UNITS, MicroAttention, unit_of
 from mer.models.resnet import BLOCKS, CHANNELS, RELEASES, Block, MicroAttentionResNet
 
 #: Smallest side of the input in pixels: stem and stages halve it five times, 28 -> 14 -> 7 -> 4 -> 2 -> 1.
@@ -27,8 +26,9 @@ def problems(model: ModelConfig) -> list[str]:
     choices: list[tuple[str, Any, list[Any]]] = [
         ("model.depth", model.depth, list(BLOCKS)),
         ("model.release", model.release, list(RELEASES)),
-        ("model.attention.unit", attention.unit, list(UNITS)),
+        ("model.attention.unit", attention.unit, [NONE, *UNITS]),
         ("model.attention.form", attention.form, list(FORMS)),
+        ("model.attention.blocks", attention.blocks, list(PLACES)),
     ]
     found = [
         f"{key}: expected one of {allowed}, got {value!r}" for key, value, allowed in choices if value not in allowed
@@ -64,7 +64,8 @@ def build(model: ModelConfig, *, in_channels: int, classes: int) -> MicroAttenti
         classes=classes,
         release=model.release,
         stages=model.attention.stages,
-        unit=partial(UNITS[model.attention.unit], form=model.attention.form),
+        unit=unit_of(model.attention),
+        last_only=model.attention.blocks == "last",
     )
 
 

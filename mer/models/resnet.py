@@ -9,6 +9,7 @@ the same family with more blocks a stage; a block that keeps the shape has its r
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -76,7 +77,7 @@ class Block(nn.Module):
 
 
 class MicroAttentionResNet(nn.Module):
-    """Residual network whose attended stages carry an attention unit in every block.
+    """Residual network whose attended stages carry an attention unit in every block or in the last one.
 
     BatchNorm differs from the authors' in its bookkeeping only: Caffe averages batch statistics with decay 0.999 and
     corrects for the bias of the start, torch with decay 0.9 (momentum 0.1) from 0 and 1. Training uses the batch's own
@@ -88,10 +89,12 @@ class MicroAttentionResNet(nn.Module):
         classes: number of logits.
         release: one of `RELEASES`.
         stages: attended stages, any of 1..4; empty is the plain network.
-        unit: channels -> attention unit, called once for each block of an attended stage.
+        unit: channels -> attention unit, called once for each block that carries one; None is the plain network too.
+        last_only: whether only the last block of an attended stage carries one.
 
     Attributes:
         stages: the attended stages in ascending order, each once.
+        map_stages: those of them that have a map, all or none (a unit may weigh channels only).
     """
 
     def __init__(
@@ -102,29 +105,33 @@ class MicroAttentionResNet(nn.Module):
         classes: int,
         release: str,
         stages: Collection[int],
-        unit: Callable[[int], nn.Module],
+        unit: Callable[[int], nn.Module] | None,
+        last_only: bool = False,
     ) -> None:
         super().__init__()
         self.release = release
-        self.stages = tuple(sorted(set(stages)))
+        self.stages = () if unit is None else tuple(sorted(set(stages)))
         self.data_bn = nn.BatchNorm2d(in_channels)
         self.conv1 = nn.Conv2d(in_channels, CHANNELS[0], 7, stride=2, padding=3)
         self.bn1 = nn.BatchNorm2d(CHANNELS[0])
         self.layer1, self.layer2, self.layer3, self.layer4 = (
-            self._stage(stage, count, unit if stage in self.stages else None)
+            self._stage(stage, count, unit if stage in self.stages else None, last_only)
             for stage, count in enumerate(BLOCKS[depth], 1)
         )
+        units: list[Any] = [blocks[-1].attention for blocks in (self.layer1, self.layer2, self.layer3, self.layer4)]
+        self.map_stages = tuple(stage for stage in self.stages if units[stage - 1].has_map)
         # one name in both releases, so that weights of the one start the other
         self.last_bn = nn.BatchNorm2d(CHANNELS[-1])
         self.fc = nn.Linear(CHANNELS[-1], classes)
         self._initialise()
 
     @staticmethod
-    def _stage(stage: int, count: int, unit: Callable[[int], nn.Module] | None) -> nn.ModuleList:
+    def _stage(stage: int, count: int, unit: Callable[[int], nn.Module] | None, last_only: bool) -> nn.ModuleList:
         """The blocks of one stage, 1..4; the first of stages 2, 3, 4 halves the side and doubles the channels."""
         outputs = CHANNELS[stage - 1]
         blocks = nn.ModuleList()
-        for first in (True, *[False] * (count - 1)):
+        for index in range(count):
+            first, last = index == 0, index == count - 1
             grows = first and stage > 1
             blocks.append(
                 Block(
@@ -132,7 +139,7 @@ class MicroAttentionResNet(nn.Module):
                     outputs,
                     stride=2 if grows else 1,
                     preactivate=not (first and stage == 1),
-                    attention=None if unit is None else unit(outputs),
+                    attention=unit(outputs) if unit is not None and (last or not last_only) else None,
                 )
             )
         return blocks
@@ -149,7 +156,7 @@ class MicroAttentionResNet(nn.Module):
         nn.init.constant_(self.fc.bias, CLASSIFIER_BIAS)
 
     def _trunk(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Features (N, 512) and the maps of the attended stages."""
+        """Features (N, 512) and the maps of `map_stages`."""
         x = F.relu(self.bn1(self.conv1(self.data_bn(x))), inplace=True)
         x = F.max_pool2d(x, 3, stride=2, ceil_mode=True)
         early_tail = self.release == "megc2019"
@@ -179,7 +186,7 @@ class MicroAttentionResNet(nn.Module):
         return self.attend(x)[0]
 
     def attention_maps(self, x: Tensor) -> list[Tensor]:
-        """One map (N, 1, H, W) in 0..1 for each attended stage, in order: that of the stage's last block."""
+        """One map (N, 1, H, W) in 0..1 for each of `map_stages`, in order: that of the stage's last block."""
         return self._trunk(x)[1]
 
     def features(self, x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mer.models import count_parameters
+from mer.models.attention import describe as describe_attention
 from mer.train.crossval import parallel_folds
 from mer.train.fold import build_module, datamodule
 from mer.train.study import Study
@@ -31,7 +32,6 @@ def describe(study: Study, console: Console) -> None:
     steps = [fold_steps(study, i) for i in range(len(study.folds))]
     seconds = step_seconds(study)
     side = parallel_folds(config)
-    attention = config.model.attention
     parts = ", ".join(
         f"{part} {_span(len(getattr(fold, part)) for fold in study.folds)}" for part in ("train", "validation", "test")
     )
@@ -42,8 +42,8 @@ def describe(study: Study, console: Console) -> None:
         "classes": ", ".join(f"{name} {(table.frame['label'] == name).sum()}" for name in table.classes),
         "protocol": f"{config.protocol.name}: {len(study.folds)} folds; {parts} clips",
         "input": f"{config.input.representation} {'x'.join(map(str, study.pixels.shape[1:]))}",
-        "network": f"ResNet-{config.model.depth}, {attention.unit} attention ({attention.form}) in stages "
-        f"{attention.stages}, {count_parameters(module.network):,} parameters",
+        "network": f"ResNet-{config.model.depth}, {describe_attention(config.model.attention)}, "
+        f"{count_parameters(module.network):,} parameters",
         "training": f"{config.optim.name}, lr {config.optim.lr:g}, batch {config.optim.batch_size}; "
         f"{_span(steps)} steps a fold, {sum(steps):,} in all",
         "time": f"about {timedelta(seconds=round(seconds * sum(steps) / side))} for training: "

@@ -50,10 +50,14 @@ def attention_rows(study: Study) -> np.ndarray:
 
 @torch.inference_mode()
 def attention_samples(study: Study, fold: Fold, network: MicroAttentionResNet) -> dict[str, np.ndarray]:
-    """Content of `attention.npz`: inputs and maps of the fold's share of `attention_rows`; empty where none."""
+    """Content of `attention.npz`: inputs and maps of the fold's share of `attention_rows`.
+
+    Empty where the fold has no share, and where the network has no map of positions: none at all, or units that weigh
+    channels only.
+    """
     ids = study.table.frame["sample_id"].to_numpy()
     rows = [row for row in attention_rows(study) if ids[row] in set(fold.test)]
-    stages = network.stages
+    stages = network.map_stages
     if not rows or not stages:
         return {}
     device = next(network.parameters()).device

@@ -186,6 +186,9 @@ def test_without_attention_the_reason_is_given(table: SampleTable, tmp_path: Pat
     manifest["config"] = {"model.attention.stages": [1], "evaluation.attention_samples": 0}
     (tmp_path / files.MANIFEST).write_text(json.dumps(manifest))
     assert "evaluation.attention_samples is 0" in page(tmp_path).text
+    manifest["config"] = {"model.attention.stages": [1], "model.attention.unit": "none"}
+    (tmp_path / files.MANIFEST).write_text(json.dumps(manifest))
+    assert "model.attention.unit is none" in page(tmp_path).text
 
 
 def test_grey_inputs_have_no_colour_wheel(table: SampleTable, tmp_path: Path) -> None:

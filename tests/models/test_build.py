@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from mer.config import AttentionConfig, ModelConfig
+from mer.config import AttentionConfig, ModelConfig, from_dict
 from mer.errors import ConfigError
 from mer.models import build, count_parameters, parameter_groups, problems
+from mer.models.attention import UNITS
 
 
 @pytest.mark.parametrize(
@@ -49,22 +50,60 @@ def test_stages_are_ordered_and_each_taken_once() -> None:
     assert [a.shape[-1] for a in network.attention_maps(torch.zeros(1, 1, 56, 56))] == [14, 2]
 
 
+@pytest.mark.parametrize("unit", UNITS)
+def test_every_block_of_a_stage_or_the_last_one_carries_the_unit(unit: str) -> None:
+    for blocks, first in (("all", True), ("last", False)):
+        attention = AttentionConfig(unit=unit, stages=[2, 3], blocks=blocks)
+        with torch.device("meta"):
+            network = build(ModelConfig(depth=34, attention=attention), in_channels=1, classes=3)
+        carries = [
+            [block.attention is not None for block in getattr(network, f"layer{stage}")] for stage in (1, 2, 3, 4)
+        ]
+        assert carries == [[False] * 3, [first] * 3 + [True], [first] * 5 + [True], [False] * 3]
+
+
+def test_the_map_of_a_stage_is_that_of_its_last_block_wherever_the_unit_stands() -> None:
+    torch.manual_seed(0)
+    config = ModelConfig(depth=18, attention=AttentionConfig(unit="spatial", stages=[3], blocks="last"))
+    network = build(config, in_channels=1, classes=3).eval()
+    block = network.layer3[1]
+    block.attention.register_forward_hook(lambda _module, _inputs, output: seen.append(output[1]))
+    seen: list[torch.Tensor] = []
+    with torch.no_grad():
+        (a,) = network.attention_maps(torch.randn(1, 1, 40, 40))
+    assert a is seen[0]
+
+
+@pytest.mark.parametrize("attention", [{"unit": "none"}, {"stages": []}, {"unit": "none", "stages": []}])
+def test_no_unit_and_no_stage_are_the_plain_network(attention: dict) -> None:
+    network = build(from_dict(ModelConfig, {"attention": attention}), in_channels=1, classes=5)
+    assert count_parameters(network) == 4_900_359
+    assert network.stages == network.map_stages == ()
+    assert network.eval().attention_maps(torch.zeros(1, 1, 28, 28)) == []
+
+
+def test_an_unknown_unit_is_named_with_all_that_are_known() -> None:
+    (problem,) = problems(ModelConfig(attention=AttentionConfig(unit="cbma")))
+    for word in ("model.attention.unit", "'cbma'", "'none'", *(repr(name) for name in UNITS)):
+        assert word in problem
+
+
 def test_all_problems_come_at_once_with_key_expected_and_got() -> None:
-    config = ModelConfig(
-        depth=12, release="megc2018", attention=AttentionConfig(unit="macro", form="bent", stages=[0, True])
-    )
+    attention = AttentionConfig(unit="macro", form="bent", stages=[0, True], blocks="first")
+    config = ModelConfig(depth=12, release="megc2018", attention=attention)
     with pytest.raises(ConfigError) as caught:
         build(config, in_channels=0, classes=1)
     found = caught.value.problems
-    assert len(found) == 7
+    assert len(found) == 8
     words = ["model.depth", "12", "release", "megc2018", "unit", "macro", "form", "bent", "[0, True]", "got 0", "got 1"]
+    words += ["blocks", "'first'", "['all', 'last']"]
     for word in words:
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("form", ["folded", "released"])
-def test_groups_cover_every_parameter_once_by_one_rule(form: str) -> None:
-    network = build(ModelConfig(attention=AttentionConfig(form=form)), in_channels=1, classes=5)
+@pytest.mark.parametrize(("unit", "form"), [("micro", "released"), *((unit, "folded") for unit in UNITS)])
+def test_groups_cover_every_parameter_once_by_one_rule(unit: str, form: str) -> None:
+    network = build(ModelConfig(attention=AttentionConfig(unit=unit, form=form)), in_channels=1, classes=5)
     groups = {g["name"]: g for g in parameter_groups(network, lr=0.1, weight_decay=0.01, bias_lr=2.0)}
     kinds = {}
     for module_name, module in network.named_modules():

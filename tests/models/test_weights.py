@@ -20,14 +20,6 @@ from tests.models.caffe_files import Blobs, chunk, file_bytes, forward, layer_by
 CLASSIFIERS = {"single": "classifier-Expressions", "megc2019": "classifier-Micro_expression"}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def blobs() -> Blobs:
     return random_blobs()

@@ -201,11 +201,19 @@ def test_the_inner_split_chooses_the_epoch(tiny_config, tmp_path):
     assert not results["failed_folds"]
 
 
-def test_the_plain_network_runs_and_keeps_no_maps(tiny_config, tmp_path):
-    config = replace(tiny_config, model=ModelConfig(attention=AttentionConfig(stages=[])))
+@pytest.mark.parametrize(
+    ("attention", "reason"),
+    [
+        (AttentionConfig(stages=[]), "model.attention.stages is empty"),
+        (AttentionConfig(unit="se"), "a unit that weighs channels has no map"),
+    ],
+)
+def test_networks_without_maps_run_and_keep_none(tiny_config, tmp_path, attention, reason):
+    config = replace(tiny_config, model=ModelConfig(attention=attention))
     results = run(config, tmp_path / "run")
     assert results["scores"]["all"]["uf1"]["value"] >= 0
     assert not any((one / files.ATTENTION).exists() for one in files.completed_folds(tmp_path / "run"))
+    assert reason in (tmp_path / "run" / files.REPORT).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("balance", ["none", "weighted", "oversample"])

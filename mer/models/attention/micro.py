@@ -1,15 +1,13 @@
-"""Attention units: what may stand behind the residual sum of a block.
+"""Micro-attention: one map for all channels from what the block just computed.
 
-Contract of the slot: `unit(r, s=s, h1=h1, h2=h2) -> (y, a)`, all (N, C, H, W) but the map a: (N, 1, H, W) in 0..1, or
-None from a unit that has no spatial map. r is the residual sum, s the shortcut in it, h1 the block's first convolution
-after BN and ReLU, h2 its last one. A unit keeps nothing between calls, so it can be exported and copied.
-Source of micro-attention: Wang, Peng, Bi, Chen, Neurocomputing 410 (2020) 354-362, network definitions of the authors.
+Source: Wang, Peng, Bi, Chen, Neurocomputing 410 (2020) 354-362, network definitions of the authors. The folded form is
+ours: between the released 3C -> C convolution and the mean over C there is no non-linearity, so one vector of 3C
+weights gives the same map.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -84,12 +82,17 @@ FORMS: dict[str, type[FoldedProjection] | type[ReleasedProjection]] = {
 
 
 class MicroAttention(nn.Module):
-    """y = r + a * r with one map a = sigmoid(w . [s, h1, h2]) for all channels.
+    """y = r + a * r with one map a = sigmoid(w . [s, h1, h2]) for all channels; neutral where a is 0.
+
+    Source: Wang et al. 2020. Parameters: 3C folded, 3C x C released. Multiply-adds: 4CHW folded, (3C x C + C) HW
+    released.
 
     Args:
         channels: C of the block.
         form: `folded` (3C weights) or `released` (3C x C weights); equal maps, equal training under SGD and AdamW.
     """
+
+    has_map = True
 
     def __init__(self, channels: int, *, form: str = "folded") -> None:
         super().__init__()
@@ -107,7 +110,3 @@ class MicroAttention(nn.Module):
         folded = MicroAttention(self.project.channels)
         folded.project = self.project.fold()
         return folded.train(self.training)
-
-
-#: Unit by `AttentionConfig.unit`: (channels, form) -> module that keeps the contract above.
-UNITS: dict[str, Callable[..., nn.Module]] = {"micro": MicroAttention}

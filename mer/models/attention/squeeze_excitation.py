@@ -1,0 +1,34 @@
+"""Squeeze-and-excitation: a weight for each channel from the means of all.
+
+Source: Hu, Shen, Sun, CVPR 2018; biases left out as its authors do on ResNets (arXiv:1709.01507, section 6).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class SqueezeExcitation(nn.Module):
+    """y = g r with one weight a channel, g = sigmoid(W2 relu(W1 mean(r))), (N, C); neutral where g is 1.
+
+    Source: Hu et al. 2018. W1 is (C/16, C), W2 (C, C/16). Parameters: 2C x C/16. Multiply-adds: as many, and CHW.
+
+    Args:
+        channels: C of the block.
+        reduction: 16 in the paper; at least one hidden unit is kept.
+    """
+
+    has_map = False
+
+    def __init__(self, channels: int, *, reduction: int = 16) -> None:
+        super().__init__()
+        hidden = max(1, channels // reduction)
+        self.squeeze = nn.Linear(channels, hidden, bias=False)
+        self.excite = nn.Linear(hidden, channels, bias=False)
+
+    def forward(self, r: Tensor, *, s: Tensor, h1: Tensor, h2: Tensor) -> tuple[Tensor, None]:
+        """The block's output (N, C, H, W); no map, since all positions weigh alike."""
+        g = torch.sigmoid(self.excite(F.relu(self.squeeze(r.mean(dim=(2, 3))))))
+        return r * g[:, :, None, None], None
