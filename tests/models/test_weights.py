@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mer.errors import MerError
-from mer.models import MicroAttentionResNet
+from mer.models import MicroAttentionResNet, weights
 from mer.models.caffe import to_caffemodel
 from mer.models.weights import from_caffemodel, import_caffemodel
 from tests.models.caffe_files import Blobs, chunk, file_bytes, forward, layer_bytes, number, random_blobs
@@ -150,12 +150,24 @@ def f4(*shape: int) -> np.ndarray:
     return np.ones(shape, "f4")
 
 
-@pytest.mark.parametrize("layer", random_blobs())
+ONE_MISSING = ["data_scale", "layer_64_1_conv2", "layer_512_1_bn1", "mask_Concat_128_1x1", "mask_Concat_128_1x1_one"]
+
+
+@pytest.mark.parametrize("layer", [*ONE_MISSING, "last_bn", "classifier-Expressions"])
 def test_a_missing_layer_is_an_error_that_names_it(layer: str, tmp_path: Path, blobs: Blobs) -> None:
     with pytest.raises(MerError) as caught:
         from_caffemodel(write(tmp_path, file_bytes(changed(blobs, **{layer: None}))))
     word = "classifier" if layer.startswith("classifier") else f"layer {layer}: "
     assert word in str(caught.value)
+
+
+def test_every_missing_layer_is_named(tmp_path: Path, blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "SHOWN", 99)
+    kept = {name: found for name, found in blobs.items() if name.endswith("_1x1_one")}
+    with pytest.raises(MerError) as caught:
+        from_caffemodel(write(tmp_path, file_bytes(kept)))
+    named = [line.split(": ")[0].split("layer ")[1] for line in str(caught.value).splitlines() if ". layer " in line]
+    assert named == [name for name in blobs if name not in kept and not name.startswith("classifier")]
 
 
 @pytest.mark.parametrize(

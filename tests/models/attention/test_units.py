@@ -17,6 +17,7 @@ from mer.config import AttentionConfig, ModelConfig
 from mer.models import build, count_parameters
 from mer.models.attention import UNITS, describe, unit_of
 from mer.models.attention.efficient_channel import kernel_size
+from mer.models.resnet import RELEASES
 from tests.models.attention.formulas import FORMULAS
 
 #: Unit and form of every kind of unit.
@@ -103,8 +104,9 @@ def test_neighbours_grow_with_the_channels_and_stay_odd() -> None:
     assert [kernel_size(c) for c in (2, 16, 64, 128, 256, 512, 1024, 4096)] == [1, 3, 3, 5, 5, 5, 5, 7]
 
 
-@pytest.mark.parametrize("release", ["single", "megc2019"])
-@pytest.mark.parametrize(("unit", "form"), KINDS)
+@pytest.mark.parametrize(
+    ("unit", "form", "release"), [(*kind, RELEASES[i % 2]) for i, kind in enumerate([*KINDS, ("micro", "folded")])]
+)
 def test_a_unit_at_its_neutral_value_gives_the_plain_network(unit, form, release, monkeypatch) -> None:
     """Every unit acts through sigmoids only: with their value fixed at the neutral one it must change nothing."""
     torch.manual_seed(0)
