@@ -2,7 +2,7 @@
 
 Contract: plain dataclasses, no behaviour. Hydra composes `conf/` onto them (an unknown key or a wrong type dies there),
 `mer.run` turns the result into these objects, and nothing below the entry points sees Hydra or OmegaConf. Defaults
-stand here and nowhere else; the YAML files of `conf/` hold differences only. Whether values make sense together is
+stand here; the YAML files of `conf/` hold differences only. Whether values make sense together is
 checked by each room's `problems(...)`, all of which are shown at once.
 """
 

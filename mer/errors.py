@@ -27,6 +27,10 @@ class ConfigError(MerError):
         super().__init__(f"the configuration has {count} problem{'s' if count > 1 else ''}:\n{lines}")
 
 
+class AllFoldsFailedError(MerError):
+    """No fold of a run succeeded, so there is nothing to score; names where the reasons stand."""
+
+
 class DatasetNotFoundError(MerError):
     """The data set is not where the configuration says; names what was missing, how to get it, how to go on without."""
 

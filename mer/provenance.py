@@ -51,6 +51,9 @@ def result_config(config: Config) -> dict[str, Any]:
     part = {key: whole[key] for key in RESULT_KEYS}
     for name, free in FREE_KEYS.items():
         part[name] = {key: value for key, value in part[name].items() if key not in free}
+    # the same network however its stages are listed
+    attention = part["model"]["attention"]
+    part["model"] = {**part["model"], "attention": {**attention, "stages": sorted(set(attention["stages"]))}}
     part["trainer"] = {key: whole["trainer"][key] for key in TRAINER_KEYS}
     return part
 
@@ -101,6 +104,7 @@ def _git_state() -> dict[str, Any] | None:
         return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # fails where the checkout around us is not ours
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
     except (OSError, subprocess.CalledProcessError):
         return None

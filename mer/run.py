@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mer.config import DATA_SCHEMAS, Config
-from mer.errors import ConfigError, MerError
+from mer.errors import AllFoldsFailedError, ConfigError, MerError
 from mer.evaluation import files
 from mer.evaluation.results import console_table
 from mer.provenance import write_json
@@ -59,36 +60,39 @@ def run(config: Config, folder: Path, *, console: Console | None = None) -> dict
     Raises:
         MerError: a problem that the user can solve.
     """
-    console = console or Console(quiet=not is_main_process())
     check(config)
-    study = load_study(config, progress=config.trainer.progress and is_main_process())
+    main = is_main_process(config)
+    console = console or Console(quiet=not main)
+    study = load_study(config, progress=config.trainer.progress and main)
     if config.dry_run:
         describe(study, console)
         return {}
     whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
     assert isinstance(whole, dict)  # a dataclass always gives one
     todo = missing_folds(study, folder)
-    if is_main_process():
+    if main:
         claim(study, folder, whole)  # type: ignore[arg-type]
         _announce(study, len(todo), folder, console)
-    with open_tracker(config, folder, whole, enabled=is_main_process()) as tracker:  # type: ignore[arg-type]
+    with open_tracker(config, folder, whole, synthetic=study.table.synthetic, enabled=main) as tracker:  # type: ignore[arg-type]
         for fold in study.folds:
             if fold not in todo:
                 tracker.fold(fold, files.fold_folder(folder, fold.name))
-        with _progress(console, enabled=config.trainer.progress and is_main_process()) as bar:
+        with _progress(console, enabled=config.trainer.progress and main) as bar:
             task = bar.add_task("folds", total=len(study.folds), completed=len(study.folds) - len(todo))
             for fold, error in train_folds(study, todo, folder):
                 bar.advance(task)
                 if error is None:
                     tracker.fold(fold, files.fold_folder(folder, fold.name))
                 else:
-                    bar.console.print(f"[red]fold {fold.name} failed:[/red] {error}", highlight=False)
-        if not is_main_process():
+                    bar.console.print(f"fold {fold.name} failed: {error}", style="red", markup=False, highlight=False)
+        if not main:
             return {}
         results = collect(study, folder)
         tracker.summary(results, folder)
     console.print(console_table(results))
-    console.print(f"report: {(folder / files.REPORT).resolve()}", soft_wrap=True, highlight=False)
+    for failed in results["failed_folds"]:
+        _say(console, f"failed fold {failed['fold']}: {failed['error']}")
+    _say(console, f"report: {(folder / files.REPORT).resolve()}")
     return results
 
 
@@ -99,6 +103,7 @@ def _job(composed: DictConfig) -> float | None:
     sweeping = hydra_config.mode == RunMode.MULTIRUN
     folder = Path(hydra_config.runtime.output_dir)
     status, objective = 1, None
+    (folder / files.ERROR).unlink(missing_ok=True)
     try:
         config = to_config(composed)
         if sweeping and config.trainer.devices > 1:
@@ -107,11 +112,17 @@ def _job(composed: DictConfig) -> float | None:
             results = run(config, folder)
         status = 1 if results.get("failed_folds") else 0
         objective = results.get("validation_uf1")
-    except MerError as error:
-        status = 2
+    except Exception as error:
+        expected = isinstance(error, MerError) or (isinstance(error, OSError) and error.filename is not None)
+        if not (expected or sweeping):
+            raise  # a defect of ours keeps its traceback
+        status = 1 if isinstance(error, AllFoldsFailedError) else 2
+        if not expected:
+            traceback.print_exc()
         if sweeping:  # the other jobs go on; the sweep's table shows this one as failed
-            write_json(folder / files.ERROR, {"overrides": list(hydra_config.overrides.task), "error": str(error)})
-        Console(stderr=True).print(f"[bold red]mer:[/bold red] {error}", soft_wrap=True, highlight=False)
+            reason = {"overrides": list(hydra_config.overrides.task), "error": f"{type(error).__name__}: {error}"}
+            write_json(folder / files.ERROR, reason)
+        _say(Console(stderr=True), f"mer: {error}")
     if not sweeping and status:
         sys.exit(status)
     return objective
@@ -125,17 +136,18 @@ def run_alone(overrides: list[str], folder: Path) -> dict[str, Any]:
     """
     command = [sys.executable, "-m", "mer.run", *overrides, f"hydra.run.dir='{folder}'"]
     status = subprocess.run(command, check=False).returncode
-    if not (folder / files.RESULTS).is_file():
-        raise MerError(f"the job in {folder} ended with status {status} and left no results; its messages stand above")
-    return dict(json.loads((folder / files.RESULTS).read_text(encoding="utf-8")))
+    results = folder / files.RESULTS
+    if status not in (0, 1):  # 0 and 1 (some folds failed) are the ends that leave results
+        raise MerError(f"the job in {folder} ended with status {status}; its messages stand above")
+    return dict(json.loads(results.read_text(encoding="utf-8"))) if results.is_file() else {}
 
 
 def to_config(composed: DictConfig) -> Config:
     """The composed configuration as plain dataclasses; a value still missing is a ConfigError that names its key."""
-    missing = sorted(OmegaConf.missing_keys(composed))
-    if missing:
-        raise ConfigError(f"{key}: a value is needed, e.g. {key}=..." for key in missing)
     try:
+        missing = sorted(OmegaConf.missing_keys(composed))
+        if missing:
+            raise ConfigError(f"{key}: a value is needed, e.g. {key}=..." for key in missing)
         config = OmegaConf.to_object(composed)
     except (OmegaConfBaseException, MissingMandatoryValue) as error:
         raise ConfigError([str(error)]) from error
@@ -145,15 +157,19 @@ def to_config(composed: DictConfig) -> Config:
 
 def _announce(study: Study, todo: int, folder: Path, console: Console) -> None:
     table = study.table
-    side = parallel_folds(study.config)
-    console.print(
+    side = max(1, min(parallel_folds(study.config), todo))
+    _say(
+        console,
         f"{study.config.name}: {len(table)} clips of {table.subjects.nunique()} subjects ({table.name}), "
         f"{len(study.folds)} folds, {todo} to train, {side} side by side -> {folder}",
-        soft_wrap=True,
-        highlight=False,
     )
-    for note in table.notes:
-        console.print(f"note: {note}", soft_wrap=True, highlight=False)
+    for note in study.notes:
+        _say(console, f"note: {note}")
+
+
+def _say(console: Console, text: str) -> None:
+    """Print text as it is: brackets in a path or a message are no markup, long lines are the terminal's to wrap."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _progress(console: Console, *, enabled: bool) -> Progress:

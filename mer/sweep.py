@@ -30,11 +30,9 @@ class SweepTable(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Collect the sweep's folder; exit status 1 when a job has no complete result."""
         folder = Path(config.hydra.sweep.dir)
-        if not folder.is_dir():  # a dry run leaves nothing
-            return
         table = sweep_table(folder)
-        if table.empty:
-            sys.exit(1)
+        if table.empty:  # a dry run leaves no results
+            return
         show(folder, table, Console())
         if (table["status"] != "done").any():
             sys.exit(1)
@@ -50,11 +48,11 @@ def sweep_table(folder: Path) -> pd.DataFrame:
     rows = []
     for job in jobs:
         row: dict[str, Any] = {"job": job.name, **{key: _text(configs[job.name].get(key)) for key in varied}}
-        path = job / files.RESULTS
-        if not path.is_file():
-            error = job / files.ERROR
+        path, error = job / files.RESULTS, job / files.ERROR
+        if error.is_file() or not path.is_file():  # results beside an error are those of an earlier sweep
             reason = json.loads(error.read_text(encoding="utf-8")) if error.is_file() else {}
-            rows.append({**row, "status": "failed", "overrides": " ".join(reason.get("overrides", []))})
+            line = reason.get("error", "ended without results").splitlines()[0]
+            rows.append({**row, "status": "failed", "overrides": " ".join(reason.get("overrides", [])), "error": line})
             continue
         results = json.loads(path.read_text(encoding="utf-8"))
         row["status"] = "incomplete" if results["failed_folds"] else "done"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,16 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.fixture(autouse=True)
-def private_folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def private_folders(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[None]:
     """Keep every tool's files out of the user's home."""
     wandb = tmp_path_factory.getbasetemp() / "wandb"
-    for name in ("WANDB_DIR", "WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
-        (wandb / name).mkdir(parents=True, exist_ok=True)
-        monkeypatch.setenv(name, str(wandb / name))
-    monkeypatch.setenv("MER_CACHE", str(cache_dir))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("WANDB_DIR", "WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
+            (wandb / name).mkdir(parents=True, exist_ok=True)
+            patch.setenv(name, str(wandb / name))
+        patch.setenv("MER_CACHE", str(cache_dir))
+        yield
 
 
 def tiny(cache_dir: Path) -> Config:

@@ -41,6 +41,8 @@ def test_every_experiment_begins_with_its_command(name: str):
     lines = (conf_dir() / "experiment" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "# @package _global_"
     assert any(f"python -m mer.run +experiment={name}" in line for line in lines[1:6])
+    assert any("expected time:" in line for line in lines[1:8])
+    assert any("expected score:" in line for line in lines[1:8])
 
 
 @pytest.mark.parametrize("path", GROUP_FILES, ids=str)
@@ -88,6 +90,29 @@ def test_all_problems_are_shown_at_once():
     ):
         assert key in text
     assert len(caught.value.problems) == 7
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key"),
+    [
+        (["optim.weight_decay=nan"], "optim.weight_decay"),
+        (["optim.bias_lr=-1"], "optim.bias_lr"),
+        (["optim.lr=inf"], "optim.lr"),
+        (["evaluation.bootstrap=0"], "evaluation.bootstrap"),
+        (["evaluation.random_draws=0"], "evaluation.random_draws"),
+        (["evaluation.attention_samples=-1"], "evaluation.attention_samples"),
+        (["trainer.precision=33"], "trainer.precision"),
+        (["trainer.accelerator=abacus"], "trainer.accelerator"),
+        (["optim=authors", "protocol.validation=0.1"], "optim.iterations"),
+        (["trainer=ddp", "optim.balance=weighted"], "optim.balance"),
+        (["trainer=ddp", "optim.batch_size=9"], "optim.batch_size"),
+    ],
+)
+def test_a_value_that_would_fail_late_is_refused_early(overrides: list[str], key: str):
+    with pytest.raises(ConfigError) as caught:
+        check(composed("+experiment=synthetic_loso", *overrides))
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith(f"{key}: expected")
 
 
 def test_plain_dicts_come_back_as_the_schema():

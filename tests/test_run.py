@@ -32,7 +32,7 @@ def test_a_dry_run_tells_what_would_be_done_and_leaves_nothing(tmp_path, cache_d
         "nothing was trained",
     ):
         assert word in done.stdout
-    assert not list(tmp_path.rglob("*.json"))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_help_names_every_group_and_leaves_nothing(tmp_path):
@@ -157,6 +157,12 @@ def empty_subject(folder: Path, manifest: Path) -> None:
     table.to_csv(manifest, index=False)
 
 
+def alike_subjects(folder: Path, manifest: Path) -> None:
+    table = pd.read_csv(manifest)
+    table.loc[4, "subject"] = "S1"
+    table.to_csv(manifest, index=False)
+
+
 def one_subject(folder: Path, manifest: Path) -> None:
     table = pd.read_csv(manifest)
     table["subject"] = "s1"
@@ -170,10 +176,19 @@ def one_subject(folder: Path, manifest: Path) -> None:
         (truncated_image, (), ("s1_positive.png",)),
         (empty_subject, (), ("subject", "s1_positive")),
         (one_subject, (), ("s1", "subject")),
+        (alike_subjects, (), ("own:S1", "own:s1", "subject")),
         (None, ("data.labels='negative,positive'",), ("surprise",)),
         (None, ("data.labels='negative,positive,surprise,fear'",), ("fear",)),
     ],
-    ids=["missing image", "truncated image", "empty subject", "one subject", "unknown label", "class without a sample"],
+    ids=[
+        "missing image",
+        "truncated image",
+        "empty subject",
+        "one subject",
+        "subjects alike",
+        "unknown label",
+        "class without a sample",
+    ],
 )
 def test_bad_data_are_named_with_a_remedy(tmp_path, cache_dir, damage, more, words):
     manifest = write_manifest(tmp_path, rows())
@@ -222,6 +237,32 @@ def test_a_sweep_goes_on_after_a_bad_job_and_says_so(tmp_path, cache_dir):
     table = pd.read_csv(tmp_path / "sweep" / TABLE)
     assert list(table["status"]) == ["failed", "done"]
     assert "model.attention.stages=[5]" in table["overrides"].iloc[0]
+    assert "1 problem" in table["error"].iloc[0]
+
+
+def test_a_sweep_into_the_folder_of_another_does_not_show_its_scores(tmp_path, cache_dir):
+    sweep = ("-m", "+experiment=synthetic_loso", *TINY, cached(cache_dir), "seed=0,1", "hydra.sweep.dir=sweep")
+    assert command("mer.run", *sweep, cwd=tmp_path).returncode == 0
+    done = command("mer.run", *sweep, "optim.lr=0.5", cwd=tmp_path)
+    assert done.returncode == 1
+    assert list(pd.read_csv(tmp_path / "sweep" / TABLE)["status"]) == ["failed", "failed"]
+    assert "optim.lr: 0.001 there, 0.5 asked for" in done.stderr
+
+
+def test_a_dry_sweep_ends_well(tmp_path, cache_dir):
+    sweep = ("-m", "+experiment=synthetic_loso", *TINY, cached(cache_dir), "seed=0,1", "dry_run=true")
+    done = command("mer.run", *sweep, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("nothing was trained") == 2
+
+
+def test_a_bad_interpolation_and_a_folder_without_permission_are_one_line(tmp_path, cache_dir):
+    done = command("mer.run", "+experiment=samm_loso", "data.root=${oc.env:NOWHERE_AT_ALL}/x", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "NOWHERE_AT_ALL" in done.stderr and "Traceback" not in done.stderr
+    done = command("mer.run", "+experiment=synthetic_loso", *TINY, "cache_dir=/proc/nothing", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "/proc/nothing" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_two_processes_score_every_sample_once_and_as_one_does(tmp_path, cache_dir):

@@ -47,6 +47,7 @@ def load(data: ManifestData, cache_dir: Path) -> SampleTable:
         for column in ("path", *FRAMES)
     }
     _check_images(listed, images, path)
+    _refuse_alike_subjects(listed, path)
     classes = _classes(listed, data.labels, path)
     unknown = pd.array([None] * len(listed), dtype="Int64")
     frame = pd.DataFrame(
@@ -147,6 +148,18 @@ def _check_images(listed: pd.DataFrame, images: dict[str, list[str]], path: Path
     raise_rows(
         bad, f"{path}: images that are not on disk:", "Correct the paths: they count from the CSV's folder.", shown=1000
     )
+
+
+def _refuse_alike_subjects(listed: pd.DataFrame, path: Path) -> None:
+    """Raise where one person may hide under two spellings: a fold would train on the subject that it tests."""
+    people = sorted(set(zip(listed["dataset"], listed["subject"], strict=True)))
+    folded = Counter((dataset, subject.casefold()) for dataset, subject in people)
+    alike = [f"{dataset}:{subject}" for dataset, subject in people if folded[dataset, subject.casefold()] > 1]
+    if alike:
+        raise SampleError(
+            f"{path}: column subject: {', '.join(alike)} differ in case only. Spell one person alike, or give two "
+            "people names that differ in more."
+        )
 
 
 def _classes(listed: pd.DataFrame, labels: str | None, path: Path) -> tuple[str, ...]:

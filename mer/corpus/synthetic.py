@@ -35,6 +35,9 @@ __all__ = ["clip_specs", "load", "load_truth", "main", "problems"]
 #: Version of the drawing, by which cached corpora are found: to be raised with every change of a pixel or a row.
 DRAWING = 4
 
+#: Other releases of these may draw other pixels.
+LIBRARIES = [cv2.__version__, np.__version__]
+
 _KEYS = ("onset", "apex", "offset")
 
 
@@ -46,7 +49,8 @@ def load(data: SyntheticData, cache_dir: Path) -> SampleTable:
     """
     _check(data)
     specs = clip_specs(data)
-    name = digest({"drawing": DRAWING, **{key: value for key, value in asdict(data).items() if key != "labels"}})
+    drawn = {key: value for key, value in asdict(data).items() if key != "labels"}
+    name = digest({"drawing": DRAWING, "libraries": LIBRARIES, **drawn})
     folder = Path(cache_dir).expanduser().resolve() / "synthetic" / name
     if not all(path.is_file() for spec in specs for path in _files(folder, spec).values()):
         _draw_into(folder, specs)

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
+import PIL
 from numpy.lib.format import open_memmap
 from rich.progress import track
 
@@ -53,6 +54,7 @@ def pixel_cache(table: SampleTable, config: InputConfig, cache_dir: Path, *, pro
         "representation": config.representation,
         "size": config.size,
         "code": CODE_VERSION,
+        "libraries": [cv2.__version__, PIL.__version__, np.__version__],
     }
     path = Path(cache_dir).expanduser() / "pixels" / f"{digest(settings)}.npy"
     found = _open(path, rows=len(table), size=config.size)

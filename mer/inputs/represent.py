@@ -151,11 +151,14 @@ def problems(config: InputConfig, augment: AugmentConfig) -> list[str]:
 
 
 def _grey_pair(frames: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Onset and apex as grey (H, W) float32; SampleError where their sizes differ."""
+    """Onset and apex as grey (H, W) float32; SampleError where their sizes differ or levels exceed 8 bits."""
     onset, apex = to_grey(frames["onset"]), to_grey(frames["apex"])
     if onset.shape != apex.shape:
         sizes = "onset {1}x{0} and apex {3}x{2} pixels".format(*onset.shape, *apex.shape)
         raise SampleError(f"{sizes}: expected frames of one size; crop both alike")
+    brightest = max(onset.max(), apex.max())
+    if brightest > 255:
+        raise SampleError(f"expected grey levels 0..255, got up to {brightest:g}; convert the frames to 8 bits")
     return onset, apex
 
 

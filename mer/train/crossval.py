@@ -13,6 +13,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +44,31 @@ def train_folds(study: Study, folds: Sequence[Fold], run: Path) -> Iterator[tupl
         for fold in folds:
             yield fold, _attempt(study, fold, run)
         return
-    by_name = {fold.name: fold for fold in folds}
+    left = {fold.name: fold for fold in folds}
+    for name, error in _in_pool(study, list(left), run, workers):
+        yield left.pop(name), error
+    # a worker process died and took the pool along: each fold that is left gets a process of its own, once
+    for fold in left.values():
+        ended = dict(_in_pool(study, [fold.name], run, 1))
+        if fold.name not in ended:
+            line = "its process died, killed by the system (out of memory?)"
+            write_json(files.failure_file(run, fold.name), failure(study, fold, line))
+            ended[fold.name] = line
+        yield fold, ended[fold.name]
+
+
+def _in_pool(study: Study, names: Sequence[str], run: Path, workers: int) -> Iterator[tuple[str, str | None]]:
+    """Train folds in worker processes; yields name and error line of each as it ends, and stops where a worker dies."""
     context = multiprocessing.get_context("spawn")  # fork would copy torch's and OpenCV's threads in an unknown state
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(study.config,)) as pool:
-        futures = [pool.submit(_work, fold.name, str(run)) for fold in folds]
-        try:
-            for future in as_completed(futures):
-                name, error = future.result()
-                yield by_name[name], error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(study.config,))
+    try:
+        for future in as_completed([pool.submit(_work, name, str(run)) for name in names]):
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                return
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def parallel_folds(config: Config) -> int:
@@ -67,9 +83,12 @@ def parallel_folds(config: Config) -> int:
     return max(1, cores // hardware.threads)
 
 
-def is_main_process() -> bool:
-    """Whether this process decides and writes: rank 0 of a multi-device run (torchrun, SLURM, ...), or the only one."""
-    return int(getattr(rank_zero_only, "rank", 0)) == 0
+def is_main_process(config: Config) -> bool:
+    """Whether this process decides and writes: the only one, or rank 0 of a run over several devices.
+
+    With one device every process is a run of its own, also as one of many tasks that a cluster started side by side.
+    """
+    return config.trainer.devices == 1 or int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 _WORKER: dict[str, Study] = {}
@@ -100,12 +119,13 @@ def _attempt(study: Study, fold: Fold, run: Path) -> str | None:
     try:
         run_fold(study, fold, run)
     except Exception as error:
+        line = f"{type(error).__name__}: {error}"
+        if is_main_process(study.config):
+            write_json(record, failure(study, fold, line))
         if study.config.trainer.devices > 1:
             raise  # the other ranks wait inside a collective: going on with the next fold would hang them
-        line = f"{type(error).__name__}: {error}"
-        write_json(record, failure(study, fold, line))
         return line
-    if is_main_process():
+    if is_main_process(study.config):
         record.unlink(missing_ok=True)
     return None
 

@@ -31,7 +31,7 @@ def describe(study: Study, console: Console) -> None:
     module = build_module(study, data)
     steps = [fold_steps(study, i) for i in range(len(study.folds))]
     seconds = step_seconds(study)
-    side = parallel_folds(config)
+    side = min(parallel_folds(config), len(study.folds))
     parts = ", ".join(
         f"{part} {_span(len(getattr(fold, part)) for fold in study.folds)}" for part in ("train", "validation", "test")
     )
@@ -53,8 +53,8 @@ def describe(study: Study, console: Console) -> None:
     for key, value in rows.items():
         shown.add_row(f"[bold]{key}[/bold]", value)
     console.print(shown)
-    for note in table.notes:
-        console.print(f"note: {note}", soft_wrap=True, highlight=False)
+    for note in study.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
     console.print("dry run: nothing was trained")
 
 

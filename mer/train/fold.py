@@ -25,7 +25,7 @@ from mer.inputs.datamodule import FoldDataModule
 from mer.models import checkpoint
 from mer.models.resnet import MicroAttentionResNet
 from mer.protocols.folds import Fold
-from mer.provenance import config_hash, seed_from, write_json
+from mer.provenance import config_hash, environment, seed_from, write_json
 from mer.train.callbacks import BestEpoch, Curves
 from mer.train.module import RecognitionModule
 from mer.train.predict import attention_samples, predict_fold
@@ -73,6 +73,7 @@ def run_fold(study: Study, fold: Fold, run: Path) -> Path:
             "train_seconds": curves.step_seconds,
             "seed": seed,
             "config_hash": config_hash(config),
+            "environment": environment(),
         }
         predictions = predict_fold(study, fold, module.network, data.test_dataloader())
         record["accuracy"] = float((predictions["label"] == predictions["predicted"]).mean())
@@ -158,11 +159,7 @@ def _write_folder(
         checkpoint.save(work / files.CHECKPOINT, network, model=study.config.model, card=card)
         write_json(work / files.FOLD, {**record, "seconds": time.perf_counter() - start})
         work.chmod(0o755)  # a temporary folder is private to its maker
-        try:
-            work.replace(target)
-        except OSError:
-            # a second process with the same command may have finished the fold first, with the same numbers
-            if not (target / files.FOLD).is_file():
-                raise
+        shutil.rmtree(target, ignore_errors=True)  # only a folder without its record can stand here: no finished fold
+        work.replace(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -47,7 +47,8 @@ class RecognitionModule(LightningModule):
         self.network = build(from_dict(ModelConfig, model), in_channels=in_channels, classes=len(classes))
         weight = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
         self.loss = nn.CrossEntropyLoss(weight=weight, label_smoothing=self.optim.label_smoothing)
-        self.train_loss = MeanMetric()
+        # a loss that is no number ends the training by `train_scores`; the metric itself need not speak of it
+        self.train_loss = MeanMetric(nan_strategy="ignore")
         self.train_accuracy = MeanMetric()
         self.validation_loss = MeanMetric()
         self.validation_confusion = MulticlassConfusionMatrix(num_classes=len(classes))
@@ -72,8 +73,11 @@ class RecognitionModule(LightningModule):
         self.validation_confusion.update(logits.argmax(1), batch["target"])
 
     def train_scores(self) -> dict[str, float]:
-        """Mean loss and accuracy of the epoch that ends, then reset."""
-        return {"train_loss": _take(self.train_loss), "train_accuracy": _take(self.train_accuracy)}
+        """Mean loss and accuracy of the epoch that ends, then reset; FloatingPointError where training diverged."""
+        loss = _take(self.train_loss)
+        if not math.isfinite(loss):
+            raise FloatingPointError("training diverged: the loss is no finite number any more; try a lower optim.lr")
+        return {"train_loss": loss, "train_accuracy": _take(self.train_accuracy)}
 
     def validation_scores(self) -> dict[str, float]:
         """Loss and UF1 of the inner split, then reset.
@@ -138,8 +142,11 @@ def problems(optim: OptimConfig) -> list[str]:
         found.append(
             f"optim.batch_size: expected at least 2 (batch normalisation needs two samples), got {optim.batch_size}"
         )
-    if not optim.lr > 0:
+    if not 0 < optim.lr < math.inf:
         found.append(f"optim.lr: expected a positive number, got {optim.lr}")
+    for key in ("weight_decay", "bias_lr", "gamma"):
+        if not 0 <= getattr(optim, key) < math.inf:
+            found.append(f"optim.{key}: expected 0 or a positive number, got {getattr(optim, key)}")
     for key in ("warmup", "label_smoothing", "momentum"):
         if not 0 <= getattr(optim, key) < 1:
             found.append(f"optim.{key}: expected 0 <= value < 1, got {getattr(optim, key)}")

@@ -20,6 +20,8 @@ from mer.train.study import Study
 def predict_fold(study: Study, fold: Fold, network: MicroAttentionResNet, loader: DataLoader) -> pd.DataFrame:
     """Predictions of the fold's test samples, one row each, in the pooled table's columns."""
     rows, probabilities = predict(network, loader)
+    if not np.isfinite(probabilities).all():
+        raise FloatingPointError("training diverged: the network gives no finite probabilities; try a lower optim.lr")
     frame, classes = study.table.frame.iloc[rows], study.table.classes
     columns = {name: frame[name].to_numpy() for name in ("sample_id", "dataset", "subject")}
     table = pd.DataFrame({**columns, "fold": fold.name, "label": frame["label"].to_numpy()})

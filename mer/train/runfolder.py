@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from mer.errors import MerError
+from mer.errors import AllFoldsFailedError, MerError
 from mer.evaluation import files
 from mer.evaluation.plots import confusion_png
 from mer.evaluation.predictions import pool, read_predictions, write_predictions
@@ -43,6 +43,7 @@ def claim(study: Study, run: Path, whole_config: dict[str, Any]) -> None:
                 "its folds would not belong together. Restore the data, or start a new run with another hydra.run.dir."
             )
         started = recorded["started"]
+    _refuse_foreign_folds(study, run)
     run.mkdir(parents=True, exist_ok=True)
     with write_atomically(run / files.CONFIG) as temporary:
         temporary.write_text(yaml.safe_dump(whole_config, sort_keys=False), encoding="utf-8")
@@ -67,7 +68,9 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
         for name in folds["fold"][folds["status"] == "done"]
     ]
     if not frames:
-        raise MerError(f"no fold of the run in {run} succeeded; its {files.FOLDS} and {files.FAILURES_FOLDER}/ say why")
+        raise AllFoldsFailedError(
+            f"no fold of the run in {run} succeeded; its {files.FOLDS} and {files.FAILURES_FOLDER}/ say why"
+        )
     predictions = pool(frames, study.table, allow_missing=True)
     write_predictions(run / files.PREDICTIONS, predictions)
     config = study.config
@@ -81,6 +84,7 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
         parameters=count_parameters(network),
         data_hash=study.table.content_hash(),
     )
+    results["notes"] += environment_notes(run)
     write_json(run / files.RESULTS, results)
     if results["complete"]:
         files.remove_leftovers(run)
@@ -105,6 +109,34 @@ def fold_table(study: Study, run: Path) -> pd.DataFrame:
         columns = ("epochs", "chosen_epoch", "validation_uf1", "steps", "seconds", "train_seconds", "accuracy", "error")
         rows.append({"fold": fold.name, "status": status, **counts, **{key: record.get(key) for key in columns}})
     return pd.DataFrame(rows)
+
+
+def environment_notes(run: Path) -> list[str]:
+    """A sentence for each way in which the folds' code, packages or hardware differ, as after an update in between."""
+    found = [_record(folder)["environment"] for folder in files.completed_folds(run)]
+    flat = [flatten(environment) for environment in found]
+    differing = {key: {str(one.get(key)) for one in flat} for key in sorted({key for one in flat for key in one})}
+    return [
+        f"The folds were not all computed alike: {key} was {' and '.join(sorted(values))}."
+        for key, values in differing.items()
+        if len(values) > 1
+    ]
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """The record of a finished fold."""
+    return dict(json.loads((folder / files.FOLD).read_text(encoding="utf-8")))
+
+
+def _refuse_foreign_folds(study: Study, run: Path) -> None:
+    """Raise where a finished fold was computed under another configuration, also when the manifest was lost."""
+    wanted = config_hash(study.config)
+    foreign = [folder.name for folder in files.completed_folds(run) if _record(folder)["config_hash"] != wanted]
+    if foreign:
+        raise MerError(
+            f"the run folder {run} holds folds of another configuration ({', '.join(foreign[:5])}): give the overrides "
+            "of that run to finish it, or another hydra.run.dir to start a new one"
+        )
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

@@ -5,7 +5,7 @@ Contract: `load_study` is a function of the configuration alone, so that any pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,10 @@ from mer.models import problems as model_problems
 from mer.protocols import folds as protocols
 from mer.protocols.folds import Fold, fold_notes, make_folds
 from mer.train import module
+
+#: What `trainer.accelerator` and `trainer.precision` may say, of what Lightning knows.
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class Study:
     table: SampleTable
     pixels: np.ndarray
     folds: tuple[Fold, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the loader did to the samples, and which folds train without some class; one sentence each."""
+        return (*self.table.notes, *fold_notes(self.table, list(self.folds)))
 
     def fold(self, name: str) -> Fold:
         """The fold of that name."""
@@ -62,7 +71,6 @@ def load_study(config: Config, *, progress: bool = False) -> Study:
     cache = Path(config.cache_dir).expanduser()
     table = catalog.load(config.data, cache)
     folds = make_folds(table, config.protocol, config.seed)
-    table = replace(table, notes=(*table.notes, *fold_notes(table, folds)))
     pixels = pixel_cache(table, config.input, cache, progress=progress)
     return Study(config=config, table=table, pixels=pixels, folds=tuple(folds))
 
@@ -81,6 +89,23 @@ def _trainer_problems(config: Config) -> list[str]:
         found.append(
             "trainer.parallel_folds: expected 1 where one fold already uses several devices; use one or the other"
         )
+    if trainer.devices > 1 and config.optim.balance == "weighted":
+        found.append(
+            "optim.balance: expected none or oversample with several devices, got weighted: each device would divide "
+            "by the weights of its own share"
+        )
+    if trainer.accelerator not in ACCELERATORS:
+        found.append(f"trainer.accelerator: expected one of {', '.join(ACCELERATORS)}, got '{trainer.accelerator}'")
+    if trainer.precision not in PRECISIONS:
+        found.append(f"trainer.precision: expected one of {', '.join(PRECISIONS)}, got '{trainer.precision}'")
+    if config.protocol.validation and config.optim.iterations is not None:
+        found.append(
+            "optim.iterations: expected null with protocol.validation, got "
+            f"{config.optim.iterations}: the inner split chooses among whole epochs, so set optim.epochs"
+        )
+    for key, least in (("bootstrap", 1), ("random_draws", 1), ("attention_samples", 0)):
+        if getattr(config.evaluation, key) < least:
+            found.append(f"evaluation.{key}: expected at least {least}, got {getattr(config.evaluation, key)}")
     if logger.name not in ("csv", "wandb"):
         found.append(f"logger.name: expected csv or wandb, got '{logger.name}'")
     if logger.mode not in ("offline", "online", "disabled"):

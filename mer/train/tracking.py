@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mer.config import Config
+from mer.errors import MerError
 from mer.evaluation import files
 from mer.evaluation.plots import attention_figure
 from mer.evaluation.predictions import PREFIX, read_predictions
@@ -85,9 +86,13 @@ def attention_pictures(run: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 @contextmanager
 def open_tracker(
-    config: Config, run: Path, whole_config: dict[str, Any], *, enabled: bool = True
+    config: Config, run: Path, whole_config: dict[str, Any], *, synthetic: bool, enabled: bool = True
 ) -> Iterator[NoTracker | WandbTracker]:
-    """Tracker of one run, finished when the block ends, also when it ends in an error; `enabled` on one rank only."""
+    """Tracker of one run, finished when the block ends, also when it ends in an error; `enabled` on one rank only.
+
+    Raises:
+        MerError: W&B cannot begin, for lack of a key or of the network with `logger.mode=online`.
+    """
     if config.logger.name != "wandb" or not enabled:
         yield NoTracker()
         return
@@ -105,17 +110,20 @@ def open_tracker(
         x_save_requirements=not offline,
     )
     run.mkdir(parents=True, exist_ok=True)
-    handle = wandb.init(
-        project=config.logger.project,
-        entity=config.logger.entity,
-        mode=config.logger.mode,  # type: ignore[arg-type]
-        dir=str(run),
-        name=f"{config.name}-seed{config.seed}",
-        group=config.name,
-        config=whole_config,
-        tags=["synthetic"] if config.data.name == "synthetic" else None,
-        settings=settings,
-    )
+    try:
+        handle = wandb.init(
+            project=config.logger.project,
+            entity=config.logger.entity,
+            mode=config.logger.mode,  # type: ignore[arg-type]
+            dir=str(run),
+            name=f"{config.name}-seed{config.seed}",
+            group=config.name,
+            config=whole_config,
+            tags=["synthetic"] if synthetic else None,
+            settings=settings,
+        )
+    except (wandb.errors.CommError, wandb.errors.UsageError) as error:
+        raise MerError(f"W&B cannot begin ({error}); logger.mode=offline needs neither account nor network") from error
     try:
         yield WandbTracker(handle)
     finally:

@@ -177,3 +177,10 @@ def test_what_a_representation_cannot_bear_is_a_problem(name: str) -> None:
     assert problems(config, PLAIN) == []
     assert bool(problems(config, replace(PLAIN, rotate=5.0))) is chosen.motion
     assert bool(problems(config, replace(PLAIN, brightness=5.0))) is (not chosen.brightness)
+
+
+@pytest.mark.parametrize("name", ["flow", "difference"])
+def test_frames_deeper_than_8_bits_are_refused(name: str) -> None:
+    deep = {key: texture(64).astype(np.float32) * 200 for key in ("onset", "apex")}
+    with pytest.raises(SampleError, match="8 bits"):
+        REPRESENTATIONS[name].compute(deep, 28)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +18,7 @@ import pandas as pd
 import pytest
 
 from mer.config import AttentionConfig, Config, ModelConfig, OptimConfig, ProtocolConfig
-from mer.errors import MerError
+from mer.errors import AllFoldsFailedError, MerError
 from mer.evaluation import files
 from mer.models import checkpoint
 from mer.run import run
@@ -130,6 +133,58 @@ def test_a_failing_fold_is_recorded_the_others_go_on_and_a_rerun_mends_it(finish
     assert not results["failed_folds"]
     assert (tmp_path / "run" / files.PREDICTIONS).read_bytes() == (folder / files.PREDICTIONS).read_bytes()
     assert not files.failure_file(tmp_path / "run", bad).exists()
+
+
+def test_a_fold_whose_process_dies_is_recorded_and_the_others_go_on(finished, tiny_config, tmp_path, monkeypatch):
+    folder, _ = finished
+    bad = load_study(tiny_config).folds[2].name
+    monkeypatch.setenv("MER_TEST_DYING_FOLD", bad)
+    monkeypatch.setattr(crossval, "_work", die_or_work)
+    config = replace(tiny_config, trainer=replace(tiny_config.trainer, parallel_folds=2))
+    results = run(config, tmp_path / "run")
+    assert [failed["fold"] for failed in results["failed_folds"]] == [bad]
+    assert "died" in json.loads(files.failure_file(tmp_path / "run", bad).read_text(encoding="utf-8"))["error"]
+    kept = pd.read_csv(folder / files.PREDICTIONS, dtype=str)
+    again = pd.read_csv(tmp_path / "run" / files.PREDICTIONS, dtype=str)
+    pd.testing.assert_frame_equal(again, kept[kept["fold"] != bad].reset_index(drop=True))
+
+
+def die_or_work(name: str, folder: str) -> tuple[str, str | None]:
+    """Stands for `crossval._work` in a worker: one fold's process is killed, as for lack of memory."""
+    if name == os.environ["MER_TEST_DYING_FOLD"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    study = crossval._WORKER["study"]
+    return name, crossval._attempt(study, study.fold(name), Path(folder))
+
+
+def test_a_fold_that_diverges_fails_and_does_not_count_as_finished(tiny_config, tmp_path):
+    recipe = OptimConfig(name="sgd", lr=1e12, schedule="constant", warmup=0.0, epochs=2, batch_size=8)
+    with pytest.raises(AllFoldsFailedError, match="no fold"):
+        run(replace(tiny_config, optim=recipe), tmp_path / "run")
+    assert not files.completed_folds(tmp_path / "run")
+    table = pd.read_csv(tmp_path / "run" / files.FOLDS)
+    assert (table["status"] == "failed").all()
+    assert table["error"].str.contains("optim.lr").all()
+
+
+def test_folds_of_another_configuration_are_refused_without_a_manifest_too(finished, tiny_config, tmp_path):
+    folder, _ = finished
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / files.MANIFEST).unlink()
+    with pytest.raises(MerError, match="folds of another configuration"):
+        run(replace(tiny_config, optim=replace(tiny_config.optim, lr=0.5)), tmp_path / "copy")
+
+
+def test_folds_computed_under_different_versions_are_noted(finished, tiny_config, tmp_path):
+    folder, results = finished
+    assert not any("not all computed alike" in note for note in results["notes"])
+    shutil.copytree(folder, tmp_path / "copy")
+    record = files.completed_folds(tmp_path / "copy")[0] / files.FOLD
+    changed = json.loads(record.read_text(encoding="utf-8"))
+    changed["environment"]["versions"]["torch"] = "1.0"
+    record.write_text(json.dumps(changed), encoding="utf-8")
+    notes = run(tiny_config, tmp_path / "copy")["notes"]
+    assert any("versions.torch was 1.0 and" in note for note in notes)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads the list of child processes from Linux' /proc")
