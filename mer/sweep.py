@@ -74,14 +74,20 @@ def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
     """Write `sweep.csv` and print the table."""
     with write_atomically(folder / TABLE) as temporary:
         table.to_csv(temporary, index=False)
-    intervals = {f"{score}_{end}" for score in SCORES for end in ("low", "high")}
-    columns = [name for name in table.columns if name not in intervals]
+    hidden = {f"{score}_{end}" for score in SCORES for end in ("low", "high")} | {"synthetic", "overrides", "error"}
+    if table.get("parameters", pd.Series(dtype=float)).nunique() < 2:
+        hidden.add("parameters")
+    columns = [name for name in table.columns if name not in hidden]
     shown = Table(title=f"{len(table)} jobs; scores pooled over folds, 95% interval over subjects")
     for name in columns:
-        shown.add_column(name)
+        shown.add_column(name.rpartition(".")[2], no_wrap=name in SCORES)
     for row in table.to_dict("records"):
         shown.add_row(*(_cell({str(key): value for key, value in row.items()}, name) for name in columns))
     console.print(shown)
+    for row in table[table["status"] == "failed"].to_dict("records"):
+        console.print(f"job {row['job']} failed ({row['overrides']}): {row['error']}", markup=False, soft_wrap=True)
+    if table.get("synthetic", pd.Series(dtype=bool)).eq(True).any():
+        console.print("Synthetic data: these scores say nothing about real micro-expressions.")
     console.print(
         "Choosing a row by these scores would be selection on the test subjects: report all rows, or choose on an "
         "inner split (protocol.validation).",
@@ -96,7 +102,8 @@ def _cell(row: dict[str, Any], name: str) -> str:
         return "-"
     if name in SCORES:
         low, high = row[f"{name}_low"], row[f"{name}_high"]
-        return f"{value:.3f}" if low is None or low != low else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+        digits = f"{value:.3f}" if low is None or low != low else f"{value:.3f} [{low:.2f},{high:.2f}]"
+        return digits.replace("0.", ".")
     if name == "parameters":
         return f"{int(value):,}"
     return f"{value:.0f}" if name == "seconds" else str(value)
