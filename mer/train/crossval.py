@@ -6,6 +6,7 @@ Contract: the state of a run is its folder. A fold is finished when its folder s
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -58,15 +59,14 @@ def train_folds(study: Study, folds: Sequence[Fold], run: Path) -> Iterator[tupl
 
 
 def _in_pool(study: Study, names: Sequence[str], run: Path, workers: int) -> Iterator[tuple[str, str | None]]:
-    """Train folds in worker processes; yields name and error line of each as it ends, and stops where a worker dies."""
+    """Train folds in worker processes; yields name and error line of each that ended; none where a worker died."""
     context = multiprocessing.get_context("spawn")  # fork would copy torch's and OpenCV's threads in an unknown state
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(study.config,))
     try:
         for future in as_completed([pool.submit(_work, name, str(run)) for name in names]):
-            try:
+            # after a worker's death the futures of folds that had ended well still hold their results
+            with contextlib.suppress(BrokenProcessPool):
                 yield future.result()
-            except BrokenProcessPool:
-                return
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
