@@ -27,6 +27,9 @@ def read_image(path: str | Path) -> np.ndarray:
     """
     try:
         with Image.open(path) as image:
+            if image.format == "PNG":
+                image.verify()  # all checksums: decoding alone leaves out that of the last rows; ends the file object
+        with Image.open(path) as image:
             if image.mode == "1":
                 return np.asarray(image.convert("L"))
             if image.mode == "LA":
