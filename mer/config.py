@@ -115,8 +115,10 @@ class AttentionConfig:
 
 @dataclass
 class ModelConfig:
-    """The micro-attention residual network."""
+    """The network."""
 
+    #: Key of `mer.models.build.BACKBONES`: `preact`, the pre-activation family of the micro-attention authors.
+    backbone: str = "preact"
     #: Depth of the authors' pre-activation family: 10, 18 or 34.
     depth: int = 10
     #: `single` (single-database release) or `megc2019` (last BN before the last attention, L2-normalised features).
@@ -146,9 +148,34 @@ class OptimConfig:
     epochs: int | None = 20
     iterations: int | None = None
     batch_size: int = 32
-    #: Uneven classes of the training part: `none`, `weighted` (loss), `oversample` (to the largest class).
+    #: Uneven classes of the training part: `none`, `weighted` (loss, by inverse frequency), `effective` (loss, by the
+    #: effective number of samples, Cui et al. 2019) or `oversample` (to the largest class).
     balance: str = "oversample"
+    #: `effective` only: 0 = equal weights, towards 1 = inverse frequency; 1 / (1 - beta) samples are all there is to see.
+    effective_beta: float = 0.99
+    #: `cross_entropy` or `focal` (Lin et al. 2017).
+    loss: str = "cross_entropy"
+    #: `focal` only: how much less a sample counts the better it is recognised; 0 = cross-entropy.
+    focal_gamma: float = 2.0
     label_smoothing: float = 0.0
+    #: Alpha of the Beta distribution of a batch's mixing share, 0 = off: `mixup` adds two inputs (Zhang et al. 2018; 0.2
+    #: to 0.4 there), `cutmix` pastes a box of the one into the other (Yun et al. 2019; 1 there). With both on, each batch
+    #: takes one of them, at even odds.
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    #: Weights that are validated, tested and kept: `none` = the last ones, `ema` = their exponential moving average, `swa`
+    #: = the plain mean over the steps after `average_start`.
+    average: str = "none"
+    #: `ema` only: share of the average that a step keeps; it reaches back about 1 / (1 - decay) steps.
+    average_decay: float = 0.99
+    #: `swa` only: share of all iterations before the mean begins.
+    average_start: float = 0.75
+    #: The learning rate of a level is `lr` times this to the power of its distance from the classifier; 1 = one rate.
+    layer_decay: float = 1.0
+    #: So many levels from the input on (stem, stages) do not move, nor do their statistics; 0 = all move.
+    freeze: int = 0
+    #: Whether the normalisation layers keep the scale, shift and statistics that they begin with.
+    freeze_norm: bool = False
 
 
 @dataclass
@@ -181,6 +208,8 @@ class EvaluationConfig:
     random_draws: int = 1000
     #: Test inputs whose attention maps are kept, spread over folds.
     attention_samples: int = 12
+    #: Whether a test sample's probabilities are the mean of those of the input and of its mirror image.
+    flip: bool = False
 
 
 @dataclass
@@ -203,6 +232,8 @@ class Config:
     name: str = "custom"
     #: Fixes every number of the run; seeds of folds are derived from it and the fold's name.
     seed: int = 0
+    #: Networks trained a fold, from different seeds, whose probabilities are averaged; the first is that of 1 member.
+    members: int = 1
     data: DataConfig = field(default_factory=DataConfig)
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
     input: InputConfig = field(default_factory=InputConfig)

@@ -55,11 +55,11 @@ def convert(
     if target.is_dir() or (target.exists() and source.exists() and target.samefile(source)):
         raise MerError(f"{target}: expected the name of a file to write, got a folder or the source itself")
     found = import_caffemodel(source, grey=grey, release=release)
-    count = found.network.fc.out_features
+    count = found.network.classes
     names = [f"class_{k}" for k in range(count)] if classes is None else classes
     if len(names) != count or len(set(names)) != count or not all(names):
         raise MerError(f"--classes: expected {count} different names, one for each class of {source}, got {names}")
-    grey_input = found.network.conv1.in_channels == 1
+    grey_input = found.network.in_channels == 1
     card = {
         "classes": names,
         "input": asdict(InputConfig(representation="apex" if grey_input else "image", size=AUTHORS_SIZE)),
@@ -92,8 +92,8 @@ def facts(found: Imported) -> str:
     attention = f"released attention in stages {found.model.attention.stages}" if found.network.stages else "plain"
     network = found.network
     return (
-        f"ResNet-{found.model.depth}, release {found.model.release}, {attention}; {network.conv1.in_channels} input "
-        f"channels, {network.fc.out_features} classes, {count_parameters(network):,} parameters"
+        f"ResNet-{found.model.depth}, release {found.model.release}, {attention}; {network.in_channels} input "
+        f"channels, {network.classes} classes, {count_parameters(network):,} parameters"
     )
 
 

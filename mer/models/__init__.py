@@ -1,18 +1,21 @@
 """Networks and their weights. torch only.
 
-Contract: `build` makes a network whose `forward(x)` gives logits, `attend(x)` logits and maps in one pass,
-`attention_maps(x)` one map (N, 1, H, W) for each attended stage that has one (`map_stages`) and `features(x)` what the
-classifier sees.
+Contract: `build` makes a `RecognitionNetwork`, whose `forward(x)` gives logits, `attend(x)` logits and maps in one
+pass, `attention_maps(x)` one map (N, 1, H, W) for each attended stage that has one (`map_stages`) and `features(x)`
+what the classifier sees.
 """
 
 from mer.models.attention import MicroAttention
 from mer.models.build import MIN_SIDE, build, count_parameters, fold, parameter_groups, problems
+from mer.models.network import FeatureInfo, RecognitionNetwork
 from mer.models.resnet import MicroAttentionResNet
 
 __all__ = [
     "MIN_SIDE",
+    "FeatureInfo",
     "MicroAttention",
     "MicroAttentionResNet",
+    "RecognitionNetwork",
     "build",
     "count_parameters",
     "fold",

@@ -7,44 +7,72 @@ are drawn from torch's global generator: seed it first.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from torch import nn
 
-from mer.config import ModelConfig
+from mer.config import AttentionConfig, ModelConfig
 from mer.errors import ConfigError
-from mer.models.attention import FORMS, NONE, PLACES, UNITS, MicroAttention, unit_of
-from mer.models.resnet import BLOCKS, CHANNELS, RELEASES, Block, MicroAttentionResNet
+from mer.models import preact
+from mer.models.attention import FORMS, NONE, PLACES, UNITS, MicroAttention
+from mer.models.network import RecognitionNetwork
 
 #: Smallest side of the input in pixels: stem and stages halve it five times, 28 -> 14 -> 7 -> 4 -> 2 -> 1.
 MIN_SIDE = 28
 
 
+@dataclass(frozen=True)
+class Backbone:
+    """A family of networks.
+
+    Attributes:
+        make: `make(model, in_channels=..., classes=...)`, the network of a configuration without problems.
+        problems: what is wrong with the options that the family has an opinion on, one sentence a key.
+    """
+
+    make: Callable[..., RecognitionNetwork]
+    problems: Callable[[ModelConfig], list[str]]
+
+
+#: Family by `ModelConfig.backbone`.
+BACKBONES: dict[str, Backbone] = {"preact": Backbone(preact.make, preact.problems)}
+
+Network = TypeVar("Network", bound=RecognitionNetwork)
+
+
 def problems(model: ModelConfig) -> list[str]:
     """What is wrong with the configuration of a network, one sentence a key; empty where nothing is."""
-    attention = model.attention
+    found = _attention_problems(model.attention)
+    if model.backbone not in BACKBONES:
+        return [f"model.backbone: expected one of {list(BACKBONES)}, got {model.backbone!r}", *found]
+    return [*BACKBONES[model.backbone].problems(model), *found]
+
+
+def _attention_problems(attention: AttentionConfig) -> list[str]:
     choices: list[tuple[str, Any, list[Any]]] = [
-        ("model.depth", model.depth, list(BLOCKS)),
-        ("model.release", model.release, list(RELEASES)),
-        ("model.attention.unit", attention.unit, [NONE, *UNITS]),
-        ("model.attention.form", attention.form, list(FORMS)),
-        ("model.attention.blocks", attention.blocks, list(PLACES)),
+        ("unit", attention.unit, [NONE, *UNITS]),
+        ("form", attention.form, list(FORMS)),
+        ("blocks", attention.blocks, list(PLACES)),
     ]
     found = [
-        f"{key}: expected one of {allowed}, got {value!r}" for key, value, allowed in choices if value not in allowed
+        f"model.attention.{key}: expected one of {allowed}, got {value!r}"
+        for key, value, allowed in choices
+        if value not in allowed
     ]
-    stages = list(range(1, len(CHANNELS) + 1))
+    stages = [1, 2, 3, 4]
     if any(isinstance(stage, bool) or stage not in stages for stage in attention.stages):
         expected = f"expected a subset of {stages} (an empty list is the plain network)"
         found.append(f"model.attention.stages: {expected}, got {list(attention.stages)}")
     return found
 
 
-def build(model: ModelConfig, *, in_channels: int, classes: int) -> MicroAttentionResNet:
+def build(model: ModelConfig, *, in_channels: int, classes: int) -> RecognitionNetwork:
     """The network of a configuration, with freshly drawn weights.
 
     Args:
-        model: depth, release and attention.
+        model: backbone, its options and attention.
         in_channels: channels of the input, 1 or more.
         classes: number of logits, 2 or more.
 
@@ -58,23 +86,16 @@ def build(model: ModelConfig, *, in_channels: int, classes: int) -> MicroAttenti
         found.append(f"data: expected 2 classes or more for the classifier, got {classes}")
     if found:
         raise ConfigError(found)
-    return MicroAttentionResNet(
-        model.depth,
-        in_channels=in_channels,
-        classes=classes,
-        release=model.release,
-        stages=model.attention.stages,
-        unit=unit_of(model.attention),
-        last_only=model.attention.blocks == "last",
-    )
+    return BACKBONES[model.backbone].make(model, in_channels=in_channels, classes=classes)
 
 
-def fold(model: MicroAttentionResNet) -> MicroAttentionResNet:
+def fold(model: Network) -> Network:
     """Copy of a network with every released micro-attention unit folded: equal logits and maps, fewer parameters."""
     model = copy.deepcopy(model)
-    for module in model.modules():
-        if isinstance(module, Block) and isinstance(module.attention, MicroAttention):
-            module.attention = module.attention.fold()
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, MicroAttention):
+                setattr(module, name, child.fold())
     return model
 
 

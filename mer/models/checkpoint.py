@@ -16,14 +16,14 @@ from omegaconf.errors import OmegaConfBaseException
 from mer.config import ModelConfig, from_dict
 from mer.errors import MerError
 from mer.models.build import build
-from mer.models.resnet import MicroAttentionResNet
+from mer.models.network import RecognitionNetwork
 from mer.provenance import write_atomically
 
 #: Marks our files, with the version of their layout.
 FORMAT = "mer-checkpoint-1"
 
 
-def save(path: str | Path, network: MicroAttentionResNet, *, model: ModelConfig, card: dict[str, Any]) -> None:
+def save(path: str | Path, network: RecognitionNetwork, *, model: ModelConfig, card: dict[str, Any]) -> None:
     """Write a checkpoint atomically.
 
     Args:
@@ -35,7 +35,7 @@ def save(path: str | Path, network: MicroAttentionResNet, *, model: ModelConfig,
     content = {
         "format": FORMAT,
         "model": asdict(model),
-        "in_channels": network.conv1.in_channels,
+        "in_channels": network.in_channels,
         "card": card,
         "weights": {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()},
     }
@@ -64,7 +64,7 @@ def read(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def load(path: str | Path) -> tuple[MicroAttentionResNet, dict[str, Any]]:
+def load(path: str | Path) -> tuple[RecognitionNetwork, dict[str, Any]]:
     """Network in evaluation mode on the CPU, and its card.
 
     Raises:

@@ -9,10 +9,12 @@ the same family with more blocks a stage; a block that keeps the shape has its r
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
 
 #: Blocks a stage by depth; depth counts conv1, two convolutions a block and the classifier.
 BLOCKS: dict[int, tuple[int, int, int, int]] = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
@@ -22,9 +24,6 @@ CHANNELS = (64, 128, 256, 512)
 
 #: `single`: single-database release. `megc2019`: last BN and ReLU before the last attention, L2-normalised features.
 RELEASES = ("single", "megc2019")
-
-#: Initial bias of the classifier in the authors' definitions.
-CLASSIFIER_BIAS = 0.2
 
 
 def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -76,7 +75,7 @@ class Block(nn.Module):
         return y, a
 
 
-class MicroAttentionResNet(nn.Module):
+class MicroAttentionResNet(RecognitionNetwork):
     """Residual network whose attended stages carry an attention unit in every block or in the last one.
 
     BatchNorm differs from the authors' in its bookkeeping only: Caffe averages batch statistics with decay 0.999 and
@@ -91,11 +90,17 @@ class MicroAttentionResNet(nn.Module):
         stages: attended stages, any of 1..4; empty is the plain network.
         unit: channels -> attention unit, called once for each block that carries one; None is the plain network too.
         last_only: whether only the last block of an attended stage carries one.
-
-    Attributes:
-        stages: the attended stages in ascending order, each once.
-        map_stages: those of them that have a map, all or none (a unit may weigh channels only).
     """
+
+    #: The last BN ends stage 4, so that with all levels but the head frozen the features stay as they are.
+    PARTS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "stem": ("data_bn", "conv1", "bn1"),
+        "layer1": ("layer1",),
+        "layer2": ("layer2",),
+        "layer3": ("layer3",),
+        "layer4": ("layer4", "last_bn"),
+        "head": ("fc",),
+    }
 
     def __init__(
         self,
@@ -108,7 +113,8 @@ class MicroAttentionResNet(nn.Module):
         unit: Callable[[int], nn.Module] | None,
         last_only: bool = False,
     ) -> None:
-        super().__init__()
+        info = [FeatureInfo(f"layer{i}", channels, 2 ** (i + 1)) for i, channels in enumerate(CHANNELS, 1)]
+        super().__init__(in_channels, feature_info=info)
         self.release = release
         self.stages = () if unit is None else tuple(sorted(set(stages)))
         self.data_bn = nn.BatchNorm2d(in_channels)
@@ -150,13 +156,13 @@ class MicroAttentionResNet(nn.Module):
             if isinstance(module, nn.Conv2d) and ".attention." not in name:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out" if name == "conv1" else "fan_in")
         nn.init.zeros_(self.conv1.bias)  # type: ignore[arg-type]
-        # Caffe's Xavier counts the inputs only: uniform within sqrt(3 / fan_in)
-        bound = (3 / self.fc.in_features) ** 0.5
-        nn.init.uniform_(self.fc.weight, -bound, bound)
-        nn.init.constant_(self.fc.bias, CLASSIFIER_BIAS)
+        draw_classifier(self.fc)
 
-    def _trunk(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Features (N, 512) and the maps of `map_stages`."""
+    def trunk(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Features (N, 512) and the maps of `map_stages`; x has H and W of 28 or more.
+
+        Features are averaged over the positions; in the MEGC2019 release they have length 1.
+        """
         x = F.relu(self.bn1(self.conv1(self.data_bn(x))), inplace=True)
         x = F.max_pool2d(x, 3, stride=2, ceil_mode=True)
         early_tail = self.release == "megc2019"
@@ -171,24 +177,3 @@ class MicroAttentionResNet(nn.Module):
         if early_tail:
             return F.normalize(x.mean(dim=(2, 3)), dim=1), maps
         return F.relu(self.last_bn(x), inplace=True).mean(dim=(2, 3)), maps
-
-    def attend(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Logits (N, classes) and, in one pass, what `attention_maps` gives.
-
-        Args:
-            x: (N, in_channels, H, W), H and W 28 or more.
-        """
-        features, maps = self._trunk(x)
-        return self.fc(features), maps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, classes) of (N, in_channels, H, W)."""
-        return self.attend(x)[0]
-
-    def attention_maps(self, x: Tensor) -> list[Tensor]:
-        """One map (N, 1, H, W) in 0..1 for each of `map_stages`, in order: that of the stage's last block."""
-        return self._trunk(x)[1]
-
-    def features(self, x: Tensor) -> Tensor:
-        """What the classifier sees, (N, 512): averaged over the positions; of length 1 in the MEGC2019 release."""
-        return self._trunk(x)[0]

@@ -23,7 +23,7 @@ from mer.evaluation import files
 from mer.evaluation.predictions import write_predictions
 from mer.inputs.datamodule import FoldDataModule
 from mer.models import checkpoint
-from mer.models.resnet import MicroAttentionResNet
+from mer.models.network import RecognitionNetwork
 from mer.protocols.folds import Fold
 from mer.provenance import config_hash, environment, seed_from, write_json
 from mer.train.callbacks import BestEpoch, Curves
@@ -134,7 +134,7 @@ def build_trainer(study: Study, callbacks: list) -> Trainer:
 def _write_folder(
     study: Study,
     fold: Fold,
-    network: MicroAttentionResNet,
+    network: RecognitionNetwork,
     predictions: pd.DataFrame,
     curves: Curves,
     record: dict,

@@ -12,12 +12,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from mer.evaluation.predictions import PREFIX
-from mer.models.resnet import MicroAttentionResNet
+from mer.models.network import RecognitionNetwork
 from mer.protocols.folds import Fold
 from mer.train.study import Study
 
 
-def predict_fold(study: Study, fold: Fold, network: MicroAttentionResNet, loader: DataLoader) -> pd.DataFrame:
+def predict_fold(study: Study, fold: Fold, network: RecognitionNetwork, loader: DataLoader) -> pd.DataFrame:
     """Predictions of the fold's test samples, one row each, in the pooled table's columns."""
     rows, probabilities = predict(network, loader)
     if not np.isfinite(probabilities).all():
@@ -51,7 +51,7 @@ def attention_rows(study: Study) -> np.ndarray:
 
 
 @torch.inference_mode()
-def attention_samples(study: Study, fold: Fold, network: MicroAttentionResNet) -> dict[str, np.ndarray]:
+def attention_samples(study: Study, fold: Fold, network: RecognitionNetwork) -> dict[str, np.ndarray]:
     """Content of `attention.npz`: inputs and maps of the fold's share of `attention_rows`.
 
     Empty where the fold has no share, and where the network has no map of positions: none at all, or units that weigh
