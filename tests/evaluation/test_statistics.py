@@ -7,6 +7,7 @@ import pytest
 
 from mer.evaluation.metrics import METRICS, accuracy, uf1
 from mer.evaluation.statistics import resample_subjects, score_interval, subject_bootstrap
+from tests.evaluation.people import drawn_runs, population_score
 
 
 def random_confusions(subjects: int, *, seed: int = 0, right: float = 0.7, clips: int = 6) -> np.ndarray:
@@ -118,3 +119,18 @@ def test_two_thousand_draws_are_fast() -> None:
     began = time.process_time()
     subject_bootstrap(counts, METRICS["uf1"], draws=2000, seed=0)
     assert time.process_time() - began < 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("subjects", [20, 47, 68])
+def test_the_interval_covers_the_population_s_score_in_93_to_97_percent(subjects: int) -> None:
+    generator = np.random.default_rng(subjects)
+    truth = {name: population_score(METRICS[name]) for name in ("uf1", "uar", "accuracy")}
+    covered = dict.fromkeys(truth, 0)
+    for _ in range(2000):
+        counts = drawn_runs(generator, subjects, runs=1)[0]
+        for name, value in truth.items():
+            interval = subject_bootstrap(counts, METRICS[name], draws=300, seed=0)
+            covered[name] += interval.low is not None and interval.low <= value <= interval.high
+    for name, count in covered.items():
+        assert 0.93 <= count / 2000 <= 0.97, f"{name}: {count / 2000:.3f}"
