@@ -32,6 +32,12 @@ class FolderData(DataConfig):
     root: str = MISSING
     #: Clips without an annotated apex: `error`, `middle` (halfway from onset to offset, marked as imputed) or `drop`.
     missing_apex: str = "error"
+    #: Part or version of a set that has several, e.g. `cropped` or `raw`; null takes the first of its page in docs/data.
+    part: str | None = None
+    #: Whether known faults of the set's sheet are put right (a rule of the set, rows of `repairs_table`); told in notes.
+    repairs: bool = True
+    #: CSV of further repairs: dataset, subject, clip, onset, column, value, reason; null = none.
+    repairs_table: str | None = None
 
 
 @dataclass
@@ -61,6 +67,17 @@ class SyntheticData(DataConfig):
 
 
 @dataclass
+class CompositeData(DataConfig):
+    """Several sources under one set of classes; each person keeps the data set in the id."""
+
+    #: Sources by a name of choice; `conf/data/megc2018.yaml` shows how, or: +data@data.parts.mine=manifest.
+    parts: dict[str, DataConfig] = field(default_factory=dict)
+    #: CSV with the columns dataset, subject, clip, label: the samples of an official list, and their labels. Null takes
+    #: every sample that the parts select by label.
+    list: str | None = None
+
+
+@dataclass
 class ProtocolConfig:
     """Who is tested on whom."""
 
@@ -68,6 +85,20 @@ class ProtocolConfig:
     name: str = "loso"
     #: Share of the training subjects kept for choosing the epoch; 0 = none, the number of epochs is fixed in advance.
     validation: float = 0.0
+    #: `kfold` only: parts of whole subjects.
+    folds: int = 5
+    #: `cross_dataset` only: data sets that train, and data sets that are tested.
+    train_on: list[str] = field(default_factory=list)
+    test_on: list[str] = field(default_factory=list)
+    #: What may choose: `fixed` (nothing), `inner` (the fold's own training subjects) or `leaky` (the epoch that is best
+    #: on the held-out samples; only to show what that does, and every result says so). Null = `inner` where
+    #: `validation` or `candidates` give something to choose, else `fixed`.
+    selection: str | None = None
+    #: Nested search: recipes of which each fold takes the best on `inner` parts of its own training subjects. One line
+    #: of overrides each, of keys in optim, augment and model: "optim.lr=0.003 optim.epochs=10"; "" = as configured.
+    candidates: list[str] = field(default_factory=list)
+    #: Parts of the training subjects on which candidates are compared.
+    inner: int = 3
 
 
 @dataclass
@@ -243,6 +274,9 @@ class Config:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
+    #: What a search over runs (a sweeper that optimises) gets to see of each: `validation_uf1`, the mean score of the
+    #: inner splits. Scores of held-out samples are refused.
+    objective: str = "validation_uf1"
     #: Decoded pixels and the drawn corpus; safe to delete.
     cache_dir: str = "~/.cache/mer"
     #: Show samples, folds, classes, parameters, steps and time, then exit.
@@ -254,6 +288,7 @@ DATA_SCHEMAS: dict[str, type[DataConfig]] = {
     "folder": FolderData,
     "manifest": ManifestData,
     "synthetic": SyntheticData,
+    "composite": CompositeData,
 }
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ from mer.evaluation.console import console_table
 from mer.evaluation.metrics import METRICS, MetricError, absent_classes, per_class
 from mer.evaluation.predictions import confusions_by_subject, encode
 from mer.evaluation.statistics import METHOD, subject_bootstrap
-from mer.protocols.folds import Fold, fold_notes
+from mer.protocols.folds import Fold, protocol_notes, selection_of
 from mer.provenance import config_hash
 
 __all__ = ["LEVEL", "console_table", "error_line", "scores", "summarise"]
@@ -55,7 +55,7 @@ def summarise(
         MetricError: every sample is predicted, yet a class of the protocol has none.
     """
     classes = list(table.classes)
-    complete = len(predictions) == len(table)
+    complete = len(predictions) == sum(len(fold.test) for fold in splits)
     draws, seed = config.evaluation.bootstrap, config.seed
     everything = scores(predictions, classes, draws=draws, seed=seed)
     if complete and "not_defined" in everything:
@@ -65,6 +65,7 @@ def summarise(
         "experiment": config.name,
         "synthetic": table.synthetic,
         "complete": complete,
+        "selection": selection_of(config.protocol),
         "data": _data(table, predictions),
         "classes": classes,
         "protocol": {"name": config.protocol.name, "folds": len(splits), "validation": config.protocol.validation},
@@ -78,7 +79,7 @@ def summarise(
         "baselines": _baselines(predictions, table, splits, config),
         "validation_uf1": _mean(folds, "validation_uf1"),
         "failed_folds": _failed(folds),
-        "notes": [*table.notes, *fold_notes(table, list(splits))],
+        "notes": [*table.notes, *protocol_notes(table, config.protocol, list(splits))],
         "seconds": _total(folds, "seconds"),
         "train_seconds": _total(folds, "train_seconds"),
         "seed": seed,

@@ -1,61 +1,57 @@
-"""Folds: which samples train, which choose the epoch, which are tested, by whole subjects.
+"""Folds of a protocol: which samples train, which choose the epoch, which are tested, by whole subjects.
 
 Contract: pure functions of the sample table, the protocol and the seed; nothing here knows of pixels or models. The
-order of the table's rows does not matter, every sample is tested exactly once, and no subject stands on two sides of a
-fold.
+order of the table's rows does not matter, no sample is tested twice, and no subject stands on two sides of a fold.
+A new protocol is a function (table, protocol) -> list[Fold] in a file of this folder and its entry in `PROTOCOLS`.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from mer.config import ProtocolConfig
 from mer.corpus.samples import SampleTable
-from mer.errors import ConfigError, SampleError
-from mer.provenance import seed_from
+from mer.errors import ConfigError
+from mer.protocols import datasets
+from mer.protocols.challenges import challenge_notes, megc2018_cde, megc2018_hde, megc2019
+from mer.protocols.fold import Fold, fold_notes, natural
+from mer.protocols.inner import inner_folds, with_validation
+from mer.protocols.subjects import leave_one_subject_out, subject_kfold
 
-
-@dataclass(frozen=True)
-class Fold:
-    """One training and its test, as sample ids in natural order.
-
-    Attributes:
-        name: unique within the protocol; "dataset-subject" of the held-out person.
-        train: samples that move the weights.
-        validation: samples of other whole subjects that choose the epoch; empty when the epochs are fixed in advance.
-        test: samples scored once, at the end.
-    """
-
-    name: str
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-    test: tuple[str, ...]
-
-
-def leave_one_subject_out(table: SampleTable) -> list[Fold]:
-    """One fold a subject, in natural order of dataset:subject (s2 before s10); SampleError for one subject only."""
-    groups = _samples_by_subject(table)
-    if len(groups) < 2:
-        (subject,) = groups
-        raise SampleError(
-            f"{table.name}: leave-one-subject-out needs two or more subjects, got one: {subject} "
-            f"({len(table)} samples). Look at the subject column, or add the other subjects' clips."
-        )
-    everything = sorted(table.frame["sample_id"], key=natural)
-    folds = []
-    for subject, test in groups.items():
-        held_out = set(test)
-        train = tuple(sample for sample in everything if sample not in held_out)
-        folds.append(Fold(subject.replace(":", "-", 1), train, (), test))
-    _check_names(folds, table.name)
-    return folds
-
+__all__ = [
+    "PROTOCOLS",
+    "SELECTIONS",
+    "Fold",
+    "fold_notes",
+    "inner_folds",
+    "make_folds",
+    "natural",
+    "problems",
+    "protocol_notes",
+    "selection_of",
+]
 
 #: Protocol by its name in `protocol.name`.
-PROTOCOLS: dict[str, Callable[[SampleTable], list[Fold]]] = {"loso": leave_one_subject_out}
+PROTOCOLS: dict[str, Callable[[SampleTable, ProtocolConfig], list[Fold]]] = {
+    "loso": leave_one_subject_out,
+    "kfold": subject_kfold,
+    "leave_one_dataset_out": datasets.leave_one_dataset_out,
+    "cross_dataset": datasets.train_on_test_on,
+    "megc2018_cde": megc2018_cde,
+    "megc2018_hde": megc2018_hde,
+    "megc2019": megc2019,
+}
+
+#: What may choose the epoch or the recipe of a fold: nothing, its own training part, or (to show what comes of it) the
+#: held-out samples.
+SELECTIONS = ("fixed", "inner", "leaky")
+
+
+def selection_of(protocol: ProtocolConfig) -> str:
+    """One of `SELECTIONS`: what was asked for, else `inner` where there is an inner split or search, else `fixed`."""
+    if protocol.selection is not None:
+        return protocol.selection
+    return "inner" if protocol.validation or protocol.candidates else "fixed"
 
 
 def problems(protocol: ProtocolConfig) -> list[str]:
@@ -63,11 +59,16 @@ def problems(protocol: ProtocolConfig) -> list[str]:
     found = []
     if protocol.name not in PROTOCOLS:
         found.append(f"protocol.name: expected one of {', '.join(PROTOCOLS)}, got {protocol.name!r}")
+    else:
+        found += datasets.problems(protocol)
     if not 0 <= protocol.validation < 1:
         found.append(
             f"protocol.validation: expected a share of the training subjects, 0 <= share < 1, got {protocol.validation}"
         )
-    return found
+    for key in ("folds", "inner"):
+        if getattr(protocol, key) < 2:
+            found.append(f"protocol.{key}: expected at least 2 parts, got {getattr(protocol, key)}")
+    return found + _selection_problems(protocol)
 
 
 def make_folds(table: SampleTable, protocol: ProtocolConfig, seed: int) -> list[Fold]:
@@ -80,84 +81,45 @@ def make_folds(table: SampleTable, protocol: ProtocolConfig, seed: int) -> list[
 
     Raises:
         ConfigError: an unknown protocol or an impossible share.
-        SampleError: too few subjects.
+        SampleError: too few subjects, or samples that the protocol is not made for.
     """
     wrong = problems(protocol)
     if wrong:
         raise ConfigError(wrong)
-    folds = PROTOCOLS[protocol.name](table)
+    folds = PROTOCOLS[protocol.name](table, protocol)
     if protocol.validation == 0:
         return folds
-    return [_with_validation(fold, table, share=protocol.validation, seed=seed) for fold in folds]
+    return [with_validation(fold, table, share=protocol.validation, seed=seed) for fold in folds]
 
 
-def fold_notes(table: SampleTable, folds: list[Fold]) -> list[str]:
-    """A sentence for each fold whose training part lacks a class: that class cannot be predicted there.
-
-    No error, since in a real set one person may alone show an emotion; the pooled score counts those clips as missed.
-    """
-    label_of = _labels(table)
-    notes = []
-    for fold in folds:
-        lacking = [label for label in table.classes if label not in {label_of[sample] for sample in fold.train}]
-        if lacking:
-            notes.append(
-                f"Fold {fold.name} trains without any sample of {', '.join(lacking)}: it cannot predict that class."
-            )
-    return notes
+def protocol_notes(table: SampleTable, protocol: ProtocolConfig, folds: list[Fold]) -> list[str]:
+    """What a reader must know of the protocol's samples: counts unlike the challenge's, untested ones, `fold_notes`."""
+    tested = {sample for fold in folds for sample in fold.test}
+    untested = []
+    if len(tested) < len(table):
+        untested = [f"The protocol tests {len(tested)} of {len(table)} samples; the others train, or are not used."]
+    return [*challenge_notes(table, protocol.name), *untested, *fold_notes(table, folds)]
 
 
-def natural(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
-    """Sort key under which digits count as numbers: s2 < s10 < t1; equal numbers with other padding are told apart."""
-    parts = re.findall(r"\d+|\D+", text)
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts), text
-
-
-def _labels(table: SampleTable) -> dict[str, str]:
-    return dict(zip(table.frame["sample_id"].tolist(), table.frame["label"].tolist(), strict=True))
-
-
-def _samples_by_subject(table: SampleTable) -> dict[str, tuple[str, ...]]:
-    """Sample ids of each global subject; subjects and samples in natural order."""
-    groups: dict[str, list[str]] = {}
-    for subject, sample in zip(table.subjects.tolist(), table.frame["sample_id"].tolist(), strict=True):
-        groups.setdefault(subject, []).append(sample)
-    return {subject: tuple(sorted(groups[subject], key=natural)) for subject in sorted(groups, key=natural)}
-
-
-def _check_names(folds: list[Fold], source: str) -> None:
-    names = [fold.name for fold in folds]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SampleError(
-            f"{source}: two subjects share the fold name {', '.join(twice)} (data set and subject joined by '-'): "
-            "rename the data set or the subject in one of them."
+def _selection_problems(protocol: ProtocolConfig) -> list[str]:
+    """Contradictions between what may choose and what there is to choose with."""
+    found = []
+    chooses = bool(protocol.validation or protocol.candidates)
+    if protocol.selection is not None and protocol.selection not in SELECTIONS:
+        found.append(f"protocol.selection: expected null or one of {', '.join(SELECTIONS)}, got {protocol.selection!r}")
+    elif protocol.selection == "inner" and not chooses:
+        found.append(
+            "protocol.selection: expected an inner split to choose on, got none; set protocol.validation=0.1 (the "
+            "epoch) or protocol.candidates (the recipe)"
         )
-
-
-def _with_validation(fold: Fold, table: SampleTable, *, share: float, seed: int) -> Fold:
-    """The fold with `share` of its training subjects (at least one, never all) moved to validation.
-
-    Subjects are ranked by a hash of seed, fold and own name, so that one person more moves few others in or out. A
-    subject who alone shows a class stays in training, so the part can be smaller than asked; if all are such, the
-    first one goes.
-    """
-    label_of, in_train = _labels(table), set(fold.train)
-    groups = {s: ids for s, ids in _samples_by_subject(table).items() if ids[0] in in_train}
-    if len(groups) < 2:
-        raise SampleError(
-            f"{table.name}: fold {fold.name} has {len(groups)} training subject; "
-            f"protocol.validation={share} needs two or more. Set protocol.validation=0, or add subjects."
+    elif protocol.selection in ("fixed", "leaky") and chooses:
+        found.append(
+            f"protocol.selection: expected inner with protocol.validation or protocol.candidates, got "
+            f"{protocol.selection}; set them to 0 and []"
         )
-    wanted = min(max(1, round(share * len(groups))), len(groups) - 1)
-    ranked = sorted(groups, key=lambda subject: (seed_from(seed, "validation", fold.name, subject), subject))
-    left = Counter(label_of[sample] for sample in fold.train)
-    chosen: list[str] = []
-    for subject in ranked:
-        taken = Counter(label_of[sample] for sample in groups[subject])
-        if len(chosen) < wanted and all(left[label] > count for label, count in taken.items()):
-            chosen.append(subject)
-            left -= taken
-    held = {sample for subject in chosen or ranked[:1] for sample in groups[subject]}
-    train = tuple(sample for sample in fold.train if sample not in held)
-    return replace(fold, train=train, validation=tuple(sample for sample in fold.train if sample in held))
+    if protocol.validation and protocol.candidates:
+        found.append(
+            f"protocol.validation: expected 0 with protocol.candidates, got {protocol.validation}; list lengths of "
+            'training among the candidates, e.g. "optim.epochs=20"'
+        )
+    return found

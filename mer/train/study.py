@@ -18,7 +18,7 @@ from mer.inputs import represent
 from mer.inputs.frames import pixel_cache
 from mer.models import problems as model_problems
 from mer.protocols import folds as protocols
-from mer.protocols.folds import Fold, fold_notes, make_folds
+from mer.protocols.folds import Fold, make_folds, protocol_notes
 from mer.train import module
 
 #: What `trainer.accelerator` and `trainer.precision` may say, of what Lightning knows.
@@ -44,8 +44,8 @@ class Study:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the loader did to the samples, and which folds train without some class; one sentence each."""
-        return (*self.table.notes, *fold_notes(self.table, list(self.folds)))
+        """What the loader did to the samples, and what the protocol makes of them; one sentence each."""
+        return (*self.table.notes, *protocol_notes(self.table, self.config.protocol, list(self.folds)))
 
     def fold(self, name: str) -> Fold:
         """The fold of that name."""

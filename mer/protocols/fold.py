@@ -1,0 +1,88 @@
+"""One training and its test, and the table of samples seen as people: what every protocol is made of.
+
+Contract: pure functions; ids stand in natural order, so that the order of the table's rows does not matter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mer.corpus.samples import SampleTable
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One training and its test, as sample ids in natural order.
+
+    Attributes:
+        name: unique within the protocol; "dataset-subject" of the held-out person, or what else is held out.
+        train: samples that move the weights; empty where a network is tested as it was handed on.
+        validation: samples of other whole subjects that choose the epoch; empty when the epochs are fixed in advance.
+        test: samples scored once, at the end.
+    """
+
+    name: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+def natural(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    """Sort key under which digits count as numbers: s2 < s10 < t1; equal numbers with other padding are told apart."""
+    parts = re.findall(r"\d+|\D+", text)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts), text
+
+
+def label_of_sample(table: SampleTable) -> dict[str, str]:
+    """Label by sample id."""
+    return dict(zip(table.frame["sample_id"].tolist(), table.frame["label"].tolist(), strict=True))
+
+
+def samples_by_subject(table: SampleTable) -> dict[str, tuple[str, ...]]:
+    """Sample ids of each global subject dataset:subject; subjects and samples in natural order."""
+    return _grouped(zip(table.subjects.tolist(), table.frame["sample_id"].tolist(), strict=True))
+
+
+def samples_by_dataset(table: SampleTable) -> dict[str, tuple[str, ...]]:
+    """Sample ids of each data set; data sets and samples in natural order."""
+    return _grouped(zip(table.frame["dataset"].tolist(), table.frame["sample_id"].tolist(), strict=True))
+
+
+def in_order(*groups: Iterable[str]) -> tuple[str, ...]:
+    """The samples of all groups in natural order."""
+    return tuple(sorted((sample for group in groups for sample in group), key=natural))
+
+
+def held_out(groups: dict[str, tuple[str, ...]]) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Name of each group, the samples of all others, and its own, in the order of the groups."""
+    everything = in_order(*groups.values())
+    parts = []
+    for name, test in groups.items():
+        inside = set(test)
+        parts.append((name, tuple(sample for sample in everything if sample not in inside), test))
+    return parts
+
+
+def fold_notes(table: SampleTable, folds: list[Fold]) -> list[str]:
+    """A sentence for each fold whose training part lacks a class: that class cannot be predicted there.
+
+    No error, since in a real set one person may alone show an emotion; the pooled score counts those clips as missed.
+    """
+    label_of = label_of_sample(table)
+    notes = []
+    for fold in folds:
+        lacking = [label for label in table.classes if label not in {label_of[sample] for sample in fold.train}]
+        if fold.train and lacking:
+            notes.append(
+                f"Fold {fold.name} trains without any sample of {', '.join(lacking)}: it cannot predict that class."
+            )
+    return notes
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, list[str]] = {}
+    for group, sample in pairs:
+        groups.setdefault(group, []).append(sample)
+    return {group: tuple(sorted(groups[group], key=natural)) for group in sorted(groups, key=natural)}
