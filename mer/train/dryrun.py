@@ -16,8 +16,8 @@ from rich.table import Table
 from mer.models import count_parameters
 from mer.models.attention import describe as describe_attention
 from mer.train.crossval import parallel_folds
-from mer.train.fold import build_module, datamodule
 from mer.train.study import Study
+from mer.train.training import build_module, datamodule
 
 #: Steps that are timed for the estimate, after one that warms up.
 TIMED_STEPS = 3
@@ -26,7 +26,7 @@ TIMED_STEPS = 3
 def describe(study: Study, console: Console) -> None:
     """Print what the run would do, with an estimate of the time from a few real training steps of the first fold."""
     config, table = study.config, study.table
-    data = datamodule(study, study.folds[0])
+    data = datamodule(study, study.folds[0], seed=0)
     data.setup("fit")
     module = build_module(study, data)
     steps = [fold_steps(study, i) for i in range(len(study.folds))]
@@ -63,7 +63,7 @@ def fold_steps(study: Study, index: int) -> int:
     optim = study.config.optim
     if optim.iterations is not None:
         return optim.iterations
-    data = datamodule(study, study.folds[index])
+    data = datamodule(study, study.folds[index], seed=0)
     data.setup("fit")
     return int(optim.epochs or 0) * data.steps_per_epoch
 
@@ -71,7 +71,7 @@ def fold_steps(study: Study, index: int) -> int:
 def step_seconds(study: Study) -> float:
     """Median seconds of a training step on this machine: loading, forward, backward, without an optimiser's update."""
     torch.set_num_threads(study.config.trainer.threads)
-    data = datamodule(study, study.folds[0])
+    data = datamodule(study, study.folds[0], seed=0)
     data.setup("fit")
     module = build_module(study, data)
     on_gpu = study.config.trainer.accelerator != "cpu" and torch.cuda.is_available()

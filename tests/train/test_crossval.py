@@ -22,7 +22,7 @@ from mer.errors import AllFoldsFailedError, MerError
 from mer.evaluation import files
 from mer.models import checkpoint
 from mer.run import run
-from mer.train import crossval, fold, predict
+from mer.train import crossval, predict, training
 from mer.train.study import load_study
 from tests.command import TINY
 
@@ -76,7 +76,7 @@ def test_the_checkpoint_of_a_fold_gives_the_predictions_of_that_fold(finished, t
     study = load_study(tiny_config)
     one = study.folds[0]
     network, card = checkpoint.load(files.fold_folder(folder, one.name) / files.CHECKPOINT)
-    data = fold.datamodule(study, one)
+    data = training.datamodule(study, one, seed=0)
     data.setup("test")
     again = predict.predict_fold(study, one, network, data.test_dataloader())
     kept = pd.read_csv(files.fold_folder(folder, one.name) / files.PREDICTIONS)

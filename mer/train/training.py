@@ -1,0 +1,170 @@
+"""Training of one network: a fold's or a stage's, from weights that were handed on or from fresh ones.
+
+Contract: the weights that come out depend on the study, the fold, the seeds and the weights that went in, not on what
+ran before, beside or on how many processes. Nothing is written.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from pytorch_lightning import Trainer, seed_everything
+from torch import Tensor
+
+from mer.inputs.datamodule import FoldDataModule
+from mer.models.network import RecognitionNetwork
+from mer.protocols.folds import Fold
+from mer.train.callbacks import BestEpoch, Curves
+from mer.train.module import RecognitionModule
+from mer.train.study import Study
+from mer.train.sync import synchronise
+
+# Lightning speaks of hardware, of products, of more loader processes, at every fold; errors still come through.
+logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+for line in (
+    ".*does not have many workers.*",
+    ".*smaller than the logging interval.*",
+    ".*isinstance.treespec, LeafSpec.*",
+):
+    warnings.filterwarnings("ignore", message=line)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training begins with in place of freshly drawn weights.
+
+    Attributes:
+        weights: state of a network of the same configuration, on the CPU.
+        classes: of its classifier; where they are not those of the next training, its classifier is drawn anew.
+    """
+
+    weights: Mapping[str, Tensor]
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One network after its training.
+
+    Attributes:
+        network: in evaluation mode.
+        curves: one row an epoch.
+        record: epochs, chosen_epoch, validation_uf1, steps, train_seconds, seed, as `fold.json` and `stage.json` hold.
+        trainer: Lightning's; None where there was nothing to train on.
+    """
+
+    network: RecognitionNetwork
+    curves: Curves
+    record: dict[str, Any]
+    trainer: Trainer | None
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes: the only one, or rank 0."""
+        return self.trainer is None or self.trainer.is_global_zero
+
+    def wait(self) -> None:
+        """Return when every process of the training has come this far."""
+        if self.trainer is not None:
+            self.trainer.strategy.barrier()
+
+
+def fit(study: Study, fold: Fold, *, seed: int, data_seed: int, start: Start | None = None) -> Trained:
+    """The network after training on `fold.train`; without any training sample it stays as it begins.
+
+    Args:
+        study: configuration and samples.
+        fold: training samples, and those that choose the epoch.
+        seed: of weights drawn here and of dropout.
+        data_seed: of the order and augmentation of the samples.
+        start: weights to begin with.
+    """
+    config = study.config
+    torch.set_num_threads(config.trainer.threads)
+    seed_everything(seed, verbose=False)
+    data = datamodule(study, fold, seed=data_seed)
+    module = build_module(study, data)
+    if start is not None:
+        begin(module.network, study.table.classes, start)
+    curves = Curves(validation=bool(fold.validation))
+    chooser = BestEpoch(curves)
+    trainer = None
+    if fold.train:
+        if config.trainer.devices > 1:
+            synchronise(module)
+        trainer = build_trainer(study, [curves, chooser] if fold.validation else [curves])
+        trainer.fit(module, datamodule=data)
+    module.eval()
+    record = {
+        "epochs": len(curves.rows),
+        "chosen_epoch": chooser.epoch if fold.validation else None,
+        "validation_uf1": chooser.score if fold.validation else None,
+        "steps": 0 if trainer is None else trainer.global_step,
+        "train_seconds": curves.step_seconds,
+        "seed": seed,
+    }
+    return Trained(module.network, curves, record, trainer)
+
+
+def begin(network: RecognitionNetwork, classes: tuple[str, ...], start: Start) -> None:
+    """Give a fresh network the weights of `start`, in place; the classifier only where the classes are the same."""
+    same = start.classes == classes
+    weights = {name: value for name, value in start.weights.items() if same or not name.startswith("fc.")}
+    found = network.load_state_dict(weights, strict=same)
+    missing = [name for name in found.missing_keys if not name.startswith("fc.")]
+    if missing or found.unexpected_keys:
+        raise RuntimeError(f"weights of another network: none for {missing}, unknown {found.unexpected_keys}")
+
+
+def datamodule(study: Study, fold: Fold, *, seed: int) -> FoldDataModule:
+    """The data module of one fold."""
+    config = study.config
+    return FoldDataModule(
+        study.pixels,
+        study.table,
+        fold,
+        input=config.input,
+        augment=config.augment,
+        optim=config.optim,
+        trainer=config.trainer,
+        seed=seed,
+    )
+
+
+def build_module(study: Study, data: FoldDataModule) -> RecognitionModule:
+    """The untrained module of one fold."""
+    return RecognitionModule(
+        model=asdict(study.config.model),
+        optim=asdict(study.config.optim),
+        in_channels=study.pixels.shape[1],
+        classes=list(study.table.classes),
+        class_weights=data.class_weights,
+    )
+
+
+def build_trainer(study: Study, callbacks: list) -> Trainer:
+    """Lightning's trainer with the configured hardware; files and progress are ours, so its own are off."""
+    hardware, optim = study.config.trainer, study.config.optim
+    return Trainer(
+        accelerator=hardware.accelerator,
+        devices=hardware.devices,
+        strategy=hardware.strategy,
+        precision=hardware.precision,  # type: ignore[arg-type]
+        max_epochs=-1 if optim.epochs is None else optim.epochs,
+        max_steps=-1 if optim.iterations is None else optim.iterations,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        limit_val_batches=1.0 if study.config.protocol.validation else 0,
+        deterministic="warn" if torch.cuda.is_available() else True,
+        # our samplers split an epoch over ranks themselves; Lightning's would pad it with samples counted twice
+        use_distributed_sampler=False,
+    )
