@@ -150,8 +150,20 @@ class ModelConfig:
 
     #: Key of `mer.models.build.BACKBONES`: `preact`, the pre-activation family of the micro-attention authors.
     backbone: str = "preact"
-    #: Depth of the authors' pre-activation family: 10, 18 or 34.
-    depth: int = 10
+    #: Layers with weights on the longest way through: 10 (the authors'), 18, 34 or 50 in the pre-activation family.
+    depth: int | None = 10
+    #: Channels of stage 1, doubled by each further stage; 64 in the authors' network. This option and those up to
+    #: `norm` are of the pre-activation family.
+    width: int = 64
+    #: `imagenet` (7x7 convolution and max-pool, a quarter of the side) or `small` (3x3 convolution, the whole side: for
+    #: 28-pixel motion maps, of which stage 4 then keeps 4x4 positions).
+    stem: str = "imagenet"
+    #: What the classifier sees: `pool` (means over all positions) or `grid` (means over 4x4 cells: where things are).
+    head: str = "pool"
+    #: `batch` (the authors') or `group` (each sample by itself, 16 channels a group; the first layer stays `batch`).
+    norm: str = "batch"
+    #: Share of the features set to 0 before the classifier in training.
+    dropout: float = 0.0
     #: `single` (single-database release) or `megc2019` (last BN before the last attention, L2-normalised features).
     release: str = "single"
     attention: AttentionConfig = field(default_factory=AttentionConfig)

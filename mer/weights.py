@@ -21,7 +21,7 @@ from mer.errors import MerError
 from mer.models import checkpoint, count_parameters
 from mer.models.caffe import shapes_text
 from mer.models.caffe_format import parse_net, read_bytes
-from mer.models.resnet import RELEASES
+from mer.models.preact import RELEASES
 from mer.models.weights import Imported, import_caffemodel
 
 #: First bytes of a zip archive, which is what torch writes.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from torch import nn
@@ -18,8 +18,10 @@ from mer.errors import ConfigError
 from mer.models import preact
 from mer.models.attention import FORMS, NONE, PLACES, UNITS, MicroAttention
 from mer.models.network import RecognitionNetwork
+from mer.models.resnet import MicroAttentionResNet
 
-#: Smallest side of the input in pixels: stem and stages halve it five times, 28 -> 14 -> 7 -> 4 -> 2 -> 1.
+#: Smallest side of the input in pixels, the same for every backbone: up to five halvings, 28 -> 14 -> 7 -> 4 -> 2 -> 1
+#: (behind the small stem three, 28 -> 14 -> 7 -> 4).
 MIN_SIDE = 28
 
 
@@ -29,25 +31,64 @@ class Backbone:
 
     Attributes:
         make: `make(model, in_channels=..., classes=...)`, the network of a configuration without problems.
-        problems: what is wrong with the options that the family has an opinion on, one sentence a key.
+        problems: what is wrong with the options that the family uses, one sentence a key; the second argument is the
+            side of the input in pixels or None.
+        options: the fields of `ModelConfig` that it uses besides `backbone` and `attention`.
+        title: its name, with `{depth}` where it has depths.
     """
 
     make: Callable[..., RecognitionNetwork]
-    problems: Callable[[ModelConfig], list[str]]
+    problems: Callable[[ModelConfig, int | None], list[str]]
+    options: frozenset[str]
+    title: str
 
 
 #: Family by `ModelConfig.backbone`.
-BACKBONES: dict[str, Backbone] = {"preact": Backbone(preact.make, preact.problems)}
+BACKBONES: dict[str, Backbone] = {
+    "preact": Backbone(MicroAttentionResNet, preact.problems, preact.OPTIONS, "ResNet-{depth}"),
+}
 
 Network = TypeVar("Network", bound=RecognitionNetwork)
 
 
-def problems(model: ModelConfig) -> list[str]:
-    """What is wrong with the configuration of a network, one sentence a key; empty where nothing is."""
+def problems(model: ModelConfig, *, side: int | None = None) -> list[str]:
+    """What is wrong with the configuration of a network, one sentence a key; empty where nothing is.
+
+    Args:
+        model: the configuration.
+        side: of the input in pixels; None where it is not known, then nothing is said about it.
+    """
     found = _attention_problems(model.attention)
     if model.backbone not in BACKBONES:
         return [f"model.backbone: expected one of {list(BACKBONES)}, got {model.backbone!r}", *found]
-    return [*BACKBONES[model.backbone].problems(model), *found]
+    backbone = BACKBONES[model.backbone]
+    idle = [
+        f"model.{key}: backbone {model.backbone} has no such option; expected it left at {default!r}, got {value!r}"
+        for key, value, default in _options(model)
+        if key not in backbone.options and value != default and key != "depth"
+    ]
+    return [*backbone.problems(model, side), *idle, *found]
+
+
+def _options(model: ModelConfig) -> list[tuple[str, Any, Any]]:
+    """Name, value and default of every option but the backbone and its attention."""
+    return [
+        (each.name, getattr(model, each.name), each.default)
+        for each in fields(model)
+        if each.name not in ("backbone", "attention")
+    ]
+
+
+def describe(model: ModelConfig) -> str:
+    """The network in a few words: `ResNet-18 (width 16, stem small)`; options at their default are left out."""
+    backbone = BACKBONES[model.backbone]
+    changed = [
+        f"{key} {value}"
+        for key, value, default in _options(model)
+        if key in backbone.options and value != default and key != "depth"
+    ]
+    title = backbone.title.format(depth=model.depth)
+    return f"{title} ({', '.join(changed)})" if changed else title
 
 
 def _attention_problems(attention: AttentionConfig) -> list[str]:

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from mer.errors import MerError
 from mer.models.attention import MicroAttention, ReleasedProjection
 from mer.models.caffe_format import CaffeLayer, CaffeNet, serialise_net
-from mer.models.resnet import CHANNELS, MicroAttentionResNet
+from mer.models.preact import CHANNELS
+from mer.models.resnet import MicroAttentionResNet
 
 #: Release by the name of its classifier.
 CLASSIFIERS = {"classifier-Expressions": "single", "classifier-Micro_expression": "megc2019"}

@@ -20,8 +20,8 @@ from mer.errors import MerError
 from mer.models.caffe import CLASSIFIERS, Slot, decode, mask_layers, misfits, same_shape, shapes_text, slots
 from mer.models.caffe_format import CaffeLayer, parse_net, read_bytes
 from mer.models.grey import grey_state
-from mer.models.preact import make
-from mer.models.resnet import CHANNELS, RELEASES, MicroAttentionResNet
+from mer.models.preact import CHANNELS, RELEASES
+from mer.models.resnet import MicroAttentionResNet
 
 #: Problems shown of a file that does not fit; a foreign network has one for nearly every layer.
 SHOWN = 8
@@ -121,7 +121,7 @@ def import_caffemodel(path: str | Path, *, grey: bool = False, release: str | No
 def _shell(model: ModelConfig, in_channels: int, classes: int) -> MicroAttentionResNet:
     """The network without any numbers, so that none can be a left-over of its initialisation."""
     with torch.device("meta"):
-        return make(model, in_channels=in_channels, classes=classes)
+        return MicroAttentionResNet(model, in_channels=in_channels, classes=classes)
 
 
 def _by_name(layers: tuple[CaffeLayer, ...], problems: list[str]) -> dict[str, CaffeLayer]:

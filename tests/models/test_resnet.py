@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from mer.config import AttentionConfig, ModelConfig
 from mer.models import MicroAttentionResNet, build, fold
-from mer.models.resnet import BLOCKS, RELEASES
+from mer.models.preact import BLOCKS, RELEASES
 from tests.models import reference
 
 FORMS = ("folded", "released")

@@ -1,17 +1,18 @@
 """Attention units: what may stand behind the residual sum of a block. One file a unit, and its entry in `UNITS`.
 
-Contract of the slot: `unit(r, s=s, h1=h1, h2=h2) -> (y, a)`, all (N, C, H, W) but the map a: (N, 1, H, W) in 0..1, or
-None from a unit that has no map of positions (its class attribute `has_map` says which). r is the residual sum, s the
-shortcut in it, h1 the block's first convolution after BN and ReLU, h2 its last one. A unit keeps nothing between calls,
-so it can be exported and copied. All stand at this one slot, where micro-attention stands, so that they compare under
-equal conditions; SE, ECA, CBAM and coordinate attention were published on h2, before the sum.
+Contract of the slot: `unit(r, s=s, h1=h1, h2=h2) -> (y, a)`; r = s + h2, s the shortcut, h2 the last convolution and y
+are (N, C, H, W), h1, the block's 3x3 convolution (the first of two) after normalisation and ReLU, (N, C1, H, W) with
+C1 = C or, in a bottleneck, C/4. The map a is (N, 1, H, W) in 0..1, or None (class attribute `has_map`). Nothing is kept
+between calls, so a unit can be exported and copied. All stand at this one slot, where micro-attention stands, so that
+they compare under equal conditions; SE, ECA, CBAM and coordinate attention were published on h2, before the sum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import nn
 
 from mer.config import AttentionConfig
@@ -27,15 +28,18 @@ __all__ = [
     "NONE",
     "PLACES",
     "UNITS",
+    "Cost",
     "FoldedProjection",
+    "Maker",
     "MicroAttention",
     "ReleasedProjection",
+    "cost",
     "describe",
     "unit_of",
 ]
 
-#: Unit by `AttentionConfig.unit`: channels -> module that keeps the contract above. Multiply-adds in their docstrings
-#: count products of weights and of the scaling of r for one sample, not means, maxima and sigmoids.
+#: Unit by `AttentionConfig.unit`: C -> module that keeps the contract above. Its `multiply_adds(H, W)` counts, for one
+#: sample, products of weights and of the scaling of r, not sums, means, maxima and sigmoids.
 UNITS: dict[str, type[nn.Module]] = {
     "micro": MicroAttention,
     "se": SqueezeExcitation,
@@ -53,12 +57,50 @@ NONE = "none"
 PLACES = ("all", "last")
 
 
-def unit_of(attention: AttentionConfig) -> Callable[[int], nn.Module] | None:
-    """Maker of the configured unit, from C to a module with fresh weights; None for the plain network."""
+@dataclass(frozen=True)
+class Maker:
+    """Makes the configured unit, with fresh weights, for one block after the other."""
+
+    unit: str
+    form: str
+
+    def __call__(self, channels: int, hidden: int | None = None) -> nn.Module:
+        """The unit for C `channels` of r, s and h2 and `hidden` channels of h1 (None: as many)."""
+        if self.unit == "micro":
+            return MicroAttention(channels, hidden=hidden, form=self.form)
+        # the others look at r alone
+        return UNITS[self.unit](channels)
+
+
+def unit_of(attention: AttentionConfig) -> Maker | None:
+    """Maker of the configured unit; None for the plain network."""
     if attention.unit == NONE or not attention.stages:
         return None
-    kind = UNITS[attention.unit]
-    return partial(kind, form=attention.form) if kind is MicroAttention else kind
+    return Maker(attention.unit, attention.form)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one unit adds to a block: trained numbers, and multiply-adds of one sample's forward pass."""
+
+    parameters: int
+    multiply_adds: int
+
+
+def cost(attention: AttentionConfig, shape: tuple[int, int, int], *, hidden: int | None = None) -> Cost:
+    """Cost of the configured unit in a block whose output is `shape` = (C, H, W); 0 and 0 for none.
+
+    Args:
+        attention: unit and form; stages and blocks do not matter here.
+        shape: of r, s and h2.
+        hidden: channels of h1; None: C.
+    """
+    if attention.unit == NONE:
+        return Cost(0, 0)
+    channels, height, width = shape
+    with torch.device("meta"):
+        unit: Any = Maker(attention.unit, attention.form)(channels, hidden)
+    return Cost(sum(parameter.numel() for parameter in unit.parameters()), unit.multiply_adds(height, width))
 
 
 def describe(attention: AttentionConfig) -> str:

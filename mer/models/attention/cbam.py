@@ -13,16 +13,18 @@ from torch.nn import functional as F
 class SpatialAttention(nn.Module):
     """y = a r with one map a = sigmoid(conv 7x7 of [mean over channels, largest over channels]); neutral where a is 1.
 
-    Source: the spatial part of Woo et al. 2018. Parameters: 2 x 7 x 7 = 98. Multiply-adds: 98HW + CHW.
+    Source: the spatial part of Woo et al. 2018. r, y: (N, C, H, W), a: (N, 1, H, W). Parameters: 2 x 7 x 7 = 98.
+    Multiply-adds: 98HW + CHW.
 
     Args:
-        channels: C of the block; the unit is the same for any.
+        channels: C of the block; the weights are as many for any.
     """
 
     has_map = True
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        self.channels = channels
         self.conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
 
     def forward(self, r: Tensor, *, s: Tensor, h1: Tensor, h2: Tensor) -> tuple[Tensor, Tensor]:
@@ -31,12 +33,16 @@ class SpatialAttention(nn.Module):
         a = torch.sigmoid(self.conv(pooled))
         return r * a, a
 
+    def multiply_adds(self, height: int, width: int) -> int:
+        """Of one sample's forward pass at H x W positions."""
+        return (self.conv.weight.numel() + self.channels) * height * width
+
 
 class BlockAttention(nn.Module):
     """y = a g r: weights of channels g = sigmoid(MLP(mean(r)) + MLP(max(r))), (N, C), then `SpatialAttention` on g r.
 
-    Neutral where g and a are 1. Source: Woo et al. 2018. MLP(x) = W1 relu(W0 x), W0 (C/16, C), W1 (C, C/16), shared
-    by both. Parameters: 2C x C/16 + 98. Multiply-adds: 4C x C/16 + 98HW + 2CHW.
+    Neutral where g and a are 1. Source: Woo et al. 2018. r, y: (N, C, H, W), a: (N, 1, H, W). MLP(x) = W1 relu(W0 x),
+    W0 (C/16, C), W1 (C, C/16), shared by both. Parameters: 2C x C/16 + 98. Multiply-adds: 4C x C/16 + 98HW + 2CHW.
 
     Args:
         channels: C of the block.
@@ -57,3 +63,8 @@ class BlockAttention(nn.Module):
         means, maxima = r.mean(dim=(2, 3)), r.amax(dim=(2, 3))
         g = torch.sigmoid(self.excite(F.relu(self.squeeze(means))) + self.excite(F.relu(self.squeeze(maxima))))
         return self.spatial(r * g[:, :, None, None], s=s, h1=h1, h2=h2)
+
+    def multiply_adds(self, height: int, width: int) -> int:
+        """Of one sample's forward pass at H x W positions."""
+        twice = 2 * (self.squeeze.weight.numel() + self.excite.weight.numel())
+        return twice + self.excite.out_features * height * width + self.spatial.multiply_adds(height, width)

@@ -15,8 +15,8 @@ class CoordinateAttention(nn.Module):
     """y = g_h g_w r with weights of rows g_h (N, C, H, 1) and of columns g_w (N, C, 1, W); neutral where both are 1.
 
     f = hardswish(BN(F1 [row means; column means])), (N, m, H + W), with m = C/32 or 8, the larger; g_h = sigmoid(Fh f)
-    on its first H places, g_w = sigmoid(Fw f) on its last W. Source: Hou et al. 2021. Parameters: 3mC + 2m.
-    Multiply-adds: 2mC (H + W) + 2CHW, and m (H + W) of the normalisation.
+    on its first H places, g_w = sigmoid(Fw f) on its last W. Source: Hou et al. 2021. r, y: (N, C, H, W).
+    Parameters: 3mC + 2m.     Multiply-adds: 2mC (H + W) + 2CHW, and m (H + W) of the normalisation.
 
     Args:
         channels: C of the block.
@@ -42,3 +42,8 @@ class CoordinateAttention(nn.Module):
         rows = torch.sigmoid(self.rows(of_rows))
         columns = torch.sigmoid(self.columns(of_columns.transpose(2, 3)))
         return r * rows * columns, None
+
+    def multiply_adds(self, height: int, width: int) -> int:
+        """Of one sample's forward pass at H x W positions."""
+        hidden, channels = self.join.out_channels, self.join.in_channels
+        return (2 * hidden * channels + hidden) * (height + width) + 2 * channels * height * width

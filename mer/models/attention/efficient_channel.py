@@ -23,7 +23,8 @@ def kernel_size(channels: int) -> int:
 class EfficientChannelAttention(nn.Module):
     """y = g r with one weight a channel, g = sigmoid(mean(r) convolved along the channels), (N, C).
 
-    Neutral where g is 1. Source: Wang et al. 2020. Parameters: k, see `kernel_size`. Multiply-adds: kC + CHW.
+    Neutral where g is 1. Source: Wang et al. 2020. r, y: (N, C, H, W). Parameters: k, see `kernel_size`.
+    Multiply-adds: kC + CHW.
 
     Args:
         channels: C of the block.
@@ -33,6 +34,7 @@ class EfficientChannelAttention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        self.channels = channels
         size = kernel_size(channels)
         self.neighbours = nn.Conv1d(1, 1, size, padding=size // 2, bias=False)
 
@@ -40,3 +42,7 @@ class EfficientChannelAttention(nn.Module):
         """The block's output (N, C, H, W); no map, since all positions weigh alike."""
         g = torch.sigmoid(self.neighbours(r.mean(dim=(2, 3))[:, None]))
         return r * g[:, 0, :, None, None], None
+
+    def multiply_adds(self, height: int, width: int) -> int:
+        """Of one sample's forward pass at H x W positions."""
+        return self.channels * (self.neighbours.weight.numel() + height * width)

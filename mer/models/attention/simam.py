@@ -16,19 +16,25 @@ REGULARISER = 1e-4
 class SimAM(nn.Module):
     """y = g r, g = sigmoid(d / (4 (mean(d) + lambda)) + 1/2), d = (r - mean(r))^2, (N, C, H, W); neutral where g is 1.
 
-    Source: Yang et al. 2021; means are over the positions of a channel. Parameters: none. Multiply-adds: 3CHW.
+    Source: Yang et al. 2021; means are over the positions of a channel. r, y: (N, C, H, W). Parameters: none.
+    Multiply-adds: 3CHW (square, quotient, scaling).
 
     Args:
-        channels: C of the block; the unit is the same for any.
+        channels: C of the block; the unit does the same for any.
     """
 
     has_map = False
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        self.channels = channels
 
     def forward(self, r: Tensor, *, s: Tensor, h1: Tensor, h2: Tensor) -> tuple[Tensor, None]:
         """The block's output (N, C, H, W); no map, since every channel has its own."""
         d = (r - r.mean(dim=(2, 3), keepdim=True)).square()
         inverse_energy = d / (4 * (d.mean(dim=(2, 3), keepdim=True) + REGULARISER)) + 0.5
         return r * torch.sigmoid(inverse_energy), None
+
+    def multiply_adds(self, height: int, width: int) -> int:
+        """Of one sample's forward pass at H x W positions."""
+        return 3 * self.channels * height * width

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 class SqueezeExcitation(nn.Module):
     """y = g r with one weight a channel, g = sigmoid(W2 relu(W1 mean(r))), (N, C); neutral where g is 1.
 
-    Source: Hu et al. 2018. W1 is (C/16, C), W2 (C, C/16). Parameters: 2C x C/16. Multiply-adds: as many, and CHW.
+    Source: Hu et al. 2018. r, y: (N, C, H, W); W1 is (C/16, C), W2 (C, C/16). Parameters: 2C x C/16. Multiply-adds: as
+    many, and CHW.
 
     Args:
         channels: C of the block.
@@ -32,3 +33,7 @@ class SqueezeExcitation(nn.Module):
         """The block's output (N, C, H, W); no map, since all positions weigh alike."""
         g = torch.sigmoid(self.excite(F.relu(self.squeeze(r.mean(dim=(2, 3))))))
         return r * g[:, :, None, None], None
+
+    def multiply_adds(self, height: int, width: int) -> int:
+        """Of one sample's forward pass at H x W positions."""
+        return self.squeeze.weight.numel() + self.excite.weight.numel() + self.excite.out_features * height * width

@@ -17,7 +17,7 @@ from mer.config import AttentionConfig, ModelConfig
 from mer.models import build, count_parameters
 from mer.models.attention import UNITS, describe, unit_of
 from mer.models.attention.efficient_channel import kernel_size
-from mer.models.resnet import RELEASES
+from mer.models.preact import RELEASES
 from tests.models.attention.formulas import FORMULAS
 
 #: Unit and form of every kind of unit.
