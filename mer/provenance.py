@@ -30,7 +30,8 @@ PACKAGES = (
 #: Parts of the configuration that decide what a fold computes; others (logger, cache, progress) may differ on a rerun.
 RESULT_KEYS = ("seed", "data", "protocol", "input", "augment", "model", "optim", "evaluation")
 #: Keys inside these that do not: where the data lie (their content has a hash of its own), draws made after training.
-FREE_KEYS = {"data": ("root", "manifest"), "evaluation": ("bootstrap", "random_draws")}
+#: They are free at any depth, as in the parts of a composite.
+FREE_KEYS = {"data": ("root", "manifest", "list"), "evaluation": ("bootstrap", "random_draws")}
 #: Keys of the hardware that do: another number of devices or threads sums in another order.
 TRAINER_KEYS = ("precision", "devices", "threads")
 
@@ -50,12 +51,21 @@ def result_config(config: Config) -> dict[str, Any]:
     whole = asdict(config)
     part = {key: whole[key] for key in RESULT_KEYS}
     for name, free in FREE_KEYS.items():
-        part[name] = {key: value for key, value in part[name].items() if key not in free}
+        part[name] = _without(part[name], free)
     # the same network however its stages are listed
     attention = part["model"]["attention"]
     part["model"] = {**part["model"], "attention": {**attention, "stages": sorted(set(attention["stages"]))}}
     part["trainer"] = {key: whole["trainer"][key] for key in TRAINER_KEYS}
     return part
+
+
+def _without(tree: dict[str, Any], free: tuple[str, ...]) -> dict[str, Any]:
+    """The nested dict without the keys `free`, at any depth."""
+    return {
+        key: _without(value, free) if isinstance(value, dict) else value
+        for key, value in tree.items()
+        if key not in free
+    }
 
 
 def config_hash(config: Config) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from mer.config import DataConfig, FolderData, ManifestData, SyntheticData
-from mer.corpus import casme2, casting, manifest, official, samm, smic, synthetic
+from mer.config import CompositeData, DataConfig, FolderData, ManifestData, SyntheticData
+from mer.corpus import casme2, casting, composite, manifest, official, samm, smic, synthetic
 from mer.corpus.samples import SampleTable
 from mer.errors import ConfigError
 
@@ -46,6 +46,11 @@ SOURCES: Mapping[str, Source] = {
     "samm": _folder(samm),
     "casme2": _folder(casme2),
     "smic": _folder(smic),
+    "composite": Source(
+        CompositeData,
+        lambda data, cache_dir: composite.load(data, lambda part: load(part, cache_dir)),
+        lambda data: composite.problems(data, problems),
+    ),
 }
 
 

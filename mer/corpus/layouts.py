@@ -54,6 +54,7 @@ class LayoutClip:
         apex: number of the strongest frame; None writes the sheet's mark for an unknown apex.
         offset: last frame number.
         frames: image of a frame number in onset..offset: uint8 (H, W) grey or (H, W, 3) RGB.
+        objective: objective class I..VII, "" for a blank cell; SMIC knows none.
     """
 
     subject: int
@@ -63,6 +64,7 @@ class LayoutClip:
     apex: int | None
     offset: int
     frames: Callable[[int], np.ndarray]
+    objective: str = ""
 
 
 def write_tree(
@@ -122,13 +124,19 @@ def write_samm(clips: Iterable[LayoutClip], out: Path) -> None:
         others = "Others" if place % 2 else "Other"
         emotion = _spelling(clip, {**SAMM_SPELLING, "others": others}, "samm")
         numbers = (clip.onset, "/" if clip.apex is None else clip.apex, clip.offset, clip.offset - clip.onset + 1)
-        rows.append((subject, name, taken + 1, *numbers, "1/2", "+".join(clip.aus), emotion, None, None))
+        rows.append(
+            (subject, name, taken + 1, *numbers, "1/2", "+".join(clip.aus), emotion, clip.objective or None, None)
+        )
     _write_sheet(out / "SAMM_Micro_FACS_Codes_v2.xlsx", rows)
 
 
 def write_casme2(clips: Iterable[LayoutClip], out: Path) -> None:
-    """`Cropped/sub01/EP02_01f/reg_img46.jpg`, unpadded; blank columns, subjects as number or text, odd clip names."""
+    """`Cropped/sub01/EP02_01f/reg_img46.jpg`, unpadded; blank columns, subjects as number or text, odd clip names.
+
+    Objective classes stand in a sheet of their own, written where a clip has one.
+    """
     rows: list[Sequence[Any]] = [CASME2_HEADER]
+    classes: list[Sequence[Any]] = [("Subject", "Filename", "Objective Class")]
     seen: Counter[int] = Counter()
     for place, clip in enumerate(clips):
         taken = seen[clip.subject]
@@ -144,7 +152,11 @@ def write_casme2(clips: Iterable[LayoutClip], out: Path) -> None:
         aus = int(clip.aus[0]) if len(clip.aus) == 1 and clip.aus[0].isdecimal() else "+".join(clip.aus)
         apex = "/" if clip.apex is None else clip.apex
         rows.append((subject, name, None, clip.onset, apex, clip.offset, None, aus, emotion))
+        if clip.objective:
+            classes.append((subject, name, clip.objective))
     _write_sheet(out / "CASME2-coding-20140508.xlsx", rows)
+    if len(classes) > 1:
+        _write_sheet(out / "CASME2-ObjectiveClasses.xlsx", classes)
 
 
 def write_smic(clips: Iterable[LayoutClip], out: Path) -> None:
