@@ -1,7 +1,7 @@
 """From the coded clips of an official data set to a table of samples: labels, apex, key frames, counts.
 
-Contract: a loader says what it read (`CodedClip`) and this room's rules for every set do the rest. Wrong rows are
-listed together, nothing is imputed or left out without a note, nothing is written.
+Contract: a loader says what it read (`Reading`) and this room's rules for every set do the rest. Wrong rows are
+listed together, nothing is imputed, repaired or left out without a note, nothing is written.
 """
 
 from __future__ import annotations
@@ -15,48 +15,58 @@ import pandas as pd
 
 from mer.config import FolderData
 from mer.corpus.checks import raise_rows
-from mer.corpus.clips_on_disk import index_frames
-from mer.corpus.coded import ALL, CodedClip
+from mer.corpus.coded import ALL, CodedClip, Reading
 from mer.corpus.labels import LabelSet, canonical_emotion, canonical_objective
 from mer.corpus.official import SYNTHETIC_MARK, USUAL, Official, problems
+from mer.corpus.repairs import repair
 from mer.corpus.samples import SampleTable
 from mer.errors import ConfigError, SampleError
 
 
-def table_of(
-    clips: Sequence[CodedClip], data: FolderData, card: Official, *, origin: Path, notes: Sequence[str] = ()
-) -> SampleTable:
+def table_of(reading: Reading, data: FolderData, card: Official) -> SampleTable:
     """The samples of an official data set under the label set and the handling of missing apexes that `data` asks for.
 
     Args:
-        clips: all that the set describes.
-        data: `labels`, `missing_apex`, and `root`, where a mark tells drawn clips.
+        reading: all that the set describes.
+        data: `labels`, `missing_apex`, `repairs`, and `root`, where a mark tells drawn clips.
         card: the data card.
-        origin: sheet or folder that the clips were read from, named in messages.
-        notes: what the loader has to say already.
 
     Raises:
         ConfigError: unknown label set or handling.
         SampleError: rows that cannot be used, all of them in one message.
     """
-    name = data.labels or USUAL
-    wrong = problems(data, card.label_sets)
+    wrong = problems(data, card)
     if wrong:
         raise ConfigError(wrong)
-    labels = card.label_sets[name]
-    synthetic = (Path(data.root).expanduser() / SYNTHETIC_MARK).is_file()
-    told = [*notes, *([labels.note] if labels.note and not synthetic else [])]
+    name = data.labels or USUAL
+    labels, origin = card.label_sets[name], reading.origin
+    clips, repaired = repair(reading.clips, data, card.key)
+    remedy = "Correct them in a copy of the data, as in the official archive."
+    raise_rows(reading.faults, f"{origin}: cells or files that cannot be used:", remedy, shown=ALL)
+    synthetic = is_synthetic(data)
+    told = [*reading.notes, *repaired, *([labels.note] if labels.note and not synthetic else [])]
     if synthetic:
         told.append(f"The clips are drawn, in the layout of {card.title}; no person was recorded.")
     chosen = _labelled(clips, labels, told, f"label set {name!r}", origin)
-    _check_span(chosen, origin)
+    if not card.still:
+        _check_span(chosen, origin)
     chosen = _with_files(chosen, origin)
     chosen = _with_apex(chosen, data.missing_apex, told, origin)
-    frame = _frame(chosen, card.key, origin)
+    frame = _frame(chosen, card, origin)
     counts = {label: int((frame["label"] == label).sum()) for label in labels.classes}
-    if labels.published and not synthetic and counts != dict(labels.published):
-        told.append(_difference(counts, labels.published, card.title, name))
+    if not synthetic and (expected := published(labels, data, card)) and counts != expected:
+        told.append(_difference(counts, expected, card.title, name))
     return SampleTable(frame, labels.classes, name=card.title, notes=tuple(told), synthetic=synthetic)
+
+
+def is_synthetic(data: FolderData) -> bool:
+    """Whether the folder holds drawn clips, by the mark that `mer.corpus.layouts` leaves."""
+    return (Path(data.root).expanduser() / SYNTHETIC_MARK).is_file()
+
+
+def published(labels: LabelSet, data: FolderData, card: Official) -> dict[str, int]:
+    """Published count of each class for the part that `data` asks for, empty where unknown."""
+    return dict(labels.published) if not card.counted or card.part(data) in card.counted else {}
 
 
 @dataclass(frozen=True)
@@ -106,8 +116,7 @@ def _with_files(chosen: Sequence[_Chosen], origin: Path) -> list[_Chosen]:
     """The clips with their frame files; SampleError lists the clips without folder or without any frame."""
     found, bad = [], []
     for item in chosen:
-        there = item.clip.folder.is_dir()
-        files = index_frames(item.clip.folder) if there else {}
+        there, files = item.clip.folder.is_dir(), item.clip.frames()
         if not files:
             bad.append(f"{item.clip}: {item.clip.folder} ({'no frames inside' if there else 'no such folder'})")
         found.append(replace(item, files=files))
@@ -117,7 +126,7 @@ def _with_files(chosen: Sequence[_Chosen], origin: Path) -> list[_Chosen]:
 
 def _with_apex(chosen: Sequence[_Chosen], handling: str, notes: list[str], origin: Path) -> list[_Chosen]:
     """The clips with a usable apex each; one that the set does not give is imputed or dropped as `handling` says."""
-    lacking = {item.clip: fault for item in chosen if (fault := _apex_fault(item.clip))}
+    lacking = {item.clip: fault for item in chosen if (fault := apex_fault(item.clip))}
     listed = [f"{clip}: {fault}" for clip, fault in lacking.items()]
     every = len(lacking) == len(chosen)
     if handling == "error" or (handling == "drop" and every):
@@ -140,7 +149,7 @@ def _with_apex(chosen: Sequence[_Chosen], handling: str, notes: list[str], origi
     return result
 
 
-def _apex_fault(clip: CodedClip) -> str:
+def apex_fault(clip: CodedClip) -> str:
     """Why the annotated apex cannot be used, "" when it can."""
     if clip.apex is None:
         return "none given"
@@ -160,7 +169,7 @@ def _middle(item: _Chosen) -> _Chosen:
     return replace(item, clip=replace(item.clip, apex=apex), apex_source="middle")
 
 
-def _frame(chosen: Sequence[_Chosen], dataset: str, origin: Path) -> pd.DataFrame:
+def _frame(chosen: Sequence[_Chosen], card: Official, origin: Path) -> pd.DataFrame:
     """The rows of the table; SampleError lists every key frame that is not on disk and every clip that stands twice."""
     shared = Counter((item.clip.subject, item.clip.clip) for item in chosen)
     rows: list[dict[str, object]] = []
@@ -170,8 +179,8 @@ def _frame(chosen: Sequence[_Chosen], dataset: str, origin: Path) -> pd.DataFram
         # Two expressions in one recording share its name: the onset tells them apart.
         apart = f"_{clip.onset}" if shared[clip.subject, clip.clip] > 1 else ""
         row: dict[str, object] = {
-            "sample_id": f"{dataset}/{clip.subject}_{clip.clip}{apart}",
-            "dataset": dataset,
+            "sample_id": f"{card.key}/{clip.subject}_{clip.clip}{apart}",
+            "dataset": card.key,
             "subject": clip.subject,
             "clip": clip.clip,
             "apex_source": item.apex_source,
@@ -183,7 +192,7 @@ def _frame(chosen: Sequence[_Chosen], dataset: str, origin: Path) -> pd.DataFram
         for column, number in (("onset", clip.onset), ("apex", clip.apex), ("offset", clip.offset)):
             path = files.get(number) if number is not None else None
             row |= {column: number, f"{column}_path": str(path or "")}
-            if path is None:
+            if path is None and not (card.still and number is None):
                 there = f"it holds {min(files)} .. {max(files)}"
                 missing.append(f"{clip}: {column} frame {number} in {clip.folder} ({there})")
         rows.append(row)

@@ -7,18 +7,15 @@ Source: Yan, Li, Wang, Zhao, Liu, Chen, Fu, "CASME II", PLoS ONE 9(1), 2014, e86
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
 from mer.config import FolderData
 from mer.corpus import sheets
-from mer.corpus.assemble import table_of
-from mer.corpus.clips_on_disk import clip_folder, find_file, find_folder, folders, numbered_folders
-from mer.corpus.coded import CodedClip, coded_clips
-from mer.corpus.labels import MEGC2019, OBJECTIVE, LabelSet, themselves
+from mer.corpus.coded import CodedClip, Reading
+from mer.corpus.labels import MEGC2019, OBJECTIVE, LabelSet, emotions, themselves
 from mer.corpus.official import USUAL, Official, open_root
-from mer.corpus.samples import SampleTable
+from mer.corpus.sheet_sets import CASME_COLUMNS, SheetSet, find_sheet, read_sheet_set
 
 _FIVE = ("others", "disgust", "happiness", "repression", "surprise")
 
@@ -49,61 +46,59 @@ CARD = Official(
         ),
         # Recounted from a public list of MEGC 2018.
         "objective": replace(OBJECTIVE, published={"I": 25, "II": 15, "III": 99, "IV": 26, "V": 20}),
+        "all": emotions(
+            *(*_FIVE, "sadness", "fear"),
+            source="all emotions of the coding sheet",
+            # Recounted from a public list; 255 rows.
+            published={"others": 99, "disgust": 63, "happiness": 32, "repression": 27, "surprise": 25}
+            | {"sadness": 7, "fear": 2},
+        ),
     },
+    parts={
+        "cropped": "registered and cropped faces, `Cropped/`",
+        "selected": "the same frames uncropped, `CASME2_RAW_selected/`",
+        "raw": "whole recordings around each clip, `CASME2-RAW/`",
+    },
+    people=26,
 )
 
-_SHEET = re.compile(r"casme(2|ii)[-_ ]coding.*\.xlsx?", re.IGNORECASE)
-_OBJECTIVE_SHEET = re.compile(r"casme(2|ii)[-_ ]*objective[-_ ]*class.*\.xlsx?", re.IGNORECASE)
-_SUBJECT = re.compile(r"(?:sub)?0*(\d+)", re.IGNORECASE)
+_OBJECTIVE_SHEET = r"casme(2|ii)[-_ ]*objective[-_ ]*class.*\.xlsx?"
 _KEY = {"subject": ("Subject",), "clip": ("Filename",)}
-_COLUMNS = {
-    **_KEY,
-    "onset": ("OnsetFrame", "Onset"),
-    "apex": ("ApexFrame", "Apex"),
-    "offset": ("OffsetFrame", "Offset"),
-    "aus": ("Action Units",),
-    "emotion": ("Estimated Emotion",),
-}
+
+LAYOUT = SheetSet(
+    sheet=r"casme(2|ii)[-_ ]coding.*\.xlsx?",
+    columns=CASME_COLUMNS,
+    person=r"sub0*(\d+)",
+    subject="sub{:02d}",
+    frames={
+        "cropped": ("Cropped", "Cropped-updated/Cropped", "Cropped-updated", "."),
+        "selected": ("CASME2_RAW_selected", "CASME2-RAW-selected", "."),
+        "raw": ("CASME2-RAW", "CASME2_RAW", "."),
+    },
+    clip=("{person}/{clip}",),
+)
 
 
-def load(data: FolderData, cache_dir: Path) -> SampleTable:
-    """The samples of CASME II below `data.root`, cropped frames; subjects are `sub01`.
+def read(data: FolderData, cache_dir: Path) -> Reading:
+    """The clips of CASME II below `data.root`; subjects are `sub01`.
 
     Raises:
         DatasetNotFoundError: folder, sheet or frames are missing.
-        SampleError: rows that cannot be used, or frames that are not on disk.
+        SampleError: a sheet cannot be read.
     """
+    reading = read_sheet_set(data, CARD, LAYOUT)
+    if data.labels != "objective":
+        return reading
     root = open_root(data, CARD)
-    frames = find_folder(root, ("Cropped", "Cropped-updated/Cropped", "Cropped-updated", "."), holds=_SUBJECT)
-    if frames is None:
-        raise CARD.not_found(root, "the folder Cropped with a folder for each subject")
-    places = (root, *folders(root).values(), root.parent)
-    sheet = find_file(places, _SHEET)
+    sheet = find_sheet(root, _OBJECTIVE_SHEET)
     if sheet is None:
-        raise CARD.not_found(root, "the sheet CASME2-coding-*.xlsx")
-    people = numbered_folders(frames, _SUBJECT)
-    clips = coded_clips(
-        sheet,
-        _COLUMNS,
-        subject=_subject,
-        folder=lambda subject, clip: clip_folder(people.get(int(subject[3:]), frames / subject), clip),
-    )
-    if data.labels == "objective":
-        classes = find_file(places, _OBJECTIVE_SHEET)
-        if classes is None:
-            raise CARD.not_found(root, "the sheet CASME2-ObjectiveClasses.xlsx, which data.labels=objective needs")
-        clips = _with_objective(clips, classes)
-    return table_of(clips, data, CARD, origin=sheet, notes=(f"Coding sheet: {sheet.name}.",))
+        raise CARD.not_found(root, "the sheet CASME2-ObjectiveClasses.xlsx, which data.labels=objective needs")
+    return replace(reading, clips=_with_objective(reading.clips, sheet))
 
 
-def _subject(text: str) -> str | None:
-    match = _SUBJECT.fullmatch(text)
-    return f"sub{int(match.group(1)):02d}" if match else None
-
-
-def _with_objective(clips: list[CodedClip], sheet: Path) -> list[CodedClip]:
+def _with_objective(clips: tuple[CodedClip, ...], sheet: Path) -> tuple[CodedClip, ...]:
     """The clips with the objective class of the separate sheet, "" where it does not list them."""
     rows = sheets.read_sheet(sheet, {**_KEY, "objective": ("Objective Class", "Objective Classes")})
     texts = ({column: sheets.text(row[column]) for column in row} for row in rows)
-    classes = {(_subject(row["subject"]), row["clip"].casefold()): row["objective"] for row in texts}
-    return [replace(clip, objective=classes.get((clip.subject, clip.clip.casefold()), "")) for clip in clips]
+    classes = {(LAYOUT.named(row["subject"]), row["clip"].casefold()): row["objective"] for row in texts}
+    return tuple(replace(clip, objective=classes.get((clip.subject, clip.clip.casefold()), "")) for clip in clips)

@@ -1,7 +1,7 @@
 """All sources of samples by name.
 
-Contract: `load` is the one way from a configuration to a table of samples. A new data set is a module with `load`, a
-YAML in `conf/data/` and a line here.
+Contract: `load` is the one way from a configuration to a table of samples. A new official data set is a module with
+`CARD` and `read`, a YAML in `conf/data/`, a page in `docs/data/` and a line here.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from omegaconf import MISSING
 
 from mer.config import CompositeData, DataConfig, FolderData, ManifestData, SyntheticData
 from mer.corpus import casme2, casting, composite, manifest, official, samm, smic, synthetic
+from mer.corpus.assemble import table_of
+from mer.corpus.coded import Reading
+from mer.corpus.official import Official
 from mer.corpus.samples import SampleTable
 from mer.errors import ConfigError
 
@@ -34,18 +37,23 @@ class Source:
     problems: Callable[[Any], list[str]]
 
 
-def _folder(module: Any) -> Source:
-    """Source of an official data set, from a module that has a `CARD` and `load`."""
-    return Source(FolderData, module.load, lambda data: official.problems(data, module.CARD.label_sets))
+def _folder(card: Official, read: Callable[[FolderData, Path], Reading]) -> Source:
+    """Source of an official data set."""
+    return Source(
+        FolderData,
+        lambda data, cache_dir: table_of(read(data, cache_dir), data, card),
+        lambda data: official.problems(data, card),
+    )
 
+
+#: Official data sets: module with `CARD` and `read(data, cache_dir) -> Reading`, which may write in `cache_dir` only.
+OFFICIAL: Mapping[str, Any] = {module.CARD.key: module for module in (samm, casme2, smic)}
 
 #: Source by its name in `data.name`.
 SOURCES: Mapping[str, Source] = {
     "synthetic": Source(SyntheticData, synthetic.load, casting.problems),
     "manifest": Source(ManifestData, manifest.load, manifest.problems),
-    "samm": _folder(samm),
-    "casme2": _folder(casme2),
-    "smic": _folder(smic),
+    **{name: _folder(module.CARD, module.read) for name, module in OFFICIAL.items()},
     "composite": Source(
         CompositeData,
         lambda data, cache_dir: composite.load(data, lambda part: load(part, cache_dir)),

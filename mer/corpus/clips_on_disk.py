@@ -74,10 +74,26 @@ def numbered_folders(parent: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
     return found
 
 
-def clip_folder(person: Path, name: str) -> Path:
-    """Folder of a clip by its whole name, whatever the case; where it should be when it is not there."""
+def clip_folder(person: Path, name: str, *, unpadded: bool = False) -> Path:
+    """Folder of a clip by its whole name, whatever the case; where it should be when it is not there.
+
+    Args:
+        person: folder that holds it.
+        name: of the clip.
+        unpadded: whether zeros before numbers do not count either (`s1_ne_01` and `s01_ne_1` are one).
+    """
     missing = person / name
-    return folders(person).get(name.casefold(), missing) if person.is_dir() else missing
+    if not person.is_dir():
+        return missing
+    inside = folders(person)
+    if unpadded and name.casefold() not in inside:
+        inside = {_unpadded(key): path for key, path in inside.items()}
+        return inside.get(_unpadded(name.casefold()), missing)
+    return inside.get(name.casefold(), missing)
+
+
+def _unpadded(name: str) -> str:
+    return re.sub(r"(?<!\d)0+(?=\d)", "", name)
 
 
 def find_folder(root: Path, candidates: Iterable[str], *, holds: re.Pattern[str]) -> Path | None:

@@ -1,18 +1,18 @@
-"""The rows of a coding sheet as clips, before any decision of ours.
+"""What a data set says of its clips, before any decision of ours: a row of a sheet, or a folder.
 
-Contract: nothing is imputed or left out here; cells that cannot be read are listed together with the numbers of their
-rows.
+Contract: nothing is imputed or left out here; cells that cannot be read are listed as faults with the numbers of their
+rows, so that a loader refuses them all at once and the audit shows them all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mer.corpus import sheets
-from mer.corpus.checks import raise_rows
+from mer.corpus.clips_on_disk import index_frames
 
 #: Every wrong row is listed up to this many: whoever repairs a sheet needs them all.
 ALL = 1000
@@ -20,7 +20,7 @@ ALL = 1000
 
 @dataclass(frozen=True)
 class CodedClip:
-    """One clip as a data set describes it, before any decision of ours.
+    """One clip as a data set describes it.
 
     Attributes:
         where: how to find it, e.g. "row 17" of the sheet.
@@ -33,6 +33,7 @@ class CodedClip:
         emotion: as annotated.
         objective: objective class as annotated.
         folder: of its frames, whether it exists or not.
+        files: its frames by number where they share a folder with those of others; None = all frames of `folder`.
     """
 
     where: str
@@ -45,9 +46,35 @@ class CodedClip:
     emotion: str
     objective: str
     folder: Path
+    files: Mapping[int, Path] | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.where} (subject {self.subject}, clip {self.clip})"
+
+    def frames(self) -> Mapping[int, Path]:
+        """Frame files by number in numeric order; none where there is no folder. SampleError: one number, two files."""
+        if self.files is not None:
+            return self.files
+        return index_frames(self.folder) if self.folder.is_dir() else {}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All that was read of a data set.
+
+    Attributes:
+        clips: what it describes, in its order.
+        origin: sheet or folder that they were read from, named in messages.
+        notes: what the loader has to say, one sentence each.
+        faults: cells, folders or files that cannot be used, one sentence each with the place.
+        unlisted: folders of frames that no row names.
+    """
+
+    clips: tuple[CodedClip, ...]
+    origin: Path
+    notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    unlisted: tuple[Path, ...] = ()
 
 
 def coded_clips(
@@ -56,8 +83,8 @@ def coded_clips(
     *,
     optional: Collection[str] = (),
     subject: Callable[[str], str | None],
-    folder: Callable[[str, str], Path],
-) -> list[CodedClip]:
+    folder: Callable[[CodedClip], Path],
+) -> Reading:
     """The clips that a coding sheet lists, in its order; an apex of 0 is none.
 
     Args:
@@ -65,29 +92,36 @@ def coded_clips(
         columns: headings of subject, clip, onset, apex, offset, aus, emotion and, where there is one, objective.
         optional: columns that need not be there.
         subject: the sheet's subject -> subject with the set's own padding, None when it is none.
-        folder: subject and clip -> folder of its frames, whether it exists or not.
+        folder: clip (its own folder still ".") -> folder of its frames, whether it exists or not.
 
     Raises:
-        SampleError: no header, or cells that are no subject, clip or frame number.
+        SampleError: the sheet cannot be read, or has no header.
     """
-    clips, bad = [], []
-    for row in sheets.read_sheet(sheet, columns, optional=optional):
+    return clips_of_rows(sheets.read_sheet(sheet, columns, optional=optional), sheet, subject=subject, folder=folder)
+
+
+def clips_of_rows(
+    rows: Collection[Mapping[str, Any]],
+    origin: Path,
+    *,
+    subject: Callable[[str], str | None],
+    folder: Callable[[CodedClip], Path],
+) -> Reading:
+    """The clips in rows of `sheets.read_sheet`; cells that are no subject, clip or frame number become faults."""
+    clips, faults = [], []
+    for row in rows:
         where, person, clip = f"row {row['row']}", subject(sheets.text(row["subject"])), sheets.text(row["clip"])
-        numbers, faults = _frame_numbers(row)
+        (onset, apex, offset), bad = _frame_numbers(row)
         if not person:
-            faults.append(
-                f"{where}, column subject: expected the number of a person, got {sheets.text(row['subject'])!r}"
-            )
+            bad.append(f"{where}, column subject: expected the number of a person, got {sheets.text(row['subject'])!r}")
         if not clip:
-            faults.append(f"{where}, column clip: expected the name of a clip, got ''")
-        bad += faults
-        if person and clip and not faults:
-            onset, apex, offset = numbers
+            bad.append(f"{where}, column clip: expected the name of a clip, got ''")
+        faults += bad
+        if person and clip and not bad:
             aus, emotion, objective = (sheets.text(row.get(column)) for column in ("aus", "emotion", "objective"))
-            place = folder(person, clip)
-            clips.append(CodedClip(where, person, clip, onset, apex or None, offset, aus, emotion, objective, place))
-    raise_rows(bad, f"{sheet}: cells that cannot be used:", "Correct them in a copy of the sheet.", shown=ALL)
-    return clips
+            found = CodedClip(where, person, clip, onset, apex or None, offset, aus, emotion, objective, Path())
+            clips.append(replace(found, folder=folder(found)))
+    return Reading(tuple(clips), origin, faults=tuple(faults))
 
 
 def _frame_numbers(row: Mapping[str, Any]) -> tuple[list[int | None], list[str]]:
@@ -96,7 +130,8 @@ def _frame_numbers(row: Mapping[str, Any]) -> tuple[list[int | None], list[str]]
     faults = []
     for column in ("onset", "apex", "offset"):
         try:
-            numbers.append(sheets.frame(row[column]))
+            numbers.append(sheets.frame(row.get(column)))
         except ValueError as error:
+            numbers.append(None)
             faults.append(f"row {row['row']}, column {column}: {error}")
     return numbers, faults

@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 #: Spelling found in sheets -> canonical emotion. `Other`/`Others`: both occur in copies of SAMM's sheet; `happy`: CK+,
 #: MUG.
-ALIASES = {"other": "others", "happy": "happiness", "sad": "sadness", "angry": "anger", "suprise": "surprise"}
+ALIASES = {
+    "other": "others",
+    "happy": "happiness",
+    "sad": "sadness",
+    "angry": "anger",
+    "suprise": "surprise",
+    "surprised": "surprise",
+    "disgusted": "disgust",
+    "fearful": "fear",
+}
 
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII")
 
@@ -69,6 +78,26 @@ MEGC2019 = LabelSet(
     left_out=("others",),
     source="MEGC 2019, composite database evaluation",
 )
+
+
+def emotions(
+    *classes: str, source: str, left_out: Collection[str] = (), published: Mapping[str, int] | None = None
+) -> LabelSet:
+    """Label set whose classes are annotated emotions themselves."""
+    return LabelSet(classes, themselves(*classes), source, left_out, published=published or {})
+
+
+def three_classes(*known: str, published: Mapping[str, int] | None = None, note: str = "") -> LabelSet:
+    """The three classes of MEGC 2019 over the annotations that a data set knows; those without a class are left out."""
+    return replace(
+        MEGC2019,
+        of={emotion: MEGC2019.of[emotion] for emotion in known if emotion in MEGC2019.of},
+        left_out=tuple(emotion for emotion in known if emotion not in MEGC2019.of),
+        source="the class map of MEGC 2019, applied to the emotions of this set",
+        published=published or {},
+        note=note,
+    )
+
 
 #: Classes by action units instead of self-report (Davison, Merghani, Yap 2018), as used by MEGC 2018: I..V of seven.
 OBJECTIVE = LabelSet(

@@ -1,13 +1,13 @@
 """The data card of an official data set: what it is called, where its files stand, how to get it, its label sets.
 
 Contract: all that a message needs to help a user who does not have the data, or has them elsewhere. Loaders fill a
-card, `mer.corpus.coded` reads rows, `mer.corpus.assemble` turns them into a table.
+card and read clips (`mer.corpus.coded`), `mer.corpus.assemble` turns them into a table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mer.config import FolderData
@@ -18,6 +18,8 @@ from mer.errors import DatasetNotFoundError
 SYNTHETIC_MARK = "SYNTHETIC.txt"
 #: What may be done with a clip without a usable apex.
 MISSING_APEX = ("error", "middle", "drop")
+#: Note of the sets that do not say who is shown.
+NAMELESS = "People are not named: each image counts as a person of its own, so a split by subject is none by person."
 #: Label set taken when `data.labels` is null.
 USUAL = "usual"
 
@@ -32,6 +34,10 @@ class Official:
         expects: example of each path that is needed, relative to the root.
         apply: how to get it.
         label_sets: by the name that `data.labels` gives; `usual` is the default.
+        parts: by the name that `data.part` gives, what it is; the first is the default. Empty: the set has one part.
+        counted: parts for which the published counts hold; empty = all.
+        still: whether a clip is one image, without onset and offset.
+        people: subjects announced for the first part, None where unknown.
     """
 
     key: str
@@ -39,6 +45,14 @@ class Official:
     expects: tuple[str, ...]
     apply: str
     label_sets: Mapping[str, LabelSet]
+    parts: Mapping[str, str] = field(default_factory=dict)
+    counted: Collection[str] = ()
+    still: bool = False
+    people: int | None = None
+
+    def part(self, data: FolderData) -> str:
+        """The part that a configuration asks for: `data.part`, or the first; "" where the set has one only."""
+        return data.part or next(iter(self.parts), "")
 
     def not_found(self, root: Path, what: str) -> DatasetNotFoundError:
         """The error for a missing root, sheet or folder of frames: expected, got, and both remedies."""
@@ -67,11 +81,16 @@ def open_root(data: FolderData, card: Official) -> Path:
     return root
 
 
-def problems(data: FolderData, label_sets: Mapping[str, LabelSet]) -> list[str]:
+def problems(data: FolderData, card: Official) -> list[str]:
     """What is wrong with the configuration of an official data set, one sentence each."""
     found = []
-    if data.labels is not None and data.labels not in label_sets:
-        found.append(f"data.labels: expected null or one of {', '.join(label_sets)}, got {data.labels!r}")
+    if data.labels is not None and data.labels not in card.label_sets:
+        found.append(f"data.labels: expected null or one of {', '.join(card.label_sets)}, got {data.labels!r}")
+    if data.part is not None and data.part not in card.parts:
+        known = f"null or one of {', '.join(card.parts)}" if card.parts else f"null ({card.title} has one part only)"
+        found.append(f"data.part: expected {known}, got {data.part!r}")
     if data.missing_apex not in MISSING_APEX:
         found.append(f"data.missing_apex: expected one of {', '.join(MISSING_APEX)}, got {data.missing_apex!r}")
+    if data.repairs_table is not None and not data.repairs:
+        found.append("data.repairs_table: expected null where data.repairs=false, which applies none of its rows")
     return found

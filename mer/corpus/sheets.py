@@ -34,19 +34,11 @@ def read_sheet(
     Raises:
         SampleError: the file cannot be read, or no row holds all the headings.
     """
-    # object: 006 stays text, and a number in a column of text stays a number instead of becoming 6.0
-    try:
-        sheets = pd.read_excel(path, sheet_name=None, header=None, engine="calamine", dtype=object)
-    # calamine raises its own classes and panics for damaged files, none of which says what to do
-    except Exception as error:
-        raise SampleError(
-            f"{path}: expected a spreadsheet, could not read it ({error}). "
-            "Take the file from the official archive again, or open it and save it as xlsx."
-        ) from error
+    sheets = open_book(path)
     names = {name: {_plain(heading) for heading in headings} for name, headings in columns.items()}
     nearest: tuple[int, str] = (0, "no row with any of them")
     for title, sheet in sheets.items():
-        rows = sheet.itertuples(index=False, name=None)
+        rows = iter(sheet)
         for number, cells in enumerate(rows, start=1):
             places = _places(cells, names)
             if len(places) > nearest[0]:
@@ -58,6 +50,20 @@ def read_sheet(
         f"{path}: expected a header row with the headings {wanted} (case, spaces and punctuation are free), "
         f"got {nearest[1]}. Is this the official coding sheet? Take the file from the archive again."
     )
+
+
+def open_book(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Sheets of a spreadsheet by title, each as all its rows from the first on; SampleError when it cannot be read."""
+    # object: 006 stays text, and a number in a column of text stays a number instead of becoming 6.0
+    try:
+        sheets = pd.read_excel(path, sheet_name=None, header=None, engine="calamine", dtype=object)
+    # calamine raises its own classes and panics for damaged files, none of which says what to do
+    except Exception as error:
+        raise SampleError(
+            f"{path}: expected a spreadsheet, could not read it ({error}). "
+            "Take the file from the official archive again, or open it and save it as xlsx."
+        ) from error
+    return {str(title): list(sheet.itertuples(index=False, name=None)) for title, sheet in sheets.items()}
 
 
 def text(cell: Any) -> str:
@@ -89,8 +95,11 @@ def _plain(heading: Any) -> str:
 
 
 def _places(cells: tuple[Any, ...], names: Mapping[str, Collection[str]]) -> dict[str, int]:
-    """Position of the first cell that carries one of each name's headings."""
-    plain = [_plain(cell) for cell in cells]
+    """Position of the first cell that carries one of each name's headings; a repeated one is numbered, `OnsetF2`."""
+    once = [_plain(cell) for cell in cells]
+    plain = [
+        f"{cell}{seen}" if (seen := once[: i + 1].count(cell)) > 1 and cell else cell for i, cell in enumerate(once)
+    ]
     found = {name: next((i for i, cell in enumerate(plain) if cell in names[name]), None) for name in names}
     return {name: place for name, place in found.items() if place is not None}
 

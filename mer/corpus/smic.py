@@ -1,7 +1,8 @@
-"""SMIC, high-speed part (HS): 164 micro-expressions of 16 people, 100 fps, cropped faces, three classes.
+"""SMIC: 164 micro-expressions of 16 people at 100 fps (HS), 71 of 8 of them also at 25 fps (VIS, NIR); three classes.
 
 Layout: `SMIC_all_cropped/HS/s03/micro/negative/s3_ne_01/reg_image034013.bmp`; subjects and clips are padded or not, so
-numbers count. There is no sheet: the first frame is the onset, the last the offset, and no apex was annotated.
+numbers count; raw frames lie alike in `SMIC_all_raw`. There is no sheet: the first frame is the onset, the last the
+offset, and no apex was annotated.
 Source: Li, Pfister, Huang, Zhao, Pietikainen, "A Spontaneous Micro-expression Database", FG 2013.
 """
 
@@ -11,19 +12,16 @@ import re
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.corpus.assemble import table_of
-from mer.corpus.checks import raise_rows
 from mer.corpus.clips_on_disk import find_folder, folders, index_frames, numbered_folders
-from mer.corpus.coded import ALL, CodedClip
+from mer.corpus.coded import CodedClip, Reading
 from mer.corpus.labels import LabelSet, themselves
 from mer.corpus.official import USUAL, Official, open_root
-from mer.corpus.samples import SampleTable
 
 _THREE = ("negative", "positive", "surprise")
 
 CARD = Official(
     key="smic",
-    title="SMIC-HS",
+    title="SMIC",
     expects=("SMIC_all_cropped/HS/s03/micro/negative/s3_ne_01/reg_image034013.bmp",),
     apply="ask the Center for Machine Vision and Signal Analysis, Oulu: oulu.fi/cmvs/node/41319 (signed licence).",
     label_sets={
@@ -34,6 +32,17 @@ CARD = Official(
             published={"negative": 70, "positive": 51, "surprise": 43},
         )
     },
+    parts={
+        f"{camera}_{version}": f"{what}, {how}, `SMIC_all_{version}/{camera.upper()}/`"
+        for camera, what in (
+            ("hs", "high speed, 100 fps"),
+            ("vis", "visible light, 25 fps"),
+            ("nir", "near infrared, 25 fps"),
+        )
+        for version, how in (("cropped", "registered and cropped faces"), ("raw", "whole images"))
+    },
+    counted=("hs_cropped", "hs_raw"),
+    people=16,
 )
 
 _SUBJECT = re.compile(r"s0*(\d+)", re.IGNORECASE)
@@ -41,19 +50,21 @@ _CLIP = re.compile(r"s0*(\d+)_(ne|po|sur)_0*(\d+)", re.IGNORECASE)
 _CODES = {"ne": "negative", "po": "positive", "sur": "surprise"}
 
 
-def load(data: FolderData, cache_dir: Path) -> SampleTable:
-    """The samples of SMIC-HS below `data.root`; subjects are `s03`, clips `s03_ne_01` whatever the folders' padding.
+def read(data: FolderData, cache_dir: Path) -> Reading:
+    """The clips of SMIC below `data.root`; subjects are `s03`, clips `s03_ne_01` whatever the folders' padding.
 
     Raises:
         DatasetNotFoundError: the folder or its frames are missing.
-        SampleError: folders whose names contradict one another, or without frames.
+        SampleError: two folders for one person, or two files for one frame.
     """
     root = open_root(data, CARD)
-    people = find_folder(root, ("SMIC_all_cropped/HS", "HS", "."), holds=_SUBJECT)
+    camera, version = CARD.part(data).split("_")
+    places = (f"SMIC_all_{version}/{camera}", f"SMIC_all_{version}/SMIC_all_{version}/{camera}", camera, ".")
+    people = find_folder(root, places, holds=_SUBJECT)
     if people is None:
-        raise CARD.not_found(root, "the folder HS with a folder for each subject")
+        raise CARD.not_found(root, f"the folder {places[0].upper()} with a folder for each subject")
     clips: list[CodedClip] = []
-    bad: list[str] = []
+    faults: list[str] = []
     for number, person in sorted(numbered_folders(people, _SUBJECT).items()):
         micro = folders(person).get("micro")
         by_label = folders(micro) if micro else {}
@@ -61,15 +72,13 @@ def load(data: FolderData, cache_dir: Path) -> SampleTable:
             for folder in folders(by_label[label]).values():
                 clip = _clip(folder, number, label)
                 if isinstance(clip, str):
-                    bad.append(clip)
+                    faults.append(clip)
                 else:
                     clips.append(clip)
-    head = f"{people}: folders of clips that cannot be used:"
-    raise_rows(bad, head, "Put them right in a copy of the data, as in the official archive.", shown=ALL)
-    if not clips:
+    if not clips and not faults:
         raise CARD.not_found(root, "clips in sNN/micro/negative, positive, surprise")
     notes = ("Onset and offset are the first and the last frame of each clip's folder.",)
-    return table_of(clips, data, CARD, origin=people, notes=notes)
+    return Reading(tuple(clips), people, notes, tuple(faults))
 
 
 def _clip(folder: Path, person: int, label: str) -> CodedClip | str:
