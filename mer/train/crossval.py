@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from mer.config import Config
 from mer.evaluation import files
 from mer.protocols.folds import Fold
 from mer.provenance import write_json
+from mer.train import nulls
 from mer.train.fold import run_fold
 from mer.train.study import Study, load_study
 
@@ -117,7 +119,7 @@ def _attempt(study: Study, fold: Fold, run: Path) -> str | None:
     """Train one fold; None, or the error's last line after its record is written."""
     record = files.failure_file(run, fold.name)
     try:
-        run_fold(study, fold, run)
+        run_fold(replace(study, table=nulls.of_fold(study.table, study.config, fold)), fold, run)
     except Exception as error:
         line = f"{type(error).__name__}: {error}"
         if is_main_process(study.config):

@@ -22,6 +22,7 @@ from mer.evaluation.report import write_report
 from mer.evaluation.results import summarise
 from mer.models import build, count_parameters
 from mer.provenance import config_hash, environment, flatten, result_config, write_atomically, write_json
+from mer.train import sanity
 from mer.train.study import Study
 
 
@@ -85,6 +86,7 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
         data_hash=study.table.content_hash(),
     )
     results["notes"] += environment_notes(run)
+    results["sanity"] = sanity.read(run)
     write_json(run / files.RESULTS, results)
     if results["complete"]:
         files.remove_leftovers(run)

@@ -148,13 +148,13 @@ def test_false_positive_rate_is_3_to_7_percent_at_5(subjects: int) -> None:
 @pytest.mark.slow
 def test_a_difference_of_the_detectable_size_is_found_about_four_times_in_five() -> None:
     generator = np.random.default_rng(3)
-    true = np.diff([float(UF1(run.sum(axis=0))) for run in drawn_runs(generator, 40_000, gain=0.1)])[0] * -1
+    true = np.diff([float(UF1(run.sum(axis=0))) for run in drawn_runs(generator, 40_000, gain=0.17)])[0] * -1
     found, sizes = [], []
     for _ in range(600):
-        first, second = drawn_runs(generator, 40, gain=0.1)
+        first, second = drawn_runs(generator, 40, gain=0.17)
         sizes.append(effect(first, second, UF1, draws=300).detectable)
         found.append(swap_test(first, second, UF1, draws=499).p <= 0.05)
-    # power over true difference is nearly straight here: scale what was found at `true` to the mean detectable size
+    # the planted difference is the detectable one but for a few percent, and power moves little in that range
     ratio = np.mean(sizes) / true
-    assert 0.8 < ratio < 1.25, "the planted gain should be near the detectable size"
-    assert np.mean(found) == pytest.approx(0.8, abs=0.12)
+    assert 0.9 < ratio < 1.1, "the planted gain should be near the detectable size"
+    assert np.mean(found) == pytest.approx(0.8, abs=0.08)
