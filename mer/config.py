@@ -60,6 +60,9 @@ class SyntheticData(DataConfig):
     profile: str = "megc2019"
     #: 0 = clean and large motion, 1 = default, above 1 = fainter motion, more irrelevant motion and noise.
     difficulty: float = 1.0
+    #: Posed (macro) expressions in place of micro-expressions: strong, slow, several units; people of their own, who
+    #: appear in no corpus of micro-expressions whatever the seeds.
+    posed: bool = False
     #: Side of the square frames in pixels.
     size: int = 128
     #: Seed of the drawing; independent of the seed of training.
@@ -281,6 +284,24 @@ class LoggerConfig:
 
 
 @dataclass
+class StageConfig:
+    """A training before the folds, whose weights the next stage and at last the folds begin with."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+
+@dataclass
+class CotrainConfig:
+    """Samples of another source in the training batches of every fold; never tested."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    #: Their share of each batch, rounded to whole samples.
+    share: float = 0.5
+
+
+@dataclass
 class Config:
     """One run: every fold of one protocol on one source with one recipe."""
 
@@ -297,6 +318,11 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     init: InitConfig = field(default_factory=InitConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    #: Trainings before the folds by a name of choice, in this order: `conf/transfer/macro.yaml` shows how, or on the
+    #: command line +data@stages.mine.data=manifest +optim@stages.mine.optim=adamw stages.mine.data.manifest=...
+    stages: dict[str, StageConfig] = field(default_factory=dict)
+    #: On the command line: +data@cotrain.data=... cotrain.share=0.5
+    cotrain: CotrainConfig | None = None
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import MISSING
 
 from mer.config import CompositeData, DataConfig, FolderData, ManifestData, SyntheticData
@@ -30,11 +31,16 @@ class Source:
         schema: dataclass of its configuration.
         load: configuration and cache folder -> samples; writes in the cache folder only.
         problems: what is wrong with a configuration of that dataclass, one sentence each.
+        pixels: for a source without files, whose inputs are drawn: configuration, table and side S -> u (right), v
+            (down) and strain of every row, (N, 3, S, S) float32, not yet normalised; a function of its arguments.
+        drawing: version of `pixels`, by which drawn maps are kept: raised with every change of a value.
     """
 
     schema: type[DataConfig]
     load: Callable[[Any, Path], SampleTable]
     problems: Callable[[Any], list[str]]
+    pixels: Callable[[Any, SampleTable, int], np.ndarray] | None = None
+    drawing: int = 0
 
 
 def _folder(card: Official, read: Callable[[FolderData, Path], Reading]) -> Source:
@@ -54,6 +60,7 @@ SOURCES: Mapping[str, Source] = {
     "synthetic": Source(SyntheticData, synthetic.load, casting.problems),
     "manifest": Source(ManifestData, manifest.load, manifest.problems),
     **{name: _folder(module.CARD, module.read) for name, module in OFFICIAL.items()},
+    "synthetic_macro": Source(SyntheticData, synthetic.load, casting.problems),
     "composite": Source(
         CompositeData,
         lambda data, cache_dir: composite.load(data, lambda part: load(part, cache_dir)),

@@ -57,17 +57,18 @@ def load(data: SyntheticData, cache_dir: Path) -> SampleTable:
     _check(data)
     specs = clip_specs(data)
     drawn = {key: value for key, value in asdict(data).items() if key != "labels"}
+    kind = _dataset(data)
     name = digest({"drawing": DRAWING, "libraries": LIBRARIES, **drawn})
     folder = Path(cache_dir).expanduser().resolve() / "synthetic" / name
     if not all(path.is_file() for spec in specs for path in _files(folder, spec).values()):
         _draw_into(folder, specs)
     classes = tuple(PROFILES[data.profile].counts)
     notes = (
-        f"Drawn faces (profile {data.profile}, difficulty {data.difficulty:g}, seed {data.seed}); no person was "
-        "recorded, and scores on them say nothing of scores on real faces.",
+        f"Drawn faces ({'posed, ' if data.posed else ''}profile {data.profile}, difficulty {data.difficulty:g}, seed "
+        f"{data.seed}); no person was recorded, and scores on them say nothing of scores on real faces.",
     )
-    frame = pd.DataFrame([_row(folder, spec) for spec in specs])
-    return SampleTable(frame, classes, name="synthetic corpus", notes=notes, synthetic=True)
+    frame = pd.DataFrame([_row(folder, spec, kind) for spec in specs])
+    return SampleTable(frame, classes, name=f"{kind.replace('_', ' ')} corpus", notes=notes, synthetic=True)
 
 
 def load_truth(onset_path: str | Path) -> Truth:
@@ -84,12 +85,17 @@ def _files(folder: Path, spec: ClipSpec) -> dict[str, Path]:
     return {**files, "truth": stem.with_name(f"{spec.name}.npz")}
 
 
-def _row(folder: Path, spec: ClipSpec) -> dict[str, object]:
+def _dataset(data: SyntheticData) -> str:
+    """What the corpus is called in ids: people who pose are others than those who do not."""
+    return "synthetic_macro" if data.posed else "synthetic"
+
+
+def _row(folder: Path, spec: ClipSpec, dataset: str) -> dict[str, object]:
     """The clip's row of the sample table."""
     files = _files(folder, spec)
     return {
-        "sample_id": f"synthetic/{spec.subject_name}_{spec.name}",
-        "dataset": "synthetic",
+        "sample_id": f"{dataset}/{spec.subject_name}_{spec.name}",
+        "dataset": dataset,
         "subject": spec.subject_name,
         "clip": spec.name,
         **{key: getattr(spec, key) for key in _KEYS},

@@ -52,6 +52,11 @@ def train_on_test_on(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]
     return [Fold(f"{'-'.join(protocol.train_on)}-to-{'-'.join(protocol.test_on)}", train, (), test)]
 
 
+def zero_shot(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
+    """One fold `all` without a training sample: the network that was handed on is tested on every sample as it is."""
+    return [Fold("all", (), (), in_order(*samples_by_dataset(table).values()))]
+
+
 def problems(protocol: ProtocolConfig) -> list[str]:
     """What is wrong with `train_on` and `test_on`, one sentence each."""
     found = []

@@ -37,6 +37,7 @@ PROTOCOLS: dict[str, Callable[[SampleTable, ProtocolConfig], list[Fold]]] = {
     "kfold": subject_kfold,
     "leave_one_dataset_out": datasets.leave_one_dataset_out,
     "cross_dataset": datasets.train_on_test_on,
+    "zero_shot": datasets.zero_shot,
     "megc2018_cde": megc2018_cde,
     "megc2018_hde": megc2018_hde,
     "megc2019": megc2019,
@@ -64,6 +65,11 @@ def problems(protocol: ProtocolConfig) -> list[str]:
     if not 0 <= protocol.validation < 1:
         found.append(
             f"protocol.validation: expected a share of the training subjects, 0 <= share < 1, got {protocol.validation}"
+        )
+    if protocol.name == "zero_shot" and (protocol.validation or protocol.candidates):
+        found.append(
+            "protocol.name: expected protocol.validation=0 and no protocol.candidates with zero_shot, which trains "
+            f"nothing that they could choose, got {protocol.validation} and {protocol.candidates}"
         )
     for key in ("folds", "inner"):
         if getattr(protocol, key) < 2:
