@@ -15,6 +15,7 @@ from rich.table import Table
 
 from mer.models import count_parameters
 from mer.models.attention import describe as describe_attention
+from mer.models.build import describe as describe_model
 from mer.train.crossval import parallel_folds
 from mer.train.study import Study
 from mer.train.training import build_module, datamodule
@@ -42,7 +43,7 @@ def describe(study: Study, console: Console) -> None:
         "classes": ", ".join(f"{name} {(table.frame['label'] == name).sum()}" for name in table.classes),
         "protocol": f"{config.protocol.name}: {len(study.folds)} folds; {parts} clips",
         "input": f"{config.input.representation} {'x'.join(map(str, study.pixels.shape[1:]))}",
-        "network": f"ResNet-{config.model.depth}, {describe_attention(config.model.attention)}, "
+        "network": f"{describe_model(config.model)}, {describe_attention(config.model.attention)}, "
         f"{count_parameters(module.network):,} parameters",
         "training": f"{config.optim.name}, lr {config.optim.lr:g}, batch {config.optim.batch_size}; "
         f"{_span(steps)} steps a fold, {sum(steps):,} in all",

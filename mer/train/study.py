@@ -58,7 +58,7 @@ def check(config: Config) -> None:
         *catalog.problems(config.data),
         *protocols.problems(config.protocol),
         *represent.problems(config.input, config.augment),
-        *model_problems(config.model),
+        *model_problems(config.model, side=config.input.size),
         *module.problems(config.optim),
         *_trainer_problems(config),
     ]

@@ -14,19 +14,27 @@ from torch import Tensor, nn
 from mer.models.attention import FORMS, MicroAttention
 
 
-def features(channels: int, height: int = 3, width: int = 5, seed: int = 0) -> dict[str, Tensor]:
+def features(
+    channels: int, height: int = 3, width: int = 5, *, seed: int = 0, hidden: int | None = None
+) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
+    parts = {"r": channels, "s": channels, "h1": hidden or channels, "h2": channels}
     return {
-        name: torch.randn(2, channels, height, width, dtype=torch.float64, generator=generator)
-        for name in ("r", "s", "h1", "h2")
+        name: torch.randn(2, c, height, width, dtype=torch.float64, generator=generator) for name, c in parts.items()
     }
 
 
 @settings(deadline=None)
-@given(channels=st.integers(1, 9), height=st.integers(1, 5), width=st.integers(1, 5), last=st.booleans())
-def test_folded_equals_released_on_any_shape_and_layout(channels: int, height: int, width: int, last: bool) -> None:
-    unit = MicroAttention(channels, form="released").double()
-    z = features(channels, height, width)
+@given(
+    channels=st.integers(1, 9),
+    hidden=st.integers(1, 9),
+    height=st.integers(1, 5),
+    width=st.integers(1, 5),
+    last=st.booleans(),
+)
+def test_folded_equals_released_on_any_shape_and_layout(channels, hidden, height, width, last: bool) -> None:
+    unit = MicroAttention(channels, hidden=hidden, form="released").double()
+    z = features(channels, height, width, hidden=hidden)
     if last:
         z = {name: x.contiguous(memory_format=torch.channels_last) for name, x in z.items()}
     y, a = unit(**z)
@@ -66,15 +74,18 @@ def test_gradients_of_the_inputs_agree_with_finite_differences() -> None:
     assert torch.autograd.gradcheck(lambda r, s, h1, h2: unit(r, s=s, h1=h1, h2=h2), inputs)
 
 
+@pytest.mark.parametrize("hidden", [None, 2])
 @pytest.mark.parametrize("travel", [lambda unit: unit, copy.deepcopy, lambda unit: pickle.loads(pickle.dumps(unit))])
-def test_folded_gradient_is_that_of_each_released_row(travel) -> None:
-    released = MicroAttention(5, form="released").double()
+def test_folded_gradient_is_that_of_each_released_row(travel, hidden: int | None) -> None:
+    released = MicroAttention(5, hidden=hidden, form="released").double()
     folded = travel(released.fold())
     for unit in (released, folded):
-        y, _ = unit(**features(5))
+        y, _ = unit(**features(5, hidden=hidden))
         y.square().sum().backward()
     rows = released.project.conv.weight.grad.flatten(1)
-    torch.testing.assert_close(folded.project.weight.grad.flatten().expand(5, 15), rows, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(
+        folded.project.weight.grad.flatten().expand(5, 10 + (hidden or 5)), rows, rtol=1e-10, atol=1e-12
+    )
 
 
 def test_folded_weight_enters_with_its_exact_value() -> None:
@@ -92,12 +103,15 @@ def test_fold_keeps_device_precision_and_mode_and_leaves_a_folded_unit_alone() -
     assert folded.fold() is folded
 
 
+@pytest.mark.parametrize("hidden", [256, 64])
 @pytest.mark.parametrize("form", FORMS)
-def test_both_forms_start_alike(form: str) -> None:
+def test_both_forms_start_alike(form: str, hidden: int) -> None:
     torch.manual_seed(0)
     channels = 256
-    unit = MicroAttention(channels, form=form)
+    unit = MicroAttention(channels, hidden=hidden, form=form)
     w = unit.fold().project.weight
-    expected = (2 / (3 * channels)) ** 0.5 / channels**0.5
+    inputs = 2 * channels + hidden
+    expected = (2 / inputs) ** 0.5 / channels**0.5
+    assert w.numel() == inputs
     assert w.std().item() == pytest.approx(expected, rel=0.1)
-    assert abs(w.mean().item()) < 4 * expected / (3 * channels) ** 0.5
+    assert abs(w.mean().item()) < 4 * expected / inputs**0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 
 import numpy as np
@@ -11,11 +12,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from mer.config import AttentionConfig, ModelConfig
 from mer.models import build, count_parameters
-from mer.models.attention import UNITS, describe, unit_of
+from mer.models.attention import UNITS, Cost, cost, describe, unit_of
 from mer.models.attention.efficient_channel import kernel_size
 from mer.models.preact import RELEASES
 from tests.models.attention.formulas import FORMULAS
@@ -30,12 +32,12 @@ MAPS = {"micro", "cbam", "spatial"}
 NEUTRAL = {name: 0.0 if name == "micro" else 1.0 for name in UNITS}
 
 
-def make(unit: str, form: str, channels: int = 32, seed: int = 0) -> nn.Module:
+def make(unit: str, form: str, channels: int = 32, seed: int = 0, hidden: int | None = None) -> nn.Module:
     """A unit with random numbers in every tensor, in float64 and evaluation mode."""
     torch.manual_seed(seed)
     maker = unit_of(AttentionConfig(unit=unit, form=form))
     assert maker is not None
-    module = maker(channels).double().eval()
+    module = maker(channels, hidden).double().eval()
     for name, tensor in module.state_dict().items():
         if name.endswith("running_var"):
             nn.init.uniform_(tensor, 0.5, 2)
@@ -44,23 +46,29 @@ def make(unit: str, form: str, channels: int = 32, seed: int = 0) -> nn.Module:
     return module
 
 
-def features(count: int, channels: int, height: int, width: int, seed: int = 1) -> dict[str, Tensor]:
+def features(
+    count: int, channels: int, height: int, width: int, *, seed: int = 1, hidden: int | None = None
+) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    shape = (count, channels, height, width)
-    return {name: torch.randn(shape, dtype=torch.float64, generator=generator) for name in ("r", "s", "h1", "h2")}
+    parts = {"r": channels, "s": channels, "h1": hidden or channels, "h2": channels}
+    return {
+        name: torch.randn((count, c, height, width), dtype=torch.float64, generator=generator)
+        for name, c in parts.items()
+    }
 
 
 @pytest.mark.parametrize(("unit", "form"), KINDS)
 @settings(deadline=None, max_examples=8)
 @given(
     channels=st.sampled_from([1, 5, 16, 40]),
+    hidden=st.sampled_from([None, 1, 7]),
     height=st.integers(1, 6),
     width=st.integers(1, 6),
     last=st.booleans(),
 )
-def test_a_unit_equals_its_papers_formulas(unit: str, form: str, channels, height, width, last: bool) -> None:
-    module = make(unit, form, channels)
-    z = features(2, channels, height, width)
+def test_a_unit_equals_its_papers_formulas(unit: str, form: str, channels, hidden, height, width, last: bool) -> None:
+    module = make(unit, form, channels, hidden=hidden)
+    z = features(2, channels, height, width, hidden=hidden)
     if last:
         z = {name: x.contiguous(memory_format=torch.channels_last) for name, x in z.items()}
     y, a = module(**z)
@@ -100,6 +108,51 @@ def test_parameters_and_products_of_weights(unit: str, form: str, channels: int)
     assert counter.get_total_flops() == 2 * products(channels, 3, 5)
 
 
+class Products(TorchDispatchMode):
+    """Counts what FlopCounterMode leaves out: element-wise products over whole maps, and those of a normalisation."""
+
+    def __init__(self, at_least: int) -> None:
+        super().__init__()
+        self.at_least, self.total = at_least, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        if name in ("mul", "div", "pow") and out.numel() >= self.at_least:
+            self.total += out.numel()
+        if "batch_norm" in name:
+            self.total += out[0].numel()
+        return out
+
+
+@pytest.mark.parametrize("shape", [(64, 5, 7), (128, 4, 4), (2048, 2, 3)])
+@pytest.mark.parametrize(("unit", "form"), KINDS)
+@pytest.mark.parametrize("bottleneck", [False, True])
+def test_cost_equals_what_the_operations_count(unit: str, form: str, shape, bottleneck: bool) -> None:
+    channels, height, width = shape
+    hidden = channels // 4 if bottleneck else None
+    with torch.device("meta"):
+        module: nn.Module = unit_of(AttentionConfig(unit=unit, form=form))(channels, hidden).eval()
+        parts = {"r": channels, "s": channels, "h1": hidden or channels, "h2": channels}
+        z = {name: torch.empty(1, c, height, width) for name, c in parts.items()}
+        with FlopCounterMode(display=False) as weights, Products(math.prod(shape)) as products:
+            module(**z)
+    found = cost(AttentionConfig(unit=unit, form=form), shape, hidden=hidden)
+    assert found.parameters == count_parameters(module)
+    assert found.multiply_adds == weights.get_total_flops() // 2 + products.total
+
+
+def test_no_unit_costs_nothing() -> None:
+    assert cost(AttentionConfig(unit="none"), (64, 7, 7)) == Cost(0, 0)
+
+
+def test_cost_of_the_authors_units() -> None:
+    """Sums over ResNet-10 at 224: 2,880 and 1,044,480 weights, as counted from the authors' definition."""
+    shapes = [(64, 56, 56), (128, 28, 28), (256, 14, 14), (512, 7, 7)]
+    for form, parameters in (("folded", 2_880), ("released", 1_044_480)):
+        assert sum(cost(AttentionConfig(form=form), shape).parameters for shape in shapes) == parameters
+
+
 def test_neighbours_grow_with_the_channels_and_stay_odd() -> None:
     assert [kernel_size(c) for c in (2, 16, 64, 128, 256, 512, 1024, 4096)] == [1, 3, 3, 5, 5, 5, 5, 7]
 
@@ -107,12 +160,18 @@ def test_neighbours_grow_with_the_channels_and_stay_odd() -> None:
 @pytest.mark.parametrize(
     ("unit", "form", "release"), [(*kind, RELEASES[i % 2]) for i, kind in enumerate([*KINDS, ("micro", "folded")])]
 )
-def test_a_unit_at_its_neutral_value_gives_the_plain_network(unit, form, release, monkeypatch) -> None:
+@pytest.mark.parametrize(("depth", "width"), [(10, 64), (18, 16), (34, 16), (50, 16)])
+def test_a_unit_at_its_neutral_value_gives_the_plain_network(unit, form, release, depth, width, monkeypatch) -> None:
     """Every unit acts through sigmoids only: with their value fixed at the neutral one it must change nothing."""
     torch.manual_seed(0)
-    plain = build(ModelConfig(release=release, attention=AttentionConfig(stages=[])), in_channels=1, classes=3)
-    attention = AttentionConfig(unit=unit, form=form)
-    network = build(ModelConfig(release=release, attention=attention), in_channels=1, classes=3)
+    plain, network = (
+        build(
+            ModelConfig(depth=depth, width=width, release=release, attention=AttentionConfig(unit=one, form=form)),
+            in_channels=1,
+            classes=3,
+        )
+        for one in ("none", unit)
+    )
     missing = network.load_state_dict(plain.state_dict(), strict=False)
     assert all(".attention." in name for name in missing.missing_keys)
     assert not missing.unexpected_keys
