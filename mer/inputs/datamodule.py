@@ -19,7 +19,7 @@ from mer.config import AugmentConfig, InputConfig, OptimConfig, TrainerConfig
 from mer.corpus.samples import SampleTable
 from mer.inputs.augment import Augmenter
 from mer.inputs.represent import REPRESENTATIONS
-from mer.inputs.sampling import Draw, EpochSampler, class_weights
+from mer.inputs.sampling import Draw, EpochSampler, class_weights, effective_weights
 from mer.protocols.folds import Fold
 
 #: Samples a batch where nothing is learned; only memory depends on it.
@@ -92,10 +92,13 @@ class FoldDataModule(LightningDataModule):
 
     @property
     def class_weights(self) -> list[float] | None:
-        """Weight of each class in the loss with `balance: weighted`, else None."""
-        if self.optim.balance != "weighted":
-            return None
-        return class_weights(self.targets[self.train_rows], classes=self.classes)
+        """Weight of each class in the loss with `balance: weighted` or `effective`, else None."""
+        targets = self.targets[self.train_rows]
+        if self.optim.balance == "weighted":
+            return class_weights(targets, classes=self.classes)
+        if self.optim.balance == "effective":
+            return effective_weights(targets, classes=self.classes, beta=self.optim.effective_beta)
+        return None
 
     @property
     def steps_per_epoch(self) -> int:

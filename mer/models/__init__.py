@@ -6,7 +6,8 @@ what the classifier sees.
 """
 
 from mer.models.attention import MicroAttention
-from mer.models.build import MIN_SIDE, build, count_parameters, fold, parameter_groups, problems
+from mer.models.build import MIN_SIDE, build, count_parameters, fold, problems
+from mer.models.groups import freeze, parameter_groups
 from mer.models.network import FeatureInfo, RecognitionNetwork
 from mer.models.resnet import MicroAttentionResNet
 
@@ -19,6 +20,7 @@ __all__ = [
     "build",
     "count_parameters",
     "fold",
+    "freeze",
     "parameter_groups",
     "problems",
 ]

@@ -1,4 +1,4 @@
-"""From a configuration to a network, its parameter groups and its size.
+"""From a configuration to a network, and its size.
 
 Contract: `problems` says all that is wrong with a configuration, `build` refuses to go on with any of it. Weights
 are drawn from torch's global generator: seed it first.
@@ -143,24 +143,3 @@ def fold(model: Network) -> Network:
 def count_parameters(module: nn.Module) -> int:
     """Number of trainable numbers in a module."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
-
-
-def parameter_groups(model: nn.Module, *, lr: float, weight_decay: float, bias_lr: float) -> list[dict[str, Any]]:
-    """Optimiser groups named `weights`, `scales` and `shifts`, those without a trainable parameter left out.
-
-    One rule for every recipe: what has two dimensions or more is a weight and decays; BN scales, BN shifts and biases
-    do not, and shifts and biases move at `lr * bias_lr` (2 in the authors' definitions). The authors exempt only the
-    classifier's bias from decay; over their whole MEGC2019 schedule (decay 5e-6, momentum 0.9) it would take less than
-    0.06% off the others, so the difference is not worth an option.
-    """
-    groups: dict[str, dict[str, Any]] = {
-        "weights": {"lr": lr, "weight_decay": weight_decay},
-        "scales": {"lr": lr, "weight_decay": 0.0},
-        "shifts": {"lr": lr * bias_lr, "weight_decay": 0.0},
-    }
-    members: dict[str, list[nn.Parameter]] = {name: [] for name in groups}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            kind = "weights" if parameter.ndim > 1 else "shifts" if name.endswith("bias") else "scales"
-            members[kind].append(parameter)
-    return [{"name": name, "params": members[name], **options} for name, options in groups.items() if members[name]]

@@ -12,13 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 from pytorch_lightning import LightningModule
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mer.config import ModelConfig, OptimConfig, from_dict
 from mer.evaluation.metrics import f1
-from mer.models import build, parameter_groups
+from mer.inputs import mixing
+from mer.models import build, freeze, parameter_groups
+from mer.provenance import seed_from
+from mer.train.averaging import AVERAGES
+from mer.train.losses import LOSSES, ClassificationLoss
 
 
 class RecognitionModule(LightningModule):
@@ -30,6 +34,10 @@ class RecognitionModule(LightningModule):
         in_channels: channels of the input.
         classes: names of the classes, in the order of the logits.
         class_weights: weight of each class in the loss, or None.
+        seed: of what is drawn in a step, the mixing of samples.
+
+    Attributes:
+        held: normalisation layers whose statistics stay.
     """
 
     def __init__(
@@ -40,31 +48,50 @@ class RecognitionModule(LightningModule):
         in_channels: int,
         classes: list[str],
         class_weights: list[float] | None = None,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.optim = from_dict(OptimConfig, optim)
         self.network = build(from_dict(ModelConfig, model), in_channels=in_channels, classes=len(classes))
-        weight = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
-        self.loss = nn.CrossEntropyLoss(weight=weight, label_smoothing=self.optim.label_smoothing)
+        self.held = freeze(self.network, self.optim.freeze, norm=self.optim.freeze_norm)
+        self.loss = ClassificationLoss(self.optim, class_weights)
+        self.classes, self.seed = len(classes), seed
         # a loss that is no number ends the training by `train_scores`; the metric itself need not speak of it
         self.train_loss = MeanMetric(nan_strategy="ignore")
         self.train_accuracy = MeanMetric()
         self.validation_loss = MeanMetric()
         self.validation_confusion = MulticlassConfusionMatrix(num_classes=len(classes))
 
+    def on_train_epoch_start(self) -> None:
+        """Put the layers that are held into evaluation mode; Lightning keeps them so around the inner split."""
+        for layer in self.held:
+            layer.eval()
+
     def forward(self, x: Tensor) -> Tensor:
         """Logits (N, K) of inputs (N, C, H, W)."""
         return self.network(x)
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        """Loss of one batch."""
-        logits = self.network(batch["image"])
-        loss = self.loss(logits, batch["target"])
-        count = len(batch["target"])
+        """Loss of one batch; the accuracy of mixed samples is that on the class with the larger share."""
+        images, targets = self._mixed(batch["image"], batch["target"], index)
+        logits = self.network(images)
+        loss = self.loss(logits, targets)
+        count = len(targets)
+        classes = targets if targets.ndim == 1 else targets.argmax(1)
         self.train_loss.update(loss.detach(), count)
-        self.train_accuracy.update((logits.detach().argmax(1) == batch["target"]).float().mean(), count)
+        self.train_accuracy.update((logits.detach().argmax(1) == classes).float().mean(), count)
         return loss
+
+    def _mixed(self, images: Tensor, targets: Tensor, index: int) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of a step, mixed as the recipe asks by a seed of epoch, batch and process."""
+        mixup, cutmix = self.optim.mixup, self.optim.cutmix
+        if not (mixup or cutmix):
+            return images, targets
+        seed = seed_from(self.seed, "mix", self.current_epoch, index, self.global_rank)
+        height, width = images.shape[-2:]
+        drawn = mixing.draw(len(images), (height, width), mixup=mixup, cutmix=cutmix, seed=seed)
+        return mixing.mix(images, targets, drawn, classes=self.classes)
 
     def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
         """Loss and confusion of one batch of the inner split; never sees the held-out subject."""
@@ -94,7 +121,11 @@ class RecognitionModule(LightningModule):
         """Optimiser with the recipe's parameter groups, schedule per iteration."""
         options = self.optim
         groups = parameter_groups(
-            self.network, lr=options.lr, weight_decay=options.weight_decay, bias_lr=options.bias_lr
+            self.network,
+            lr=options.lr,
+            weight_decay=options.weight_decay,
+            bias_lr=options.bias_lr,
+            layer_decay=options.layer_decay,
         )
         optimizer: torch.optim.Optimizer
         if options.name == "sgd":
@@ -124,7 +155,9 @@ def problems(optim: OptimConfig) -> list[str]:
     choices = {
         "name": ("adamw", "sgd"),
         "schedule": ("cosine", "step", "constant"),
-        "balance": ("none", "weighted", "oversample"),
+        "balance": ("none", "weighted", "effective", "oversample"),
+        "loss": LOSSES,
+        "average": AVERAGES,
     }
     for key, allowed in choices.items():
         if getattr(optim, key) not in allowed:
@@ -144,10 +177,12 @@ def problems(optim: OptimConfig) -> list[str]:
         )
     if not 0 < optim.lr < math.inf:
         found.append(f"optim.lr: expected a positive number, got {optim.lr}")
-    for key in ("weight_decay", "bias_lr", "gamma"):
+    for key in ("weight_decay", "bias_lr", "gamma", "focal_gamma", "mixup", "cutmix", "freeze"):
         if not 0 <= getattr(optim, key) < math.inf:
             found.append(f"optim.{key}: expected 0 or a positive number, got {getattr(optim, key)}")
-    for key in ("warmup", "label_smoothing", "momentum"):
+    if not 0 < optim.layer_decay <= 1:
+        found.append(f"optim.layer_decay: expected 0 < value <= 1, got {optim.layer_decay}")
+    for key in ("warmup", "label_smoothing", "momentum", "effective_beta", "average_decay", "average_start"):
         if not 0 <= getattr(optim, key) < 1:
             found.append(f"optim.{key}: expected 0 <= value < 1, got {getattr(optim, key)}")
     return found

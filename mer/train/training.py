@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from pytorch_lightning import Trainer, seed_everything
+from pytorch_lightning import Callback, Trainer, seed_everything
 from torch import Tensor
 
 from mer.inputs.datamodule import FoldDataModule
 from mer.models.network import RecognitionNetwork
 from mer.protocols.folds import Fold
+from mer.train.averaging import Averaging
 from mer.train.callbacks import BestEpoch, Curves
 from mer.train.module import RecognitionModule
 from mer.train.study import Study
@@ -97,7 +98,12 @@ def fit(study: Study, fold: Fold, *, seed: int, data_seed: int, start: Start | N
     if fold.train:
         if config.trainer.devices > 1:
             synchronise(module)
-        trainer = build_trainer(study, [curves, chooser] if fold.validation else [curves])
+        callbacks: list[Callback] = [curves]
+        if config.optim.average != "none":
+            callbacks.append(Averaging(config.optim, data.pixels, data.train_rows))
+        if fold.validation:
+            callbacks.append(chooser)  # behind the average, which it chooses among and puts back
+        trainer = build_trainer(study, callbacks)
         trainer.fit(module, datamodule=data)
     module.eval()
     record = {
@@ -144,6 +150,7 @@ def build_module(study: Study, data: FoldDataModule) -> RecognitionModule:
         in_channels=study.pixels.shape[1],
         classes=list(study.table.classes),
         class_weights=data.class_weights,
+        seed=data.seed,
     )
 
 
@@ -163,7 +170,7 @@ def build_trainer(study: Study, callbacks: list) -> Trainer:
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        limit_val_batches=1.0 if study.config.protocol.validation else 0,
+        limit_val_batches=1.0 if any(isinstance(one, BestEpoch) for one in callbacks) else 0,
         deterministic="warn" if torch.cuda.is_available() else True,
         # our samplers split an epoch over ranks themselves; Lightning's would pad it with samples counted twice
         use_distributed_sampler=False,

@@ -1,4 +1,4 @@
-"""From configurations to networks: counts of the definition, every problem named, groups that cover all parameters."""
+"""From configurations to networks: counts of the definition, every problem named."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from mer.config import AttentionConfig, ModelConfig, from_dict
 from mer.errors import ConfigError
-from mer.models import build, count_parameters, parameter_groups, problems
+from mer.models import build, count_parameters, problems
 from mer.models.attention import UNITS
 
 
@@ -99,32 +99,3 @@ def test_all_problems_come_at_once_with_key_expected_and_got() -> None:
     words += ["blocks", "'first'", "['all', 'last']"]
     for word in words:
         assert word in str(caught.value)
-
-
-@pytest.mark.parametrize(("unit", "form"), [("micro", "released"), *((unit, "folded") for unit in UNITS)])
-def test_groups_cover_every_parameter_once_by_one_rule(unit: str, form: str) -> None:
-    network = build(ModelConfig(attention=AttentionConfig(unit=unit, form=form)), in_channels=1, classes=5)
-    groups = {g["name"]: g for g in parameter_groups(network, lr=0.1, weight_decay=0.01, bias_lr=2.0)}
-    kinds = {}
-    for module_name, module in network.named_modules():
-        for name, _ in module.named_parameters(recurse=False):
-            scale = isinstance(module, nn.BatchNorm2d) and name == "weight"
-            kinds[f"{module_name}.{name}"] = "scales" if scale else "shifts" if name == "bias" else "weights"
-    by_id = {id(p): name for name, p in network.named_parameters()}
-    got = {by_id[id(p)]: kind for kind, group in groups.items() for p in group["params"]}
-    assert got == kinds
-    assert sum(len(group["params"]) for group in groups.values()) == len(kinds)
-    assert {k: (g["lr"], g["weight_decay"]) for k, g in groups.items()} == {
-        "weights": (0.1, 0.01),
-        "scales": (0.1, 0.0),
-        "shifts": (0.2, 0.0),
-    }
-
-
-def test_frozen_parameters_and_empty_groups_are_left_out() -> None:
-    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
-    model[0].bias.requires_grad_(False)
-    model[1].requires_grad_(False)
-    groups = parameter_groups(model, lr=1.0, weight_decay=0.1, bias_lr=1.0)
-    assert [group["name"] for group in groups] == ["weights"]
-    torch.optim.SGD(groups)

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from mer.config import ModelConfig, OptimConfig
+from mer.inputs import mixing
+from mer.provenance import seed_from
 from mer.train.callbacks import BestEpoch, Curves
 from mer.train.module import RecognitionModule, lr_factor, problems
 
@@ -92,6 +94,41 @@ def test_epoch_scores_are_means_over_samples_and_start_anew():
     assert module.train_scores()["train_loss"] == pytest.approx(losses[1], rel=1e-5)
 
 
+def one_batch() -> dict[str, torch.Tensor]:
+    images = torch.randn(6, 3, 28, 28, generator=torch.Generator().manual_seed(5))
+    return {"image": images, "target": torch.tensor([0, 1, 2, 0, 1, 2])}
+
+
+@pytest.mark.parametrize("options", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}])
+def test_mixed_steps_have_the_mean_loss_of_both_labels_and_mix_anew_each_batch(options, monkeypatch):
+    module, batch = build(**options).eval(), one_batch()
+    with torch.no_grad():
+        losses = [module.training_step(batch, index).item() for index in (0, 1, 0)]
+        drawn = mixing.draw(
+            6,
+            (28, 28),
+            mixup=options.get("mixup", 0),
+            cutmix=options.get("cutmix", 0),
+            seed=seed_from(0, "mix", 0, 0, 0),
+        )
+        logits = module(mixing.mix(batch["image"], batch["target"], drawn, classes=3)[0])
+    own = torch.nn.functional.cross_entropy(logits, batch["target"]).item()
+    partner = torch.nn.functional.cross_entropy(logits, batch["target"][drawn.order]).item()
+    assert losses[0] == losses[2] != losses[1]
+    assert losses[0] == pytest.approx(drawn.share * own + (1 - drawn.share) * partner, rel=1e-4)
+    monkeypatch.setattr(RecognitionModule, "current_epoch", 1)
+    with torch.no_grad():
+        assert module.training_step(batch, 0).item() != losses[0]
+
+
+def test_validation_is_not_mixed():
+    mixed, plain = build(mixup=0.4, cutmix=1.0).eval(), build().eval()
+    mixed.network.load_state_dict(plain.network.state_dict())
+    for module in (mixed, plain):
+        module.validation_step(one_batch(), 0)
+    assert mixed.validation_scores() == plain.validation_scores()
+
+
 class _Module:
     """Stands for a LightningModule: a network and nothing else."""
 
@@ -125,6 +162,17 @@ def test_the_best_epoch_of_the_inner_split_is_put_back():
         ({"lr": float("nan")}, "optim.lr"),
         ({"warmup": 1.0}, "optim.warmup"),
         ({"balance": "smote"}, "optim.balance"),
+        ({"loss": "hinge"}, "optim.loss"),
+        ({"focal_gamma": -1.0}, "optim.focal_gamma"),
+        ({"effective_beta": 1.0}, "optim.effective_beta"),
+        ({"mixup": -0.1}, "optim.mixup"),
+        ({"cutmix": float("inf")}, "optim.cutmix"),
+        ({"average": "mean"}, "optim.average"),
+        ({"average_decay": 1.0}, "optim.average_decay"),
+        ({"average_start": -0.5}, "optim.average_start"),
+        ({"layer_decay": 0.0}, "optim.layer_decay"),
+        ({"layer_decay": 1.1}, "optim.layer_decay"),
+        ({"freeze": -1}, "optim.freeze"),
     ],
 )
 def test_a_bad_recipe_names_its_key(options, key):
