@@ -260,6 +260,14 @@ def test_variants_have_no_names_in_the_authors_definitions(change: dict) -> None
         to_caffemodel(network)
 
 
+def test_a_grid_exports_with_any_batch() -> None:
+    network = make(replace(NARROW, stem="small", head="grid", norm="group"))
+    batch = torch.export.Dim("batch", min=2, max=64)
+    program = torch.export.export(network, (images(3),), dynamic_shapes={"x": {0: batch}})
+    x = images(5)
+    torch.testing.assert_close(program.module()(x), network(x))
+
+
 def test_a_network_in_words() -> None:
     assert describe(ModelConfig()) == "ResNet-10"
     assert describe(ModelConfig(depth=50, width=16, stem="small")) == "ResNet-50 (width 16, stem small)"
