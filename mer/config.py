@@ -351,6 +351,15 @@ DATA_SCHEMAS: dict[str, type[DataConfig]] = {
 T = TypeVar("T")
 
 
+def with_overrides(config: Config, line: str) -> Config:
+    """The configuration with overrides as on the command line, spaces between: "optim.lr=0.01 optim.epochs=5".
+
+    An unknown key or a value of the wrong type is an error of OmegaConf.
+    """
+    changed = OmegaConf.merge(OmegaConf.structured(config), OmegaConf.from_dotlist(line.split()))
+    return OmegaConf.to_object(changed)  # type: ignore[return-value]
+
+
 def from_dict(schema: type[T], values: dict[str, Any]) -> T:
     """Dataclass `schema` filled from plain nested dicts, as a checkpoint holds them; an unknown key is an error."""
     return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))  # type: ignore[return-value]

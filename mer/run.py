@@ -117,7 +117,7 @@ def _job(composed: DictConfig) -> float | None:
         else:
             results = run(config, folder)
         status = 1 if results.get("failed_folds") else 0
-        objective = results.get("validation_uf1")
+        objective = results.get(config.objective)
     except Exception as error:
         expected = isinstance(error, MerError) or (isinstance(error, OSError) and error.filename is not None)
         if not (expected or sweeping):

@@ -56,6 +56,8 @@ def sweep_table(folder: Path) -> pd.DataFrame:
             continue
         results = json.loads(path.read_text(encoding="utf-8"))
         row["status"] = "incomplete" if results["failed_folds"] else "done"
+        if results.get("selection") == "leaky":
+            row["selection"] = "leaky"
         for score in SCORES:
             values = results["scores"]["all"][score]
             row |= {score: values["value"], f"{score}_low": values["low"], f"{score}_high": values["high"]}
@@ -88,6 +90,8 @@ def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
         console.print(f"job {row['job']} failed ({row['overrides']}): {row['error']}", markup=False, soft_wrap=True)
     if table.get("synthetic", pd.Series(dtype=bool)).eq(True).any():
         console.print("Synthetic data: these scores say nothing about real micro-expressions.")
+    if "selection" in table:
+        console.print("LEAKY rows: their epochs were chosen on the test samples; these scores are inflated.")
     console.print(
         "Choosing a row by these scores would be selection on the test subjects: report all rows, or choose on an "
         "inner split (protocol.validation).",

@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mer.evaluation.reading import HEADINGS, margin, warnings
+from mer.evaluation.reading import HEADINGS, margin, remarks, warnings
 
 
 def console_table(results: Mapping[str, Any]) -> RenderableType:
@@ -44,6 +44,7 @@ def console_table(results: Mapping[str, Any]) -> RenderableType:
     if distance is not None:
         side = "above" if distance >= 0 else "BELOW"
         lines.append(f"UF1 lies {abs(distance):.3f} {side} the best baseline.")
+    lines += remarks(results)
     return Group(table, *(Text(line) for line in lines), *(Text(line, style="bold red") for line in warnings(results)))
 
 

@@ -81,6 +81,8 @@ def _title(results: Mapping[str, Any]) -> str:
         results["experiment"],
         f"{whole['samples']} samples of {whole['subjects']} subjects, UF1 {uf1}",
     ]
+    if results.get("selection") == "leaky":
+        lines.append("LEAKY: epochs chosen on the test samples")
     if results["synthetic"]:
         lines.append("synthetic data")
     if not results["complete"]:

@@ -22,6 +22,8 @@ from mer.provenance import write_atomically
 #: Columns before the probabilities.
 COLUMNS = ("sample_id", "dataset", "subject", "fold", "label", "predicted")
 PREFIX = "prob_"
+#: Further column, last, of every table of a run whose epochs were chosen on held-out samples; no score looks at it.
+MARK = "selection"
 #: Seven significant digits: what float32 holds, and a fixed point of write -> read -> write.
 FLOAT_FORMAT = "%.7g"
 #: Probabilities must sum to 1 within this, and the predicted class must be the likeliest within it: room for float32
@@ -117,7 +119,8 @@ def confusions_by_subject(predictions: pd.DataFrame, classes: Sequence[str]) -> 
 
 
 def _checked_columns(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """The columns in order, or an error that names what is missing or unknown."""
+    """The columns in order, without the mark, or an error that names what is missing or unknown."""
+    frame = frame.drop(columns=MARK, errors="ignore")
     if set(frame.columns) != set(columns):
         raise PredictionError(
             f"expected predictions with the columns {', '.join(columns)}, got {', '.join(map(str, frame.columns))}: "

@@ -15,6 +15,11 @@ HEADINGS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "weighted_f1": "
 def warnings(results: Mapping[str, Any]) -> list[str]:
     """What must be known before any number is read, in sentences; empty for a complete run on real data."""
     data, found = results["data"], []
+    if results.get("selection") == "leaky":
+        found.append(
+            "LEAKY: the epoch of each fold was chosen on the very samples that it is scored on. These scores are "
+            "inflated, only show what that does, and must not be reported as a result."
+        )
     if results["synthetic"]:
         found.append("Synthetic data: these scores say nothing about real micro-expressions.")
     if results.get("null", "none") != "none":
@@ -31,6 +36,28 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
         if "not_defined" in row
     ]
     return found
+
+
+def remarks(results: Mapping[str, Any]) -> list[str]:
+    """What the protocol adds to the pooled scores, in sentences: a challenge's own means, recipes that folds chose."""
+    found = []
+    challenge = results.get("challenge")
+    if challenge:
+        parts = "; ".join(
+            f"{name} WAR {_score(row['war'])}, UAR {_score(row['uar'])}"
+            for name, row in challenge["directions"].items()
+        )
+        found.append(f"{challenge['name']}: WAR {_score(challenge['war'])}, UAR {_score(challenge['uar'])} ({parts}).")
+    chosen = results.get("candidates")
+    if chosen:
+        folds = ", ".join(f"{line or 'as configured'} in {count}" for line, count in chosen.items())
+        found.append(f"Recipes chosen inside the training parts, by folds: {folds}.")
+    return found
+
+
+def _score(value: float | None) -> str:
+    """`.561`, or that it is not defined."""
+    return "not defined" if value is None else f"{value:.3f}".removeprefix("0")
 
 
 def best_baseline(results: Mapping[str, Any], metric: str = "uf1") -> tuple[str, float] | None:

@@ -64,6 +64,7 @@ def _context(run: Path) -> dict[str, Any]:
         "results": results,
         "headings": reading.HEADINGS,
         "warnings": reading.warnings(results),
+        "remarks": reading.remarks(results),
         "best": reading.best_baseline(results),
         "margin": reading.margin(results),
         "subjects": _subjects(read_predictions(run / files.PREDICTIONS)),

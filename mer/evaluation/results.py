@@ -17,6 +17,7 @@ from mer.config import Config
 from mer.corpus.samples import SampleTable
 from mer.evaluation.baselines import Baseline, FoldLabels, all_baselines
 from mer.evaluation.calibration import calibration
+from mer.evaluation.challenge import challenge_scores
 from mer.evaluation.console import console_table
 from mer.evaluation.metrics import METRICS, MetricError, absent_classes, per_class
 from mer.evaluation.predictions import confusions_by_subject, encode
@@ -80,7 +81,9 @@ def summarise(
         "interval": {"level": LEVEL, "draws": draws, "unit": "subject", "method": METHOD},
         "baselines": _baselines(predictions, table, splits, config),
         "calibration": calibration(predictions, classes),
+        "challenge": challenge_scores(predictions, classes, config.protocol.name),
         "validation_uf1": _mean(folds, "validation_uf1"),
+        "candidates": _chosen(folds),
         "failed_folds": _failed(folds),
         "notes": [*table.notes, *protocol_notes(table, config.protocol, list(splits))],
         "seconds": _total(folds, "seconds"),
@@ -161,6 +164,12 @@ def _total(folds: pd.DataFrame, column: str) -> float:
 def _mean(folds: pd.DataFrame, column: str) -> float | None:
     """Mean over the folds in which the number is defined; None without any."""
     return _number(float(pd.to_numeric(folds[column]).mean())) if column in folds else None
+
+
+def _chosen(folds: pd.DataFrame) -> dict[str, int]:
+    """Folds that took each candidate of a nested search, most often taken first; empty without a search."""
+    counts = folds["candidate"].value_counts() if "candidate" in folds else {}
+    return {str(line): int(count) for line, count in counts.items()}
 
 
 def _baselines(

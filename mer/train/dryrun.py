@@ -30,7 +30,9 @@ def describe(study: Study, console: Console) -> None:
     data = datamodule(study, study.folds[0], seed=0)
     data.setup("fit")
     module = build_module(study, data)
-    steps = [fold_steps(study, i) for i in range(len(study.folds))]
+    # a search trains each candidate on parts of the training part first, at most as long as the fold itself
+    trainings = 1 + len(config.protocol.candidates) * config.protocol.inner
+    steps = [trainings * fold_steps(study, i) for i in range(len(study.folds))]
     seconds = step_seconds(study)
     side = min(parallel_folds(config), len(study.folds))
     parts = ", ".join(

@@ -22,7 +22,7 @@ from mer.evaluation.report import write_report
 from mer.evaluation.results import summarise
 from mer.models import build, count_parameters
 from mer.provenance import config_hash, environment, flatten, result_config, write_atomically, write_json
-from mer.train import sanity
+from mer.train import sanity, selection
 from mer.train.study import Study
 
 
@@ -63,7 +63,7 @@ def claim(study: Study, run: Path, whole_config: dict[str, Any]) -> None:
 def collect(study: Study, run: Path) -> dict[str, Any]:
     """Results of the folds that are there, also written: predictions, folds, results, confusion matrix, report."""
     folds = fold_table(study, run)
-    write_csv(run / files.FOLDS, folds)
+    write_csv(run / files.FOLDS, selection.marked(folds, study.config.protocol))
     frames = [
         read_predictions(files.fold_folder(run, name) / files.PREDICTIONS)
         for name in folds["fold"][folds["status"] == "done"]
@@ -73,8 +73,8 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
             f"no fold of the run in {run} succeeded; its {files.FOLDS} and {files.FAILURES_FOLDER}/ say why"
         )
     predictions = pool(frames, study.table, allow_missing=True)
-    write_predictions(run / files.PREDICTIONS, predictions)
     config = study.config
+    write_predictions(run / files.PREDICTIONS, selection.marked(predictions, config.protocol))
     network = build(config.model, in_channels=study.pixels.shape[1], classes=len(study.table.classes))
     results = summarise(
         predictions,
@@ -109,6 +109,8 @@ def fold_table(study: Study, run: Path) -> pd.DataFrame:
         elif failed.is_file():
             status, record = "failed", json.loads(failed.read_text(encoding="utf-8"))
         columns = ("epochs", "chosen_epoch", "validation_uf1", "steps", "seconds", "train_seconds", "accuracy", "error")
+        if study.config.protocol.candidates:
+            columns = ("candidate", *columns)
         rows.append({"fold": fold.name, "status": status, **counts, **{key: record.get(key) for key in columns}})
     return pd.DataFrame(rows)
 

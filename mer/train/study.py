@@ -19,7 +19,7 @@ from mer.inputs.frames import pixel_cache
 from mer.models import problems as model_problems
 from mer.protocols import folds as protocols
 from mer.protocols.folds import Fold, make_folds, protocol_notes
-from mer.train import module
+from mer.train import module, selection
 
 #: What `trainer.accelerator` and `trainer.precision` may say, of what Lightning knows.
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
@@ -61,6 +61,7 @@ def check(config: Config) -> None:
         *model_problems(config.model, side=config.input.size),
         *module.problems(config.optim),
         *_trainer_problems(config),
+        *selection.problems(config),
     ]
     if found:
         raise ConfigError(found)

@@ -20,7 +20,7 @@ from mer.errors import MerError
 from mer.evaluation import files
 from mer.evaluation.plots import attention_figure
 from mer.evaluation.predictions import PREFIX, read_predictions
-from mer.protocols.folds import Fold
+from mer.protocols.folds import Fold, selection_of
 
 
 class NoTracker:
@@ -55,7 +55,7 @@ class WandbTracker:
             found = results["scores"]["all"][score]
             self.run.summary[score] = found["value"]
             self.run.summary[f"{score}_low"], self.run.summary[f"{score}_high"] = found["low"], found["high"]
-        for key in ("synthetic", "parameters", "seconds", "config_hash", "data_hash"):
+        for key in ("synthetic", "selection", "parameters", "seconds", "config_hash", "data_hash"):
             self.run.summary[key] = results[key]
         predictions = read_predictions(run / files.PREDICTIONS)
         classes = [name.removeprefix(PREFIX) for name in predictions.columns if name.startswith(PREFIX)]
@@ -101,6 +101,7 @@ def open_tracker(
     import wandb
 
     offline = config.logger.mode != "online"
+    leaky = selection_of(config.protocol) == "leaky"
     settings = wandb.Settings(
         console="off",
         silent=True,
@@ -116,10 +117,10 @@ def open_tracker(
             entity=config.logger.entity,
             mode=config.logger.mode,  # type: ignore[arg-type]
             dir=str(run),
-            name=f"{config.name}-seed{config.seed}",
+            name=f"{config.name}-seed{config.seed}{'-LEAKY' if leaky else ''}",
             group=config.name,
             config=whole_config,
-            tags=["synthetic"] if synthetic else None,
+            tags=[tag for tag, holds in (("synthetic", synthetic), ("leaky", leaky)) if holds] or None,
             settings=settings,
         )
     except (wandb.errors.CommError, wandb.errors.UsageError) as error:
