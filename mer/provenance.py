@@ -28,10 +28,10 @@ PACKAGES = (
 )
 
 #: Parts of the configuration that decide what a fold computes; others (logger, cache, progress) may differ on a rerun.
-RESULT_KEYS = ("seed", "data", "protocol", "input", "augment", "model", "optim", "evaluation", "null")
+RESULT_KEYS = ("seed", "data", "protocol", "input", "augment", "model", "optim", "evaluation", "null", "members")
 #: Keys inside these that do not: where the data lie (their content has a hash of its own), draws made after training.
 #: They are free at any depth, as in the parts of a composite.
-FREE_KEYS = {"data": ("root", "manifest", "list"), "evaluation": ("bootstrap", "random_draws")}
+FREE_KEYS = {"data": ("root", "manifest", "list", "repairs_table"), "evaluation": ("bootstrap", "random_draws")}
 #: Keys of the hardware that do: another number of devices or threads sums in another order.
 TRAINER_KEYS = ("precision", "devices", "threads")
 

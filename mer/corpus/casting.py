@@ -26,7 +26,7 @@ class Profile:
 
     #: Class -> its count in the real set; the order is the order of the classes.
     counts: dict[str, float]
-    #: Class -> what the faces under that label do: key of `facs.EMOTIONS` -> weight.
+    #: Class -> what the faces under that label do: key of `facs.EMOTIONS`, or "neutral" = nothing -> weight.
     emotions: dict[str, dict[str, float]]
     #: Whether the set names the class only, not the emotion beneath it.
     coarse: bool = False
@@ -37,6 +37,13 @@ def _one(*names: str) -> dict[str, dict[str, float]]:
     return {name: {name: 1.0} for name in names}
 
 
+def _shares(names: tuple[str, ...]) -> dict[str, float]:
+    """Six basic emotions in the counts of MMEW, others beside them at a middling share."""
+    counts = {"surprise": 89, "disgust": 72, "happiness": 36, "fear": 16, "sadness": 13, "anger": 8}
+    return {name: counts.get(name, 40) for name in names}
+
+
+_BASIC = ("surprise", "disgust", "happiness", "fear", "sadness", "anger")
 _THREE = {"negative": _NEGATIVE, "positive": {"happiness": 1.0}, "surprise": {"surprise": 1.0}}
 
 PROFILES: dict[str, Profile] = {
@@ -50,6 +57,21 @@ PROFILES: dict[str, Profile] = {
         {"anger": 57, "happiness": 26, "others": 26, "surprise": 15, "contempt": 12},
         _one("anger", "happiness", "others", "surprise", "contempt"),
     ),
+    "casme": Profile(
+        {"tense": 69, "disgust": 44, "repression": 38, "surprise": 20},
+        {**_one("disgust", "repression", "surprise"), "tense": {"others": 1.0}},
+        coarse=True,
+    ),
+    # the shares are ours, the classes those of the set
+    "fourdme": Profile(
+        {"negative": 127, "positive": 34, "surprise": 30, "repression": 46, "others": 30},
+        {**_THREE, **_one("repression", "others")},
+        coarse=True,
+    ),
+    "basic": Profile(_shares(_BASIC), _one(*_BASIC)),
+    "basic_others": Profile(_shares((*_BASIC, "others")), _one(*_BASIC, "others")),
+    "basic_contempt": Profile(_shares((*_BASIC, "contempt")), _one(*_BASIC, "contempt")),
+    "basic_neutral": Profile(_shares((*_BASIC, "neutral")), _one(*_BASIC, "neutral")),
 }
 
 
@@ -184,7 +206,7 @@ def _clip(data: SyntheticData, profile: Profile, number: int, subject: int, labe
     # several units of one expression peak at the apex, though they do not start together
     expression = tuple(
         Movement(item, onset + rise * rng.uniform(0, 0.3), apex, apex + fall, rest)
-        for item in _shown_together([facs.sample_activations(emotion, rng, level.strength) for _ in range(level.cores)])
+        for item in _shown_together([_units(emotion, rng, level.strength) for _ in range(level.cores)])
     )
 
     rng = np.random.default_rng(seed_from(seed, "irrelevant"))
@@ -228,3 +250,8 @@ def _shown_together(sets: Sequence[tuple[facs.Activation, ...]]) -> tuple[facs.A
         for item in activations:
             units.setdefault(item.code, item)
     return tuple(units[code] for code in sorted(units))
+
+
+def _units(emotion: str, rng: np.random.Generator, strength: tuple[float, float]) -> tuple[facs.Activation, ...]:
+    """Action units of an emotion; none of the neutral face."""
+    return () if emotion == "neutral" else facs.sample_activations(emotion, rng, strength)

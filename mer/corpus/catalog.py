@@ -15,7 +15,29 @@ import numpy as np
 from omegaconf import MISSING
 
 from mer.config import CompositeData, DataConfig, FolderData, ManifestData, SyntheticData
-from mer.corpus import casme2, casting, composite, manifest, official, samm, smic, synthetic
+from mer.corpus import (
+    casme,
+    casme2,
+    casme3,
+    casme_sq,
+    casting,
+    ck_plus,
+    composite,
+    dfme,
+    fer2013,
+    fourdme,
+    jaffe,
+    manifest,
+    mmew,
+    mug,
+    official,
+    oulu_casia,
+    raf_db,
+    samm,
+    smic,
+    smic_e,
+    synthetic,
+)
 from mer.corpus.assemble import table_of
 from mer.corpus.coded import Reading
 from mer.corpus.official import Official
@@ -53,7 +75,13 @@ def _folder(card: Official, read: Callable[[FolderData, Path], Reading]) -> Sour
 
 
 #: Official data sets: module with `CARD` and `read(data, cache_dir) -> Reading`, which may write in `cache_dir` only.
-OFFICIAL: Mapping[str, Any] = {module.CARD.key: module for module in (samm, casme2, smic)}
+OFFICIAL: Mapping[str, Any] = {
+    module.CARD.key: module
+    for module in (
+        *(samm, casme2, smic, smic_e, casme, casme_sq, casme3, mmew, fourdme, dfme),
+        *(ck_plus, jaffe, oulu_casia, mug, fer2013, raf_db),
+    )
+}
 
 #: Source by its name in `data.name`.
 SOURCES: Mapping[str, Source] = {

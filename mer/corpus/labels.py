@@ -89,10 +89,11 @@ def emotions(
 
 def three_classes(*known: str, published: Mapping[str, int] | None = None, note: str = "") -> LabelSet:
     """The three classes of MEGC 2019 over the annotations that a data set knows; those without a class are left out."""
+    of = {**MEGC2019.of, **themselves(*MEGC2019.classes)}
     return replace(
         MEGC2019,
-        of={emotion: MEGC2019.of[emotion] for emotion in known if emotion in MEGC2019.of},
-        left_out=tuple(emotion for emotion in known if emotion not in MEGC2019.of),
+        of={emotion: of[emotion] for emotion in known if emotion in of},
+        left_out=tuple(emotion for emotion in known if emotion not in of),
         source="the class map of MEGC 2019, applied to the emotions of this set",
         published=published or {},
         note=note,

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-import openpyxl
-
+from mer.corpus import layouts_macro, layouts_micro
 from mer.corpus.labels import MEGC2019
+from mer.corpus.layout_parts import LayoutClip, spelling, write_frames, write_image, write_sheet
 from mer.corpus.official import SYNTHETIC_MARK
-from mer.errors import MerError, SampleError
+from mer.errors import MerError
+
+__all__ = ["LAYOUTS", "Layout", "LayoutClip", "write_tree"]
 
 #: Emotion -> spelling in SAMM's sheet; the rest class appears as `Other` and as `Others`.
 SAMM_SPELLING = {e: e.title() for e in ("anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")}
@@ -42,36 +42,12 @@ CASME2_HEADER = (
 CASME2_NAMES = ("EP{:02d}_01f", "EP{:02d}_01", "EP{:02d}f", "EP{:02d}_01_01", "EP{:02d}_1")
 
 
-@dataclass(frozen=True)
-class LayoutClip:
-    """One clip to be written.
-
-    Attributes:
-        subject: number of the person, 1 or more.
-        emotion: canonical name, e.g. "happiness", "others", or SMIC's "negative".
-        aus: action units with side, e.g. ("12", "L14").
-        onset: first frame number.
-        apex: number of the strongest frame; None writes the sheet's mark for an unknown apex.
-        offset: last frame number.
-        frames: image of a frame number in onset..offset: uint8 (H, W) grey or (H, W, 3) RGB.
-        objective: objective class I..VII, "" for a blank cell; SMIC knows none.
-    """
-
-    subject: int
-    emotion: str
-    aus: tuple[str, ...]
-    onset: int
-    apex: int | None
-    offset: int
-    frames: Callable[[int], np.ndarray]
-    objective: str = ""
-
-
 def write_tree(
     layout: str,
     clips: Sequence[LayoutClip],
     out: str | Path,
     *,
+    variant: str | None = None,
     progress: Callable[[Sequence[LayoutClip]], Iterable[LayoutClip]] = iter,
 ) -> Path:
     """The new folder `out` with all frames onset..offset of the clips and the coding sheet, in the official layout.
@@ -80,15 +56,20 @@ def write_tree(
         layout: key of `LAYOUTS`.
         clips: what to write.
         out: a folder that does not exist yet or is empty; it appears when it is complete.
+        variant: one of `LAYOUTS[layout].variants`, None for the first.
         progress: wraps the clips while they are written, e.g. `rich.progress.track`.
 
     Raises:
-        MerError: unknown layout, or `out` holds files.
+        MerError: unknown layout or variant, or `out` holds files.
         SampleError: an emotion for which the layout has no name.
     """
     out = Path(out).expanduser().resolve()
     if layout not in LAYOUTS:
         raise MerError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}.")
+    variants = LAYOUTS[layout].variants
+    variant = variant or variants[0]
+    if variant not in variants:
+        raise MerError(f"variant of {layout}: expected one of {', '.join(filter(None, variants))}, got {variant!r}.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise MerError(
             f"{out}: expected a new or empty folder, got one with files. Choose another, or remove it first."
@@ -101,7 +82,7 @@ def write_tree(
     partial.mkdir(parents=True)
     (partial / SYNTHETIC_MARK).write_text("Drawn by mer.corpus.synthetic; no person was recorded.\n", encoding="utf-8")
     try:
-        LAYOUTS[layout](progress(clips), partial)
+        LAYOUTS[layout].write(progress(clips), partial, variant)
     except BaseException:
         shutil.rmtree(partial)
         raise
@@ -110,7 +91,7 @@ def write_tree(
     return partial.rename(out)
 
 
-def write_samm(clips: Iterable[LayoutClip], out: Path) -> None:
+def write_samm(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`SAMM/006/006_1_2/006_05562.jpg`, 4 or 5 digits by clip; notes above the header, Title Case, stray files."""
     rows: list[Sequence[Any]] = [(note,) for note in SAMM_NOTES] + [SAMM_HEADER]
     seen: Counter[int] = Counter()
@@ -119,96 +100,106 @@ def write_samm(clips: Iterable[LayoutClip], out: Path) -> None:
         name = f"{subject}_{1 + taken // 3}_{1 + taken % 3}"
         seen[clip.subject] += 1
         folder = out / "SAMM" / subject / name
-        _write_frames(clip, folder, f"{subject}_{{:0{4 + place % 2}d}}.jpg")
+        write_frames(clip, folder, f"{subject}_{{:0{4 + place % 2}d}}.jpg")
         (folder / "Thumbs.db").write_bytes(b"stray")
         others = "Others" if place % 2 else "Other"
-        emotion = _spelling(clip, {**SAMM_SPELLING, "others": others}, "samm")
+        emotion = spelling(clip, {**SAMM_SPELLING, "others": others}, "samm")
         numbers = (clip.onset, "/" if clip.apex is None else clip.apex, clip.offset, clip.offset - clip.onset + 1)
         rows.append(
             (subject, name, taken + 1, *numbers, "1/2", "+".join(clip.aus), emotion, clip.objective or None, None)
         )
-    _write_sheet(out / "SAMM_Micro_FACS_Codes_v2.xlsx", rows)
+    write_sheet(out / "SAMM_Micro_FACS_Codes_v2.xlsx", rows)
 
 
-def write_casme2(clips: Iterable[LayoutClip], out: Path) -> None:
+def write_casme2(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`Cropped/sub01/EP02_01f/reg_img46.jpg`, unpadded; blank columns, subjects as number or text, odd clip names.
 
-    Objective classes stand in a sheet of their own, written where a clip has one.
+    `selected` stands in a doubled folder, `raw` has frames around each clip. Objective classes stand in a sheet of
+    their own, written where a clip has one.
     """
+    doubled = "CASME2_RAW_selected/CASME2_RAW_selected"
+    place, file, around = {
+        "cropped": ("Cropped", "reg_img{}.jpg", 0),
+        "selected": (doubled, "img{}.jpg", 0),
+        "raw": ("CASME2-RAW", "img{}.jpg", 2),
+    }[variant]
     rows: list[Sequence[Any]] = [CASME2_HEADER]
     classes: list[Sequence[Any]] = [("Subject", "Filename", "Objective Class")]
     seen: Counter[int] = Counter()
-    for place, clip in enumerate(clips):
+    for number, clip in enumerate(clips):
         taken = seen[clip.subject]
         seen[clip.subject] += 1
         name = CASME2_NAMES[taken % len(CASME2_NAMES)].format(1 + taken // len(CASME2_NAMES))
-        folder = out / "Cropped" / f"sub{clip.subject:02d}" / name
-        _write_frames(clip, folder, "reg_img{}.jpg")
+        folder = out / place / f"sub{clip.subject:02d}" / name
+        write_frames(clip, folder, file, around=around)
         for stray in (".DS_Store", "EP01.lnk", "Thumbs.db"):
             (folder / stray).write_bytes(b"stray")
-        emotion = _spelling(clip, {name: name for name in CASME2_EMOTIONS}, "casme2")
-        subject = clip.subject if place % 2 else f"{clip.subject:02d}"
+        emotion = spelling(clip, {name: name for name in CASME2_EMOTIONS}, "casme2")
+        subject = clip.subject if number % 2 else f"{clip.subject:02d}"
         # A single action unit stands in the sheet as a number, several as text.
         aus = int(clip.aus[0]) if len(clip.aus) == 1 and clip.aus[0].isdecimal() else "+".join(clip.aus)
         apex = "/" if clip.apex is None else clip.apex
         rows.append((subject, name, None, clip.onset, apex, clip.offset, None, aus, emotion))
         if clip.objective:
             classes.append((subject, name, clip.objective))
-    _write_sheet(out / "CASME2-coding-20140508.xlsx", rows)
+    write_sheet(out / "CASME2-coding-20140508.xlsx", rows)
     if len(classes) > 1:
-        _write_sheet(out / "CASME2-ObjectiveClasses.xlsx", classes)
+        write_sheet(out / "CASME2-ObjectiveClasses.xlsx", classes)
 
 
-def write_smic(clips: Iterable[LayoutClip], out: Path) -> None:
-    """`SMIC_all_cropped/HS/s03/micro/negative/s3_ne_01/reg_image034013.bmp`, folders `s1` or `s03`, no sheet."""
+def write_smic(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
+    """`SMIC_all_cropped/HS/s03/micro/negative/s3_ne_01/reg_image034013.bmp`, folders `s1` or `s03`, no sheet.
+
+    Raw frames are `image034013`, jpg in one clip and bmp in the next.
+    """
+    camera, version = variant.split("_")
     seen: Counter[tuple[int, str]] = Counter()
-    spelling = {**MEGC2019.of, "negative": "negative", "positive": "positive"}
-    for clip in clips:
-        label = _spelling(clip, spelling, "smic")
+    names = {**MEGC2019.of, "negative": "negative", "positive": "positive"}
+    for number, clip in enumerate(clips):
+        label = spelling(clip, names, "smic")
         code = SMIC_CODES[label]
         seen[clip.subject, code] += 1
         padded = f"s{clip.subject:02d}" if clip.subject % 3 == 0 else f"s{clip.subject}"
-        person = out / "SMIC_all_cropped" / "HS" / padded
+        person = out / f"SMIC_all_{version}" / camera.upper() / padded
         folder = person / "micro" / label / f"s{clip.subject}_{code}_{seen[clip.subject, code]:02d}"
-        _write_frames(clip, folder, "reg_image{:06d}.bmp")
+        raw = "image{:06d}.jpg" if number % 2 else "image{:06d}.bmp"
+        write_frames(clip, folder, "reg_image{:06d}.bmp" if version == "cropped" else raw)
         still = person / "non_micro" / f"s{clip.subject}_non_01"
         still.mkdir(parents=True, exist_ok=True)
-        _write_image(still / "reg_image000001.bmp", clip.frames(clip.onset))
+        write_image(still / "reg_image000001.bmp", clip.frames(clip.onset))
 
 
-#: Writer of a layout: takes the clips and an empty folder.
-LAYOUTS: dict[str, Callable[[Iterable[LayoutClip], Path], None]] = {
-    "samm": write_samm,
-    "casme2": write_casme2,
-    "smic": write_smic,
+@dataclass(frozen=True)
+class Layout:
+    """How to write one data set.
+
+    Attributes:
+        write: takes the clips, an empty folder and a variant.
+        profile: emotion mix of `mer.corpus.casting.PROFILES` whose emotions the layout can name.
+        variants: parts or arrangements of the set; the first is the default.
+    """
+
+    write: Callable[[Iterable[LayoutClip], Path, str], None]
+    profile: str
+    variants: tuple[str, ...] = ("",)
+
+
+#: Layout by the key of its data set in `mer.corpus.catalog`.
+LAYOUTS: Mapping[str, Layout] = {
+    "samm": Layout(write_samm, "samm"),
+    "casme2": Layout(write_casme2, "casme2", ("cropped", "selected", "raw")),
+    "smic": Layout(write_smic, "smic", ("hs_cropped", "hs_raw", "vis_cropped", "vis_raw", "nir_cropped", "nir_raw")),
+    "smic_e": Layout(layouts_micro.write_smic_e, "smic", ("hs", "vis", "nir")),
+    "casme": Layout(layouts_micro.write_casme, "casme", ("cropped", "selected")),
+    "casme_sq": Layout(layouts_micro.write_casme_sq, "smic", layouts_micro.CASME_SQ_VARIANTS),
+    "casme3": Layout(layouts_micro.write_casme3, "basic_others"),
+    "mmew": Layout(layouts_micro.write_mmew, "basic", ("by_emotion", "by_person")),
+    "fourdme": Layout(layouts_micro.write_fourdme, "fourdme"),
+    "dfme": Layout(layouts_micro.write_dfme, "basic_contempt"),
+    "ck_plus": Layout(layouts_macro.write_ck_plus, "basic_contempt"),
+    "oulu_casia": Layout(layouts_macro.write_oulu_casia, "basic", layouts_macro.OULU_VARIANTS),
+    "mug": Layout(layouts_macro.write_mug, "basic"),
+    "jaffe": Layout(layouts_macro.write_jaffe, "basic_neutral"),
+    "fer2013": Layout(layouts_macro.write_fer2013, "basic_neutral"),
+    "raf_db": Layout(layouts_macro.write_raf_db, "basic_neutral"),
 }
-
-
-def _spelling(clip: LayoutClip, names: dict[str, str], layout: str) -> str:
-    if clip.emotion not in names:
-        raise SampleError(
-            f"a clip of subject {clip.subject} shows {clip.emotion!r}, for which layout {layout} has no name; expected "
-            f"one of {', '.join(names)}. Draw the clips with the profile of that data set."
-        )
-    return names[clip.emotion]
-
-
-def _write_frames(clip: LayoutClip, folder: Path, name: str) -> None:
-    """Write all frames from onset to offset; `name` is a format string that takes the number."""
-    folder.mkdir(parents=True)
-    for number in range(clip.onset, clip.offset + 1):
-        _write_image(folder / name.format(number), clip.frames(number))
-
-
-def _write_image(path: Path, image: np.ndarray) -> None:
-    # OpenCV writes blue first. 98: motion of a micro-expression is of the size of JPEG noise at lower qualities.
-    pixels = image if image.ndim == 2 else np.ascontiguousarray(image[:, :, ::-1])
-    if not cv2.imwrite(str(path), pixels, [cv2.IMWRITE_JPEG_QUALITY, 98] if path.suffix == ".jpg" else []):
-        raise MerError(f"{path}: could not be written. Look at the space on the disk and the folder's permissions.")
-
-
-def _write_sheet(path: Path, rows: Iterable[Sequence[Any]]) -> None:
-    book = openpyxl.Workbook()
-    for row in rows:
-        book.active.append(row)
-    book.save(path)

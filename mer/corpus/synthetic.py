@@ -1,6 +1,6 @@
 """The synthetic corpus: drawn faces moved by action units, as a source of samples and as trees in official layouts.
 
-    python -m mer.corpus.synthetic --layout samm|casme2|smic --out DIR    (more with --help)
+    python -m mer.corpus.synthetic --layout samm --out DIR    (layouts and more with --help)
 
 Contract: `load` draws the key frames once into the cache (a folder named by the configuration and `DRAWING`, renamed
 into place when complete) and returns the table. Each clip's ground truth lies beside its frames: see `load_truth`.
@@ -165,18 +165,18 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the synthetic corpus in the layout of a real data set; the exit status (2 = the request makes no sense)."""
     parser = argparse.ArgumentParser(prog="python -m mer.corpus.synthetic", description=main.__doc__)
     default = SyntheticData(name="synthetic")
-    layouts = "official layout, and emotion mix of that set"
-    parser.add_argument("--layout", required=True, choices=sorted(LAYOUTS), help=layouts)
+    parser.add_argument("--layout", required=True, choices=sorted(LAYOUTS), help="data set whose layout is written")
+    parser.add_argument("--variant", help="part or arrangement of that set, e.g. raw; a wrong one lists them")
     parser.add_argument("--out", required=True, type=Path, help="new or empty folder")
     for key in ("subjects", "clips", "seed", "size"):
         parser.add_argument(f"--{key}", type=int, default=getattr(default, key), help="default %(default)s")
     parser.add_argument("--difficulty", type=float, default=default.difficulty, help="0 = easy, default %(default)s")
     chosen = vars(parser.parse_args(arguments))
-    layout, out = chosen.pop("layout"), chosen.pop("out")
+    layout, out, variant = chosen.pop("layout"), chosen.pop("out"), chosen.pop("variant")
     try:
-        clips = layout_clips(SyntheticData(name="synthetic", profile=layout, **chosen))
+        clips = layout_clips(SyntheticData(name="synthetic", profile=LAYOUTS[layout].profile, **chosen))
         progress = functools.partial(track, description="writing clips", console=Console(stderr=True))
-        write_tree(layout, clips, out, progress=progress)
+        write_tree(layout, clips, out, variant=variant, progress=progress)
     except MerError as error:
         print(error, file=sys.stderr)
         return 2

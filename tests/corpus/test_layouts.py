@@ -45,7 +45,7 @@ def test_bitmaps_keep_every_value_and_colours_their_order(tmp_path: Path) -> Non
     assert np.array_equal(cv2.cvtColor(read, cv2.COLOR_BGR2RGB), picture)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", trees.EMOTIONS)
 def test_two_trees_of_the_same_clips_hold_the_same_samples(originals: Path, tmp_path: Path, layout: str) -> None:
     again = write_tree(layout, trees.clips(trees.EMOTIONS[layout]), tmp_path / "again")
     assert trees.load(again, layout).content_hash() == trees.load(originals / layout, layout).content_hash()
@@ -97,8 +97,10 @@ def test_progress_wraps_the_clips(tmp_path: Path) -> None:
 
 
 def test_requests_that_make_no_sense(tmp_path: Path) -> None:
-    with pytest.raises(MerError, match="expected one of samm, casme2, smic, got 'mmew'"):
-        write_tree("mmew", [], tmp_path / "out")
+    with pytest.raises(MerError, match=r"expected one of samm, casme2, smic, .* got 'mmwe'"):
+        write_tree("mmwe", [], tmp_path / "out")
+    with pytest.raises(MerError, match="variant of mmew: expected one of by_emotion, by_person, got 'raw'"):
+        write_tree("mmew", [], tmp_path / "out", variant="raw")
     for layout in LAYOUTS:
         with pytest.raises(SampleError, match=rf"'boredom', for which layout {layout} has no name"):
             write_tree(layout, trees.clips(("boredom",)), tmp_path / "out")
