@@ -47,7 +47,7 @@ def test_every_experiment_begins_with_its_command(name: str):
 
 @pytest.mark.parametrize("path", GROUP_FILES, ids=str)
 def test_every_group_file_composes(path: Path):
-    needs = {"manifest": ["data.manifest=list.csv"]}
+    needs = {"manifest": ["data.manifest=list.csv"], "file": ["init.path=weights.pth"]}
     config = composed(f"{path.parent}={path.stem}", *needs.get(path.stem, []))
     assert isinstance(config, Config)
 

@@ -78,4 +78,10 @@ def load(path: str | Path) -> tuple[RecognitionNetwork, dict[str, Any]]:
         network.load_state_dict(content["weights"])
     except (KeyError, RuntimeError, OmegaConfBaseException) as error:
         raise MerError(f"{path} does not fit this version of the package: {error}") from error
+    network.card = card
     return network.eval(), card
+
+
+def load_network(path: str | Path) -> RecognitionNetwork:
+    """Network in evaluation mode on the CPU, with `card`; errors as of `load`."""
+    return load(path)[0]

@@ -11,7 +11,7 @@ from skimage import data, transform
 
 from mer.config import AttentionConfig, InitConfig, ModelConfig
 from mer.models import build, count_parameters, problems
-from mer.models.initialise import PACKAGE, initialise
+from mer.models.initialisation import PACKAGE, initialise
 from mer.models.lite0 import SameConv
 
 #: Tests that need the weights; the extra `lite0` has them.
