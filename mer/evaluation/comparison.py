@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mer.evaluation import reading
+from mer.evaluation import published, reading
 from mer.evaluation.comparable import Group, Run, differing, ensemble, group, refuse_unlike
 from mer.evaluation.metrics import METRICS, Metric
 from mer.evaluation.paired import effect, holm, mcnemar, swap_test
@@ -76,16 +76,17 @@ def compare(runs: Sequence[Run], *, draws: int = 10_000, seed: int = 0) -> dict[
         "rows": rows,
         "pairs": pairs,
         "differing": differing(groups),
+        # published numbers stand beside runs of one protocol only
+        "match": published.key_of(first_run) if len({run.results["protocol"]["name"] for run in runs}) == 1 else None,
         "notes": notes(groups, pairs),
     }
 
 
 def notes(groups: Sequence[Group], pairs: Sequence[Mapping[str, Any]]) -> list[str]:
     """What must be known before a difference is believed, in sentences."""
-    found = []
-    for one in groups:
-        for run in one.runs:
-            found += [f"{one.name}: {warning}" for warning in reading.warnings(run.results)]
+    told = {one.name: {line for run in one.runs for line in reading.warnings(run.results)} for one in groups}
+    common = set.intersection(*told.values())
+    found = sorted(common) + [f"{name}: {line}" for name, lines in told.items() for line in sorted(lines - common)]
     if len({run.results["data_hash"] for one in groups for run in one.runs}) > 1:
         found.append("The runs read the same samples with the same labels, but other frames, images or annotations.")
     protocols = sorted({json.dumps(run.results["protocol"], sort_keys=True) for one in groups for run in one.runs})
@@ -96,17 +97,23 @@ def notes(groups: Sequence[Group], pairs: Sequence[Mapping[str, Any]]) -> list[s
             "A configuration with one seed: a difference to it includes the luck of that seed, which no test over "
             "subjects sees. Run several seeds of each."
         )
+    blunt = [pair[TESTED[0]]["swaps"] for pair in pairs if pair[TESTED[0]]["exact"] and pair[TESTED[0]]["swaps"] < 20]
+    if blunt:
+        found.append(
+            f"Too few subjects on whom the runs differ: with {min(blunt)} ways of swapping no p below "
+            f"{1 / min(blunt):.2f} can come out, whatever the difference."
+        )
     sizes = [pair[TESTED[0]]["detectable"] for pair in pairs if pair[TESTED[0]]["detectable"] is not None]
     if sizes:
         subjects = int(global_subjects(groups[0].runs[0].predictions).nunique())
         least, most = f"{min(sizes):.3f}", f"{max(sizes):.3f}"
-        span = least if least == most else f"{least} to {most}, by pair"
+        span = least if least == most else f"{least} to {most}, by pair,"
         found.append(
             f"Power: with these {subjects} subjects a true UF1 difference of {span} would be found in four of five "
             "studies (two-sided 5%, one comparison); smaller ones would mostly be missed, so no difference found is "
             "not equality shown."
         )
-    return list(dict.fromkeys(found))
+    return found
 
 
 def _row(
@@ -126,7 +133,6 @@ def _row(
         "name": one.name,
         "folders": [str(run.folder) for run in one.runs],
         "seeds": [run.config["seed"] for run in one.runs],
-        "members": results[0].get("members", {}).get("count", 1),
         "parameters": results[0]["parameters"],
         "seconds": round(sum(row["seconds"] for row in results), 3),
         "scores": {key: _scores(counts, metric, draws=draws, seed=seed) for key, metric in METRICS.items()},

@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mer.evaluation.reading import HEADINGS, margin, remarks, warnings
+from mer.evaluation.reading import HEADINGS, margin, members, null_tests, remarks, warnings
 
 
 def console_table(results: Mapping[str, Any]) -> RenderableType:
@@ -44,7 +44,16 @@ def console_table(results: Mapping[str, Any]) -> RenderableType:
     if distance is not None:
         side = "above" if distance >= 0 else "BELOW"
         lines.append(f"UF1 lies {abs(distance):.3f} {side} the best baseline.")
+    several = members(results)
+    if several:
+        mean, deviation = (several["rows"][name]["uf1"] for name in ("mean", "deviation"))
+        if mean is not None and deviation is not None:
+            lines.append(
+                f"{several['count']} networks a fold, averaged; each alone has UF1 {_short(mean, 3)} on average, "
+                f"deviation {_short(deviation, 3)}."
+            )
     lines += remarks(results)
+    lines += [f"{test['title']}: {test['verdict']}" for test in null_tests(results)]
     return Group(table, *(Text(line) for line in lines), *(Text(line, style="bold red") for line in warnings(results)))
 
 

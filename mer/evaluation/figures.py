@@ -56,6 +56,35 @@ def curve_panels(curves: Sequence[pd.DataFrame]) -> list[Markup]:
     return [_panel(column, title, curves) for column, title in PANELS.items() if _has(curves, column)]
 
 
+def reliability_diagram(calibration: Mapping[str, Any]) -> Markup:
+    """Accuracy against confidence of each bin that holds samples, areas by samples, the diagonal where they agree.
+
+    Args:
+        calibration: of `calibration.calibration`; without a sample there is no figure.
+    """
+    rows = [row for row in calibration["bins"] if row["samples"]]
+    if not rows:
+        return Markup("")
+    side = HEIGHT
+    across, up = _Scale(0.0, 1.0, LEFT, side - RIGHT), _Scale(0.0, 1.0, side - BOTTOM, TOP)
+    most = max(row["samples"] for row in rows)
+    marks = "".join(
+        f'<circle cx="{across(row["confidence"]):.1f}" cy="{up(row["accuracy"]):.1f}" '
+        f'r="{2 + 6 * (row["samples"] / most) ** 0.5:.1f}"/>'
+        for row in rows
+    )
+    line = f'<line class="agree" x1="{across(0):.1f}" y1="{up(0):.1f}" x2="{across(1):.1f}" y2="{up(1):.1f}"/>'
+    text = (
+        f"Reliability: accuracy against confidence in {len(rows)} bins, expected calibration error "
+        f"{calibration['ece']:.3f}; the table beside it holds the numbers."
+    )
+    return Markup(
+        f'<figure class="panel square"><figcaption>Share right against confidence</figcaption>'
+        f'<svg viewBox="0 0 {side} {side}" role="img" aria-label="{escape(text)}">'
+        f'{_axes(across, up, whole=False)}{line}<g class="marks">{marks}</g></svg></figure>'
+    )
+
+
 def _has(curves: Sequence[pd.DataFrame], column: str) -> bool:
     return any(column in frame and frame[column].notna().any() for frame in curves)
 
@@ -105,14 +134,14 @@ class _Scale:
         return [float(value) for value in values if self.low - 1e-9 <= value <= self.high + 1e-9]
 
 
-def _axes(horizontal: _Scale, vertical: _Scale) -> str:
+def _axes(horizontal: _Scale, vertical: _Scale, *, whole: bool = True) -> str:
     parts = []
-    for value in horizontal.ticks(5, whole=True):
+    for value in horizontal.ticks(5, whole=whole):
         parts.append(f'<text x="{horizontal(value):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{value:g}</text>')
     for value in vertical.ticks(4):
         y = float(vertical(value))
         parts.append(f'<text x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">{value:g}</text>')
-        parts.append(f'<line class="tick" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<line class="tick" x1="{LEFT}" x2="{horizontal.stop}" y1="{y:.1f}" y2="{y:.1f}"/>')
     return f'<g class="axes">{"".join(parts)}</g>'
 
 

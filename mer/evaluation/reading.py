@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mer.evaluation.null_tests import linear_verdict
+
 #: Headings of the scores, in the order in which they are shown.
 HEADINGS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "weighted_f1": "weighted F1"}
 
@@ -35,6 +37,42 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
         for name, row in parts.items()
         if "not_defined" in row
     ]
+    return found
+
+
+def members(results: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Networks of a fold that were averaged, for tables: `count`, and `rows` of score by name; None for one network.
+
+    Rows are each member, their mean and deviation, and the ensemble, which is the run's own score.
+    """
+    found = results.get("members")
+    if not found:
+        return None
+    rows = {f"member {name}": dict(values) for name, values in found["scores"].items()}
+    rows |= {"mean": dict(found["mean"]), "deviation": dict(found["deviation"])}
+    rows["together"] = {key: results["scores"]["all"][key]["value"] for key in HEADINGS}
+    return {"count": len(found["scores"]), "rows": rows}
+
+
+def null_tests(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Null tests of a run in order: title, `passed` (None where there is nothing to pass), verdict, description."""
+    titles = {
+        "permuted_labels": "Permuted labels",
+        "onset_only": "Onset only",
+        "linear": "Linear baseline",
+        "identity": "Identity probe",
+    }
+    found = []
+    for name, row in (results.get("sanity") or {}).items():
+        verdict = row.get("verdict") or linear_verdict(row, results["scores"]["all"]["uf1"]["value"])
+        found.append(
+            {
+                "title": titles[name],
+                "passed": row.get("passed"),
+                "verdict": verdict,
+                "description": row["description"],
+            }
+        )
     return found
 
 

@@ -11,15 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 
-from mer.evaluation import files, reading
-from mer.evaluation.figures import curve_panels, score_strip
+from mer.evaluation import files, published, reading
+from mer.evaluation.figures import curve_panels, reliability_diagram
+from mer.evaluation.pages import write_page
 from mer.evaluation.pictures import attention_picture, data_uri, input_picture, is_motion, resized, wheel
 from mer.evaluation.predictions import read_predictions
-from mer.provenance import write_atomically
 
 TEMPLATE = "report.html.j2"
 #: Longest side in pixels of a picture in the report.
@@ -33,24 +32,7 @@ def write_report(run: str | Path) -> Path:
     shown where they are.
     """
     run = Path(run)
-    page = _environment().get_template(TEMPLATE).render(**_context(run))
-    path = run / files.REPORT
-    with write_atomically(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
-    return path
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"score": _score, "bound": _bound, "share": _share, "count": _count, "duration": _duration}
-    environment.globals |= {"score_strip": score_strip}
-    return environment
+    return write_page(run / files.REPORT, TEMPLATE, _context(run))
 
 
 def _context(run: Path) -> dict[str, Any]:
@@ -67,6 +49,10 @@ def _context(run: Path) -> dict[str, Any]:
         "remarks": reading.remarks(results),
         "best": reading.best_baseline(results),
         "margin": reading.margin(results),
+        "reliability": reliability_diagram(results.get("calibration") or {"bins": []}),
+        "members": reading.members(results),
+        "sanity": reading.null_tests(results),
+        "published": published.beside(published.key_of(results)),
         "subjects": _subjects(read_predictions(run / files.PREDICTIONS)),
         "panels": curve_panels(
             [pd.read_csv(folder / files.CURVES) for folder in folders if (folder / files.CURVES).is_file()]
@@ -197,32 +183,3 @@ def _processors(manifest: dict[str, Any]) -> str | None:
         return None
     gpus = ", ".join(manifest.get("gpus", [])) or "no GPU"
     return f"{manifest['cpu_count']} CPU cores, {gpus}"
-
-
-def _score(value: float | None) -> str:
-    """Three decimals without a leading zero, as the field prints scores."""
-    return "not defined" if value is None else f"{value:.3f}".removeprefix("0")
-
-
-def _bound(value: float) -> str:
-    return f"{value:.2f}".removeprefix("0")
-
-
-def _share(value: float) -> str:
-    """Whole percents; a share that is not 0 never reads as 0%."""
-    return "<1%" if 0 < value < 0.005 else f"{value:.0%}"
-
-
-def _count(value: int) -> str:
-    """Thousands set apart by a narrow space that does not break."""
-    return f"{value:,}".replace(",", "\u202f")
-
-
-def _duration(seconds: float) -> str:
-    """The two largest units of a duration."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from mer.evaluation.figures import MAX_LINES, MAX_POINTS, curve_panels, score_strip
+from mer.evaluation.figures import MAX_LINES, MAX_POINTS, curve_panels, reliability_diagram, score_strip
 from tests.evaluation.conftest import make_curves
 
 
@@ -84,3 +84,21 @@ def test_a_diverged_fold_does_not_break_the_panel() -> None:
     broken = make_curves(0).assign(train_loss=float("nan"))
     assert len(paths(curve_panels([broken, make_curves(1)])[0])) == 2
     assert len(curve_panels([broken])) == 1
+
+
+def test_the_reliability_diagram_places_bins_and_the_diagonal() -> None:
+    bins = [
+        {"low": 0.4, "high": 0.5, "samples": 4, "confidence": 0.5, "accuracy": 0.5},
+        {"low": 0.9, "high": 1.0, "samples": 16, "confidence": 1.0, "accuracy": 0.75},
+        {"low": 0.5, "high": 0.6, "samples": 0, "confidence": None, "accuracy": None},
+    ]
+    figure = ElementTree.fromstring(reliability_diagram({"bins": bins, "ece": 0.2}))
+    first, second = figure.findall(".//g[@class='marks']/circle")
+    line = figure.find(".//line[@class='agree']")
+    # the first bin lies in the middle of the diagonal; the second on its right end, below it
+    assert float(first.get("cx")) == pytest.approx((float(line.get("x1")) + float(line.get("x2"))) / 2, abs=0.1)
+    assert float(first.get("cy")) == pytest.approx((float(line.get("y1")) + float(line.get("y2"))) / 2, abs=0.1)
+    assert second.get("cx") == line.get("x2")
+    assert float(line.get("y2")) < float(second.get("cy")) < float(first.get("cy"))
+    assert float(second.get("r")) > float(first.get("r"))
+    assert reliability_diagram({"bins": []}) == ""

@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score, recall_score
 from mer.config import Config, DataConfig, EvaluationConfig
 from mer.corpus.samples import SampleTable
 from mer.evaluation.predictions import pool
-from mer.evaluation.reading import best_baseline, margin, warnings
+from mer.evaluation.reading import HEADINGS, best_baseline, margin, members, warnings
 from mer.evaluation.results import console_table, error_line, summarise
 from mer.provenance import config_hash
 from tests.evaluation.conftest import make_folds, make_predictions, make_table
@@ -204,3 +204,23 @@ def test_the_objective_of_sweeps_is_the_inner_split_s_score(table: SampleTable) 
 )
 def test_error_line_is_the_one_that_says_what_happened(text: str, line: str) -> None:
     assert error_line(text) == line
+
+
+def test_members_and_null_tests_are_told_in_the_terminal(table: SampleTable) -> None:
+    results = run(table)
+    assert "networks a fold" not in shown(results)
+    each = {str(number): dict.fromkeys(HEADINGS, value) for number, value in enumerate((0.4, 0.5, 0.6))}
+    results |= {
+        "members": {"scores": each, "mean": dict.fromkeys(HEADINGS, 0.5), "deviation": dict.fromkeys(HEADINGS, 0.1)},
+        "sanity": {
+            "permuted_labels": {"description": "d", "passed": True, "verdict": "UF1 0.300, no higher."},
+            "linear": {"description": "d", "uf1": {"value": 0.1}},
+        },
+    }
+    text = shown(results, 200)
+    assert "3 networks a fold, averaged; each alone has UF1 .500 on average, deviation .100." in text
+    assert "Permuted labels: UF1 0.300, no higher." in text
+    assert "Linear baseline: The network's UF1" in text
+    rows = members(results)["rows"]  # type: ignore[index]
+    assert list(rows) == ["member 0", "member 1", "member 2", "mean", "deviation", "together"]
+    assert rows["together"]["uf1"] == results["scores"]["all"]["uf1"]["value"]

@@ -1,0 +1,76 @@
+"""Runs on the same samples side by side: `python -m mer.compare RUN RUN ...`, one table, every pair tested.
+
+A RUN is the folder of a run or of a sweep. Runs that differ in seed only are one configuration. Written: the table and
+the pairs as CSV, everything as JSON, a page for people. Exit status 2 where the runs cannot be compared, with the
+reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from mer.errors import MerError
+from mer.evaluation.comparable import read_run, run_folders
+from mer.evaluation.comparison import compare
+from mer.evaluation.comparison_report import write_comparison
+from mer.evaluation.comparison_table import comparison_console, configuration_rows, pair_rows
+from mer.provenance import digest, write_atomically, write_json
+
+#: Names of what is written.
+TABLE, PAIRS, NUMBERS, PAGE = "comparison.csv", "pairs.csv", "comparison.json", "comparison.html"
+
+
+def run(paths: Sequence[Path], out: Path, *, draws: int, seed: int, console: Console) -> dict[str, Any]:
+    """The comparison of the runs in `paths`, printed and written into `out`.
+
+    Raises:
+        MerError: a folder holds no run, or the runs cannot be compared.
+    """
+    runs = [read_run(folder) for path in paths for folder in run_folders(path)]
+    comparison = compare(runs, draws=draws, seed=seed)
+    for name, table in ((TABLE, configuration_rows(comparison)), (PAIRS, pair_rows(comparison))):
+        with write_atomically(out / name) as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+    write_json(out / NUMBERS, comparison)
+    page = write_comparison(out / PAGE, comparison)
+    console.print(comparison_console(comparison))
+    console.print(f"report: {page.resolve()}", markup=False, highlight=False, soft_wrap=True)
+    return comparison
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    found = argparse.ArgumentParser(
+        prog="python -m mer.compare", description="Compare finished runs on the same samples; every pair is tested."
+    )
+    found.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run or of a sweep")
+    found.add_argument(
+        "--out", type=Path, help="folder for what is written; default: outputs/comparison_<hash of RUNs>"
+    )
+    found.add_argument("--draws", type=int, default=10_000, help="most swaps of a permutation test (default 10000)")
+    found.add_argument("--seed", type=int, default=0, help="seed of the drawing (default 0)")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of `python -m mer.compare`."""
+    given = parser().parse_args(arguments)
+    if given.draws < 1:
+        parser().error(f"--draws: expected 1 or more, got {given.draws}")
+    names = [str(path.resolve()) for path in given.runs]
+    out = given.out or Path("outputs") / f"comparison_{digest(names)[:8]}"
+    try:
+        run(given.runs, out, draws=given.draws, seed=given.seed, console=Console())
+    except MerError as error:
+        Console(stderr=True).print(f"mer: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
