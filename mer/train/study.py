@@ -19,7 +19,7 @@ from mer.inputs.frames import pixel_cache
 from mer.models import problems as model_problems
 from mer.protocols import folds as protocols
 from mer.protocols.folds import Fold, make_folds, protocol_notes
-from mer.train import module, selection
+from mer.train import module, nulls, selection
 
 #: What `trainer.accelerator` and `trainer.precision` may say, of what Lightning knows.
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
@@ -61,6 +61,7 @@ def check(config: Config) -> None:
         *model_problems(config.model, side=config.input.size),
         *module.problems(config.optim),
         *_trainer_problems(config),
+        *nulls.problems(config),
         *selection.problems(config),
     ]
     if found:
@@ -72,7 +73,7 @@ def load_study(config: Config, *, progress: bool = False) -> Study:
     cache = Path(config.cache_dir).expanduser()
     table = catalog.load(config.data, cache)
     folds = make_folds(table, config.protocol, config.seed)
-    pixels = pixel_cache(table, config.input, cache, progress=progress)
+    pixels = pixel_cache(nulls.shown(table, config), config.input, cache, progress=progress)
     return Study(config=config, table=table, pixels=pixels, folds=tuple(folds))
 
 
