@@ -1,7 +1,8 @@
-"""Weights as files: `python -m mer.weights import FILE.caffemodel OUT.pt` and `python -m mer.weights inspect FILE`.
+"""Weights as files: `python -m mer.weights import FILE.caffemodel OUT.pt`, `inspect FILE`, `export FILE OUT`.
 
 `import` makes a self-describing checkpoint of a Caffe file (`mer.models.checkpoint`) and shows what became of every
-layer; `inspect` says what a checkpoint or a Caffe file holds. Exit status 2: a problem that the user can solve.
+layer; `inspect` says what a checkpoint or a Caffe file holds; `export` writes a checkpoint's network for use without
+this package, runs what it wrote and shows how well it agrees. Exit status 2: a problem that the user can solve.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from rich.text import Text
 
 from mer.config import InputConfig
 from mer.errors import MerError
-from mer.models import checkpoint, count_parameters
+from mer.models import checkpoint, count_parameters, load
 from mer.models.caffe import shapes_text
 from mer.models.caffe_format import parse_net, read_bytes
+from mer.models.export import BATCHES, TOLERANCE, WRITERS, export
 from mer.models.preact import RELEASES
 from mer.models.weights import Imported, import_caffemodel
 
@@ -135,6 +137,34 @@ def _caffe(path: Path) -> Iterator[str]:
         yield from (f"note: {note}" for note in found.notes)
 
 
+def exported(source: str | Path, target: str | Path, *, kind: str) -> Iterator[str]:
+    """Lines on a checkpoint's network written as ONNX or as a program of torch.
+
+    Args:
+        source: the checkpoint.
+        target: the file to write.
+        kind: key of `mer.models.export.WRITERS`.
+
+    Raises:
+        MerError: no checkpoint, a target that cannot be written, packages that are missing, outputs that disagree.
+    """
+    source, target = Path(source), Path(target)
+    network = load(source)
+    if target.is_dir() or (target.exists() and target.samefile(source)):
+        raise MerError(f"{target}: expected the name of a file to write, got a folder or the source itself")
+    try:
+        found = export(network, target, card=network.card, kind=kind)
+    except OSError as error:
+        raise MerError(f"{target} cannot be written: {error}") from error
+    batches = " and ".join(str(count) for count in BATCHES)
+    yield f"outputs: {', '.join(found.outputs)}, for any number of samples"
+    yield (
+        f"largest difference from the network at batch {batches}: logits {found.logits:.1e}, maps {found.maps:.1e} "
+        f"(below {TOLERANCE:g} is asked for)"
+    )
+    yield f"written: {target}"
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `python -m mer.weights`."""
     parser = argparse.ArgumentParser(prog="python -m mer.weights", description=__doc__.splitlines()[0])
@@ -146,11 +176,17 @@ def main(arguments: list[str] | None = None) -> None:
     importing.add_argument("--release", choices=RELEASES, help="where the classifier's name does not say it")
     importing.add_argument("--classes", help="names in the classifier's order, comma between (default class_0,...)")
     commands.add_parser("inspect", help="say what a file holds").add_argument("file", help="checkpoint or .caffemodel")
+    exporting = commands.add_parser("export", help="write a checkpoint's network for use without this package")
+    exporting.add_argument("file", help="the checkpoint (model.ckpt)")
+    exporting.add_argument("out", help="the file to write (OUT.onnx, OUT.pt2)")
+    exporting.add_argument("--format", choices=list(WRITERS), default="onnx", help="default onnx; torch: .pt2")
     given = parser.parse_args(arguments)
     console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
     try:
         if given.command == "inspect":
             lines = inspect(given.file)
+        elif given.command == "export":
+            lines = exported(given.file, given.out, kind=given.format)
         else:
             names = None if given.classes is None else [name.strip() for name in given.classes.split(",")]
             found = convert(given.file, given.out, grey=given.grey, release=given.release, classes=names)

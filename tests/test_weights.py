@@ -16,6 +16,8 @@ from mer.models import build, checkpoint
 from tests.command import command
 from tests.models.caffe_files import file_bytes, forward, random_blobs
 
+CARD = {"classes": ["a", "b"], "input": {"representation": "flow", "size": 28}}
+
 
 @pytest.fixture(scope="module")
 def caffemodel(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -130,3 +132,28 @@ def test_inspect_refuses_what_is_neither(tmp_path: Path, capsys: pytest.CaptureF
     for name in (*content, "other", "newer", "missing", "."):
         assert call("inspect", tmp_path / name) == 2, name
         assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_export_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = ModelConfig(width=16)
+    checkpoint.save(tmp_path / "model.ckpt", build(model, in_channels=3, classes=2), model=model, card=CARD)
+    assert call("export", tmp_path / "model.ckpt", tmp_path / "net.pt2", "--format", "torch") == 0
+    shown = capsys.readouterr().out
+    assert "outputs: logits, attention_1, attention_2, attention_3, attention_4, for any number of samples" in shown
+    assert "largest difference from the network at batch 1 and 5: logits" in shown
+    program = torch.export.load(tmp_path / "net.pt2").module()
+    assert [output.shape[0] for output in program(torch.randn(3, 3, 28, 28))] == [3] * 5
+
+
+def test_export_refuses_what_it_cannot_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "model.ckpt"
+    checkpoint.save(
+        path, build(ModelConfig(width=16), in_channels=3, classes=2), model=ModelConfig(width=16), card=CARD
+    )
+    (tmp_path / "file").write_text("no folder")
+    before = path.read_bytes()
+    for target in (tmp_path, path, tmp_path / "file" / "net.pt2"):
+        assert call("export", path, target, "--format", "torch") == 2
+        assert str(tmp_path) in capsys.readouterr().err
+    assert call("export", tmp_path / "missing.ckpt", tmp_path / "net.pt2", "--format", "torch") == 2
+    assert path.read_bytes() == before
