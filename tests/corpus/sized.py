@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from mer.config import CompositeData, DataConfig, FolderData
@@ -106,3 +107,26 @@ def write_list(path: Path, rows: Sequence[Mapping[str, str]]) -> Path:
         writer.writeheader()
         writer.writerows(rows)
     return path
+
+
+def write_small(layout: str, out: Path) -> Path:
+    """A tree of four people who show each of the five classes once, in frames that move by a pixel."""
+    emotions = dict(zip(CLASSES, ("happiness", "surprise", "others", "disgust", "repression"), strict=True))
+    if layout == "samm":
+        emotions = dict(zip(CLASSES, ("happiness", "surprise", "anger", "disgust", "contempt"), strict=True))
+    return write_tree(
+        layout,
+        [
+            LayoutClip(person, emotion, ("4",), 1, 2, 3, _moving(5 * person + place), grade)
+            for person in (1, 2, 3, 4)
+            for place, (grade, emotion) in enumerate(emotions.items())
+        ],
+        out,
+    )
+
+
+def _moving(seed: int) -> Callable[[int], np.ndarray]:
+    """Frames of smooth texture that shifts with the frame's number."""
+    noise = np.random.default_rng(seed).integers(0, 256, (10, 10), dtype=np.uint8)
+    texture = cv2.resize(noise, (80, 80), interpolation=cv2.INTER_CUBIC)
+    return lambda number: texture[:64, number : number + 64].copy()
