@@ -32,9 +32,9 @@ class FolderData(DataConfig):
     root: str = MISSING
     #: Clips without an annotated apex: `error`, `middle` (halfway from onset to offset, marked as imputed) or `drop`.
     missing_apex: str = "error"
-    #: Part or version of a set that has several, e.g. `cropped` or `raw`; null takes the first of its page in docs/data.
+    #: Part or version of a set that has several, e.g. `cropped` or `raw`; null = the first on its page in docs/data.
     part: str | None = None
-    #: Whether known faults of the set's sheet are put right (a rule of the set, rows of `repairs_table`); told in notes.
+    #: Whether known faults of the sheet are put right (a rule of the set, rows of `repairs_table`); told in notes.
     repairs: bool = True
     #: CSV of further repairs: dataset, subject, clip, onset, column, value, reason; null = none.
     repairs_table: str | None = None
@@ -56,7 +56,7 @@ class SyntheticData(DataConfig):
     subjects: int = 20
     #: Clips in all, spread unevenly over subjects and emotions as in real sets.
     clips: int = 200
-    #: Emotion mix and label set of a real data set: `megc2019`, `samm`, `casme2` or `smic`.
+    #: Emotion mix and label set of a real data set: `megc2019`, `samm`, `casme2`, `smic`; more in `mer.corpus.casting`.
     profile: str = "megc2019"
     #: 0 = clean and large motion, 1 = default, above 1 = fainter motion, more irrelevant motion and noise.
     difficulty: float = 1.0

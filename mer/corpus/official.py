@@ -37,7 +37,8 @@ class Official:
         parts: by the name that `data.part` gives, what it is; the first is the default. Empty: the set has one part.
         counted: parts for which the published counts hold; empty = all.
         still: whether a clip is one image, without onset and offset.
-        people: subjects announced for the first part, None where unknown.
+        people: subjects announced for the counted parts, None where unknown.
+        gaps: whether the official release itself lacks frames within clips.
     """
 
     key: str
@@ -49,6 +50,7 @@ class Official:
     counted: Collection[str] = ()
     still: bool = False
     people: int | None = None
+    gaps: bool = False
 
     def part(self, data: FolderData) -> str:
         """The part that a configuration asks for: `data.part`, or the first; "" where the set has one only."""

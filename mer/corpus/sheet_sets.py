@@ -111,17 +111,20 @@ class Finder:
         number = int(re.findall(r"\d+", clip.subject)[-1])
         person = self._people.get(number, self._frames / clip.subject)
         names = {"{person}": person.name, "{emotion}": clip.emotion, "{clip}": clip.clip}
-        places = [self._follow(template, names) for template in self._layout.clip]
-        return next((place for place in places if place.is_dir()), places[0])
+        ways = [self._follow(template, names) for template in self._layout.clip]
+        place, passed = next((way for way in ways if way[0].is_dir()), ways[0])
+        self._used |= passed
+        return place
 
-    def _follow(self, template: str, names: Mapping[str, str]) -> Path:
-        place = self._frames
+    def _follow(self, template: str, names: Mapping[str, str]) -> tuple[Path, set[Path]]:
+        """Where a template leads, and the folders of people and clips on the way."""
+        place, passed = self._frames, set()
         for level in template.split("/"):
             alike = self._layout.unpadded and level == "{clip}"
             place = clip_folder(place, names.get(level, level), unpadded=alike)
             if level in ("{clip}", "{person}"):
-                self._used.add(place)
-        return place
+                passed.add(place)
+        return place, passed
 
     def unlisted(self) -> tuple[Path, ...]:
         """Folders beside those of clips, and of people, that no row names; sorted."""

@@ -1,0 +1,127 @@
+"""What a data set on disk holds and what does not fit: `python -m mer.audit data=casme2 data.root=FOLDER [--json]`.
+
+Takes the overrides of `mer.run` for the group `data`. Reads every frame, changes nothing. Exit status: 0 all fits, 1
+something does not, 2 the set cannot be used with these settings, or is not there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from mer.config import Config, FolderData
+from mer.corpus import catalog
+from mer.corpus.audit import KINDS, Audit, audit
+from mer.errors import ConfigError, MerError
+from mer.inputs.images import read_image
+from mer.run import conf_dir, register_schema, to_config
+
+#: Findings of one kind that the screen shows; `--json` gives all.
+SHOWN = 50
+
+
+def audit_config(config: Config, *, progress: bool = False) -> Audit:
+    """The audit of the data set that a configuration names.
+
+    Raises:
+        ConfigError: the source is no official data set, or its settings make no sense.
+        DatasetNotFoundError: it is not there.
+        SampleError: its sheet cannot be read.
+    """
+    data = config.data
+    if data.name not in catalog.OFFICIAL or not isinstance(data, FolderData):
+        raise ConfigError([f"data: expected one of {', '.join(catalog.OFFICIAL)}, got {data.name!r}; try data=casme2"])
+    wrong = catalog.problems(data)
+    if wrong:
+        raise ConfigError(wrong)
+    module = catalog.OFFICIAL[data.name]
+    reading = module.read(data, Path(config.cache_dir))
+    bar = lambda results: track(  # noqa: E731
+        results,
+        f"reading {module.CARD.title}",
+        total=len(reading.clips),
+        console=Console(stderr=True),
+        disable=not progress,
+        transient=True,
+    )
+    return audit(reading, data, module.CARD, read=read_image, threads=os.cpu_count() or 1, progress=bar)
+
+
+def as_json(found: Audit) -> dict[str, Any]:
+    """The audit as plain values, findings as a list of dicts."""
+    return {**asdict(found), "origin": str(found.origin), "status": found.status}
+
+
+def show(found: Audit, console: Console) -> None:
+    """Print the counts, the findings by kind, and the verdict."""
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    part = f", part {found.part}" if found.part else ""
+    say(f"{found.title}{part}: {found.clips} clips of {len(found.people)} subjects, {found.frames} frames")
+    say(f"read from {found.origin}")
+    for note in found.notes:
+        say(f"note: {note}")
+    table = Table(title=f"label set {found.labels}{' (drawn clips)' if found.synthetic else ''}")
+    for heading in ("class", "clips", "published"):
+        table.add_column(heading, justify="left" if heading == "class" else "right")
+    for name, count in found.counts.items():
+        table.add_row(name, str(count), str(found.expected.get(name, "?")))
+    table.add_row("in all", str(sum(found.counts.values())), str(sum(found.expected.values()) or "?"))
+    table.add_row("subjects", str(len(found.people)), str(found.expected_people or "?"))
+    console.print(table)
+    for word, count in found.left_out.items():
+        say(f"left out by the label set: {word} {count}")
+    for kind, meaning in KINDS.items():
+        mine = [item for item in found.findings if item.kind == kind]
+        if mine:
+            say(f"\n{kind} ({len(mine)}): {meaning}")
+        for item in mine[:SHOWN]:
+            clip = f" (subject {item.subject}, clip {item.clip})" if item.clip else ""
+            say(f"  {item.where}{clip}: {item.text}{' [harmless]' if item.harmless else ''}")
+        if len(mine) > SHOWN:
+            say(f"  and {len(mine) - SHOWN} more; --json gives all")
+    count = sum(not item.harmless for item in found.findings)
+    say("")
+    if found.unusable:
+        say(f"Cannot be used with these settings: {found.unusable}")
+    else:
+        say(f"Can be used; {count or 'no'} finding{'' if count == 1 else 's'} to look at.")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Audit one data set; the exit status."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if {"-h", "--help"} & set(given) or not given:
+        print(__doc__)
+        return 0 if given else 2
+    overrides = [argument for argument in given if argument != "--json"]
+    register_schema()
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            config = to_config(compose("config", overrides))
+        found = audit_config(config, progress="--json" not in given)
+    except (MerError, HydraException, OmegaConfBaseException) as error:
+        print(f"mer: {error}", file=sys.stderr)
+        return 2
+    if "--json" in given:
+        print(json.dumps(as_json(found), indent=1))
+    else:
+        show(found, Console())
+    return found.status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

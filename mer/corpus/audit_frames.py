@@ -1,0 +1,122 @@
+"""The files of one clip, read whole: what cannot be read, what does not belong there, and prints to find copies by.
+
+Contract: reads only. Two prints a clip: one of the bytes of all its frames, equal for copies; one of what the key
+frames show and how they change, near for copies that were encoded or scaled anew, and far for two clips of one face.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mer.corpus.clips_on_disk import IMAGE_SUFFIXES, frame_number
+from mer.corpus.coded import CodedClip
+from mer.errors import SampleError
+
+#: What file managers leave behind: noted, harmless.
+SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+SYSTEM_SUFFIXES = frozenset({".lnk"})
+#: Side of the grid of signs; 256 bits a picture.
+GRID = 16
+#: Grey levels below which a picture has no print: signs of noise say nothing.
+FLAT = 0.75
+
+
+@dataclass(frozen=True)
+class ClipFiles:
+    """What the files of a clip are.
+
+    Attributes:
+        frames: number of frames of its folder.
+        read: number of frames from onset to offset.
+        unreadable: a sentence for each frame that cannot be read.
+        sizes: (width, height) of the frames that can, each once.
+        gaps: numbers between onset and offset without a frame.
+        stray: files that are no frames and were not left by a file manager.
+        system: files left by a file manager.
+        exact: hash of the bytes of all frames in order, "" without frames.
+        look: signs of the key frame, bool (2, GRID * GRID), None where it is flat or missing.
+        change: signs of the change from onset to apex or, without one, to the middle; None where nothing changes.
+    """
+
+    frames: int
+    read: int
+    unreadable: tuple[str, ...]
+    sizes: tuple[tuple[int, int], ...]
+    gaps: tuple[int, ...]
+    stray: tuple[str, ...]
+    system: tuple[str, ...]
+    exact: str
+    look: np.ndarray | None
+    change: np.ndarray | None
+
+
+def examine(clip: CodedClip, read: Callable[[Path], np.ndarray]) -> ClipFiles:
+    """The files of a clip; `read` gives pixels (H, W) or (H, W, 3), or raises SampleError.
+
+    Only frames from onset to offset are read, where the clip gives both. SampleError: two files for one frame.
+    """
+    files = clip.frames()
+    onset = min(files, default=0) if clip.onset is None else clip.onset
+    offset = max(files, default=0) if clip.offset is None else clip.offset
+    apex = (onset + offset) // 2 if clip.apex is None else clip.apex
+    unreadable, sizes, total = [], {}, hashlib.sha256()
+    key: dict[int, np.ndarray] = {}
+    wanted = [number for number in files if onset <= number <= offset]
+    for number in wanted:
+        total.update(hashlib.sha256(files[number].read_bytes()).digest() if files[number].is_file() else b"")
+        try:
+            pixels = read(files[number])
+        except SampleError as error:
+            unreadable.append(f"frame {number}: {error}")
+            continue
+        sizes[pixels.shape[1], pixels.shape[0]] = None
+        if number in (onset, apex):
+            key[number] = _small(pixels)
+    gaps = [] if clip.onset is None or not files else sorted(set(range(onset, offset + 1)) - set(files))
+    names = [path.name for path in sorted(clip.folder.iterdir())] if clip.files is None and clip.folder.is_dir() else []
+    others = [name for name in names if frame_number(name) is None or not (clip.folder / name).is_file()]
+    system = [name for name in others if _is_system(name)]
+    both = onset in key and apex in key and onset != apex
+    return ClipFiles(
+        frames=len(files),
+        read=len(wanted),
+        unreadable=tuple(unreadable),
+        sizes=tuple(sizes),
+        gaps=tuple(gaps),
+        stray=tuple(name for name in others if name not in system),
+        system=tuple(system),
+        exact=total.hexdigest() if wanted else "",
+        look=_signs(key[apex]) if apex in key else None,
+        change=_signs(key[apex] - key[onset]) if both else None,
+    )
+
+
+def _is_system(name: str) -> bool:
+    path = Path(name.casefold())
+    hidden_copy = name.startswith("._") and path.suffix in IMAGE_SUFFIXES
+    return path.name in SYSTEM_FILES or path.suffix in SYSTEM_SUFFIXES or hidden_copy
+
+
+def _small(pixels: np.ndarray) -> np.ndarray:
+    """Grey (GRID + 1, GRID + 1) float32, area means."""
+    grey = pixels.astype(np.float32)
+    grey = grey if grey.ndim == 2 else grey.mean(axis=2)
+    return cv2.resize(grey, (GRID + 1, GRID + 1), interpolation=cv2.INTER_AREA)
+
+
+def _signs(small: np.ndarray) -> np.ndarray | None:
+    """Whether a value exceeds its right and its lower neighbour: bool (2, GRID * GRID), None for a flat picture.
+
+    The difference hash (Krawetz 2013), in both directions.
+    """
+    if float(small.std()) < FLAT:
+        return None
+    right = small[:-1, 1:] > small[:-1, :-1]
+    below = small[1:, :-1] > small[:-1, :-1]
+    return np.stack([right.ravel(), below.ravel()])
