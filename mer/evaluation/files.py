@@ -5,6 +5,7 @@
 <run>/results.json     scores and their intervals    <run>/folds/<fold>/  one finished fold:
 <run>/predictions.csv  one row a sample, pooled          fold.json  predictions.csv  curves.csv
 <run>/folds.csv        one row a fold, failed ones too   model.ckpt  attention.npz
+                                                         of several members: members.csv model-<m>.ckpt curves-<m>.csv
 <run>/error.json       a sweep's job that could not begin: its overrides and the reason
 <run>/failures/<fold>.json  why a fold failed; gone once it succeeds
 <run>/sanity/sanity.json    null tests and their verdicts; sanity/<name>/ is the folder of a null run
@@ -36,6 +37,7 @@ FOLD = "fold.json"
 CURVES = "curves.csv"
 CHECKPOINT = "model.ckpt"
 ATTENTION = "attention.npz"
+MEMBERS = "members.csv"
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
@@ -47,6 +49,12 @@ def fold_folder(run: str | Path, name: str) -> Path:
     """
     folder = name if _SAFE.fullmatch(name) else f"{re.sub(r'[^A-Za-z0-9_-]', '-', name)[:80]}-{digest(name)[:8]}"
     return Path(run) / FOLDS_FOLDER / folder
+
+
+def of_member(name: str, member: int) -> str:
+    """File name of one member of several: `model.ckpt` is that of member 0, `model-2.ckpt` that of member 2."""
+    path = Path(name)
+    return f"{path.stem}-{member}{path.suffix}" if member else name
 
 
 def failure_file(run: str | Path, name: str) -> Path:

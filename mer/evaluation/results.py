@@ -7,7 +7,7 @@ failed is `complete: false` and says of how many samples its scores are. Synthet
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from mer.evaluation.baselines import Baseline, FoldLabels, all_baselines
 from mer.evaluation.calibration import calibration
 from mer.evaluation.challenge import challenge_scores
 from mer.evaluation.console import console_table
+from mer.evaluation.members import member_scores
 from mer.evaluation.metrics import METRICS, MetricError, absent_classes, per_class
 from mer.evaluation.predictions import confusions_by_subject, encode
 from mer.evaluation.statistics import METHOD, subject_bootstrap
@@ -40,6 +41,7 @@ def summarise(
     config: Config,
     parameters: int,
     data_hash: str,
+    members: Iterable[pd.DataFrame] = (),
 ) -> dict[str, Any]:
     """The results of a run, ready for `provenance.write_json(run / files.RESULTS, ...)`.
 
@@ -52,6 +54,7 @@ def summarise(
         config: the configuration of the run.
         parameters: trainable parameters of the network.
         data_hash: `table.content_hash()`.
+        members: the long tables of the folds (`mer.evaluation.members`) where several networks are averaged.
 
     Raises:
         MetricError: every sample is predicted, yet a class of the protocol has none.
@@ -78,6 +81,7 @@ def summarise(
             "all": everything,
             "by_dataset": {str(name): scores(part, classes, draws=draws, seed=seed) for name, part in parts},
         },
+        "members": member_scores(members, table),
         "interval": {"level": LEVEL, "draws": draws, "unit": "subject", "method": METHOD},
         "baselines": _baselines(predictions, table, splits, config),
         "calibration": calibration(predictions, classes),
@@ -168,8 +172,9 @@ def _mean(folds: pd.DataFrame, column: str) -> float | None:
 
 def _chosen(folds: pd.DataFrame) -> dict[str, int]:
     """Folds that took each candidate of a nested search, most often taken first; empty without a search."""
-    counts = folds["candidate"].value_counts() if "candidate" in folds else {}
-    return {str(line): int(count) for line, count in counts.items()}
+    if "candidate" not in folds:
+        return {}
+    return {str(line): int(count) for line, count in folds["candidate"].value_counts().items()}
 
 
 def _baselines(

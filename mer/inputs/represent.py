@@ -38,6 +38,7 @@ class Representation:
         mirror: sign of each channel after a left-right mirror; None where nothing changes sign.
         brightness: whether the values are grey levels, whose brightness may be changed.
         motion: whether channels 0 and 1 are a vector field, which a rotation would have to turn along.
+        known: whether it is known what the channels mean, and so what the input of a mirrored clip would be.
     """
 
     frames: tuple[str, ...]
@@ -45,6 +46,7 @@ class Representation:
     mirror: tuple[int, ...] | None = None
     brightness: bool = False
     motion: bool = False
+    known: bool = True
 
 
 def apex(frames: Mapping[str, np.ndarray], size: int) -> np.ndarray:
@@ -91,7 +93,7 @@ REPRESENTATIONS: dict[str, Representation] = {
     "apex": Representation(("apex",), apex, brightness=True),
     "difference": Representation(("onset", "apex"), difference),
     "flow": Representation(("onset", "apex"), flow, mirror=(-1, 1, 1), motion=True),
-    "image": Representation(("apex",), image, brightness=True),
+    "image": Representation(("apex",), image, brightness=True, known=False),
     "motion_map": Representation(("apex",), motion_map, mirror=(-1, 1, 1), motion=True),
 }
 
@@ -126,8 +128,8 @@ def resize(pixels: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
 
 
-def problems(config: InputConfig, augment: AugmentConfig) -> list[str]:
-    """What is wrong with the input and its augmentation, one sentence a key."""
+def problems(config: InputConfig, augment: AugmentConfig, *, flip: bool = False) -> list[str]:
+    """What is wrong with the input, its augmentation and its mirror image in tests, one sentence a key."""
     found = []
     name = config.representation
     known = REPRESENTATIONS.get(name)
@@ -144,6 +146,12 @@ def problems(config: InputConfig, augment: AugmentConfig) -> list[str]:
         found.append(
             f"augment.rotate: expected 0 for input.representation={name}, got {augment.rotate}: u and v would have to "
             "turn with the picture, and each is scaled on its own"
+        )
+    if known is not None and flip and not known.known:
+        found.append(
+            f"evaluation.flip: expected false for input.representation={name}, got true: the channels of such files "
+            "may be anything (motion to the right would change its sign), so a mirrored clip's input is not known; "
+            f"take one of {', '.join(key for key, one in REPRESENTATIONS.items() if one.known)}"
         )
     if known is not None and not known.brightness and augment.brightness:
         found.append(f"augment.brightness: expected 0 for input.representation={name}, got {augment.brightness}")

@@ -12,6 +12,7 @@ from datetime import timedelta
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 
 from mer.models import count_parameters
 from mer.models.attention import describe as describe_attention
@@ -31,7 +32,7 @@ def describe(study: Study, console: Console) -> None:
     data.setup("fit")
     module = build_module(study, data)
     # a search trains each candidate on parts of the training part first, at most as long as the fold itself
-    trainings = 1 + len(config.protocol.candidates) * config.protocol.inner
+    trainings = config.members + len(config.protocol.candidates) * config.protocol.inner
     steps = [trainings * fold_steps(study, i) for i in range(len(study.folds))]
     seconds = step_seconds(study)
     side = min(parallel_folds(config), len(study.folds))
@@ -46,7 +47,7 @@ def describe(study: Study, console: Console) -> None:
         "protocol": f"{config.protocol.name}: {len(study.folds)} folds; {parts} clips",
         "input": f"{config.input.representation} {'x'.join(map(str, study.pixels.shape[1:]))}",
         "network": f"{describe_model(config.model)}, {describe_attention(config.model.attention)}, "
-        f"{count_parameters(module.network):,} parameters",
+        f"{_parameters(module.network)}",
         "training": f"{config.optim.name}, lr {config.optim.lr:g}, batch {config.optim.batch_size}; "
         f"{_span(steps)} steps a fold, {sum(steps):,} in all",
         "time": f"about {timedelta(seconds=round(seconds * sum(steps) / side))} for training: "
@@ -94,6 +95,11 @@ def step_seconds(study: Study) -> float:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - start)
     return sorted(times[1:])[TIMED_STEPS // 2]
+
+
+def _parameters(network: nn.Module) -> str:
+    size, moving = sum(parameter.numel() for parameter in network.parameters()), count_parameters(network)
+    return f"{size:,} parameters" + (f", {moving:,} of them trained" if moving < size else "")
 
 
 def _span(values: Iterable[int]) -> str:

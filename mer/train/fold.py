@@ -11,6 +11,7 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,11 +23,11 @@ from mer.models.network import RecognitionNetwork
 from mer.protocols.folds import Fold
 from mer.provenance import config_hash, environment, seed_from, write_json
 from mer.train import selection
-from mer.train.callbacks import Curves
+from mer.train.members import joint_record, long_table, mean_predictions, member_seed
 from mer.train.nested import best_recipe
 from mer.train.predict import attention_samples, predict_fold
 from mer.train.study import Study
-from mer.train.training import datamodule, fit
+from mer.train.training import Trained, datamodule, fit
 
 
 def run_fold(study: Study, fold: Fold, run: Path) -> Path:
@@ -34,22 +35,25 @@ def run_fold(study: Study, fold: Fold, run: Path) -> Path:
     start = time.perf_counter()
     config = study.config
     study, search = best_recipe(study, fold, _train_and_test)
-    trained = fit(study, selection.seen(fold, config.protocol), **_seeds(study, fold))
+    seen = selection.seen(fold, config.protocol)
+    trained = [fit(study, seen, **_seeds(study, fold, member)) for member in range(config.members)]
     target = files.fold_folder(run, fold.name)
-    if trained.main:
+    if trained[0].main:
+        records = [selection.of_record(one.record, config.protocol) for one in trained]
         record = {
             "fold": fold.name,
             "train": len(fold.train),
             "validation": len(fold.validation),
             "test": len(fold.test),
-            **selection.of_record({**trained.record, **search}, config.protocol),
+            **selection.of_record({**joint_record(records), **search}, config.protocol),
             "config_hash": config_hash(config),
             "environment": environment(),
         }
-        predictions = _test(study, fold, trained.network)
+        frames = [_test(study, fold, one.network) for one in trained]
+        predictions = mean_predictions(frames)
         record["accuracy"] = float((predictions["label"] == predictions["predicted"]).mean())
-        _write_folder(study, fold, trained.network, predictions, trained.curves, record, target, start)
-    trained.wait()
+        _write_folder(study, fold, trained, frames, record, target, start)
+    trained[0].wait()
     return target
 
 
@@ -64,18 +68,17 @@ def _test(study: Study, fold: Fold, network: RecognitionNetwork) -> pd.DataFrame
     return predict_fold(study, fold, network, data.test_dataloader())
 
 
-def _seeds(study: Study, fold: Fold) -> dict[str, int]:
-    """Seeds of a training, by the run's seed and the fold's name alone."""
-    seed = study.config.seed
+def _seeds(study: Study, fold: Fold, member: int = 0) -> dict[str, Any]:
+    """Seeds of a training, by the run's seed, the member's number and the fold's name alone."""
+    seed = member_seed(study.config.seed, member)
     return {"seed": seed_from(seed, "fold", fold.name), "data_seed": seed_from(seed, "data", fold.name)}
 
 
 def _write_folder(
     study: Study,
     fold: Fold,
-    network: RecognitionNetwork,
-    predictions: pd.DataFrame,
-    curves: Curves,
+    trained: list[Trained],
+    frames: list[pd.DataFrame],
     record: dict,
     target: Path,
     start: float,
@@ -85,9 +88,10 @@ def _write_folder(
     work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
         protocol = study.config.protocol
-        write_predictions(work / files.PREDICTIONS, selection.marked(predictions, protocol))
-        selection.marked(curves.table(), protocol).to_csv(work / files.CURVES, index=False)
-        maps = attention_samples(study, fold, network)
+        write_predictions(work / files.PREDICTIONS, selection.marked(mean_predictions(frames), protocol))
+        if len(frames) > 1:
+            write_predictions(work / files.MEMBERS, selection.marked(long_table(frames), protocol))
+        maps = attention_samples(study, fold, trained[0].network)
         if maps:
             np.savez_compressed(work / files.ATTENTION, selection=record["selection"], **maps)  # type: ignore[arg-type]
         card = {
@@ -97,7 +101,12 @@ def _write_folder(
             "selection": record["selection"],
             "config_hash": record["config_hash"],
         }
-        checkpoint.save(work / files.CHECKPOINT, network, model=study.config.model, card=card)
+        for member, one in enumerate(trained):
+            selection.marked(one.curves.table(), protocol).to_csv(
+                work / files.of_member(files.CURVES, member), index=False
+            )
+            path = work / files.of_member(files.CHECKPOINT, member)
+            checkpoint.save(path, one.network, model=study.config.model, card=card)
         write_json(work / files.FOLD, {**record, "seconds": time.perf_counter() - start})
         work.chmod(0o755)  # a temporary folder is private to its maker
         shutil.rmtree(target, ignore_errors=True)  # only a folder without its record can stand here: no finished fold

@@ -17,6 +17,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mer.config import ModelConfig, OptimConfig, from_dict
+from mer.errors import ConfigError
 from mer.evaluation.metrics import f1
 from mer.inputs import mixing
 from mer.models import build, freeze, parameter_groups
@@ -186,6 +187,16 @@ def problems(optim: OptimConfig) -> list[str]:
         if not 0 <= getattr(optim, key) < 1:
             found.append(f"optim.{key}: expected 0 <= value < 1, got {getattr(optim, key)}")
     return found
+
+
+def freeze_problems(optim: OptimConfig, model: ModelConfig) -> list[str]:
+    """What is wrong with the frozen levels for this network; nothing where it has problems of its own."""
+    try:
+        with torch.device("meta"):  # names and shapes, no numbers
+            freeze(build(model, in_channels=1, classes=2), optim.freeze)
+    except ConfigError as error:
+        return [problem for problem in error.problems if problem.startswith("optim.freeze")]
+    return []
 
 
 def _take(metric: MeanMetric) -> float:

@@ -6,12 +6,15 @@ that a sample would be scored twice.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
 from torch.utils.data import DataLoader
 
 from mer.evaluation.predictions import PREFIX
+from mer.inputs.represent import REPRESENTATIONS
 from mer.models.network import RecognitionNetwork
 from mer.protocols.folds import Fold
 from mer.train.study import Study
@@ -19,7 +22,9 @@ from mer.train.study import Study
 
 def predict_fold(study: Study, fold: Fold, network: RecognitionNetwork, loader: DataLoader) -> pd.DataFrame:
     """Predictions of the fold's test samples, one row each, in the pooled table's columns."""
-    rows, probabilities = predict(network, loader)
+    chosen = REPRESENTATIONS[study.config.input.representation]
+    signs = chosen.mirror or (1,) * study.pixels.shape[1] if study.config.evaluation.flip else None
+    rows, probabilities = predict(network, loader, mirror=signs)
     if not np.isfinite(probabilities).all():
         raise FloatingPointError("training diverged: the network gives no finite probabilities; try a lower optim.lr")
     frame, classes = study.table.frame.iloc[rows], study.table.classes
@@ -32,14 +37,27 @@ def predict_fold(study: Study, fold: Fold, network: RecognitionNetwork, loader: 
 
 
 @torch.inference_mode()
-def predict(network: torch.nn.Module, loader: DataLoader) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers (N,) and class probabilities (N, K) float64 of a loader's samples, in the loader's order."""
+def predict(
+    network: torch.nn.Module, loader: DataLoader, *, mirror: Sequence[int] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers (N,) and class probabilities (N, K) float64 of a loader's samples, in the loader's order.
+
+    Args:
+        network: what predicts, put into evaluation mode.
+        loader: batches with `image` and `row`.
+        mirror: sign of each channel under a left-right mirror; where given, the probabilities are the mean of those of
+            the input and of its mirror image.
+    """
     network.eval()
     device = next(network.parameters()).device
     rows, probabilities = [], []
     for batch in loader:
-        logits = network(batch["image"].to(device)).double()
-        probabilities.append(logits.softmax(dim=1).cpu().numpy())
+        images = batch["image"].to(device)
+        found = network(images).double().softmax(dim=1)
+        if mirror is not None:
+            signs = torch.tensor(mirror, dtype=images.dtype, device=device).view(-1, 1, 1)
+            found = (found + network(images.flip(-1) * signs).double().softmax(dim=1)) / 2
+        probabilities.append(found.cpu().numpy())
         rows.append(batch["row"].numpy())
     return np.concatenate(rows), np.concatenate(probabilities)
 

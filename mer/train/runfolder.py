@@ -7,6 +7,7 @@ drawing of the folder stand in `mer.evaluation.files`.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from mer.evaluation.plots import confusion_png
 from mer.evaluation.predictions import pool, read_predictions, write_predictions
 from mer.evaluation.report import write_report
 from mer.evaluation.results import summarise
-from mer.models import build, count_parameters
+from mer.models import build, count_parameters, freeze
 from mer.provenance import config_hash, environment, flatten, result_config, write_atomically, write_json
 from mer.train import sanity, selection
 from mer.train.study import Study
@@ -84,7 +85,10 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
         config=config,
         parameters=count_parameters(network),
         data_hash=study.table.content_hash(),
+        members=_member_tables(folds, run) if config.members > 1 else (),
     )
+    freeze(network, config.optim.freeze, norm=config.optim.freeze_norm)
+    results["trained_parameters"] = count_parameters(network)
     results["notes"] += environment_notes(run)
     results["sanity"] = sanity.read(run)
     write_json(run / files.RESULTS, results)
@@ -93,6 +97,12 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
     confusion_png(run)
     write_report(run)
     return results
+
+
+def _member_tables(folds: pd.DataFrame, run: Path) -> Iterator[pd.DataFrame]:
+    """The members' predictions of every finished fold."""
+    for name in folds["fold"][folds["status"] == "done"]:
+        yield read_predictions(files.fold_folder(run, name) / files.MEMBERS)
 
 
 def fold_table(study: Study, run: Path) -> pd.DataFrame:
@@ -109,9 +119,9 @@ def fold_table(study: Study, run: Path) -> pd.DataFrame:
         elif failed.is_file():
             status, record = "failed", json.loads(failed.read_text(encoding="utf-8"))
         columns = ("epochs", "chosen_epoch", "validation_uf1", "steps", "seconds", "train_seconds", "accuracy", "error")
-        if study.config.protocol.candidates:
-            columns = ("candidate", *columns)
-        rows.append({"fold": fold.name, "status": status, **counts, **{key: record.get(key) for key in columns}})
+        search = ("candidate",) if study.config.protocol.candidates else ()
+        known = {key: record.get(key) for key in (*search, *columns)}
+        rows.append({"fold": fold.name, "status": status, **counts, **known})
     return pd.DataFrame(rows)
 
 

@@ -57,9 +57,10 @@ def check(config: Config) -> None:
     found = [
         *catalog.problems(config.data),
         *protocols.problems(config.protocol),
-        *represent.problems(config.input, config.augment),
+        *represent.problems(config.input, config.augment, flip=config.evaluation.flip),
         *model_problems(config.model, side=config.input.size),
         *module.problems(config.optim),
+        *module.freeze_problems(config.optim, config.model),
         *_trainer_problems(config),
         *nulls.problems(config),
         *selection.problems(config),
@@ -91,10 +92,10 @@ def _trainer_problems(config: Config) -> list[str]:
         found.append(
             "trainer.parallel_folds: expected 1 where one fold already uses several devices; use one or the other"
         )
-    if trainer.devices > 1 and config.optim.balance == "weighted":
+    if trainer.devices > 1 and config.optim.balance in ("weighted", "effective"):
         found.append(
-            "optim.balance: expected none or oversample with several devices, got weighted: each device would divide "
-            "by the weights of its own share"
+            f"optim.balance: expected none or oversample with several devices, got {config.optim.balance}: each device "
+            "would divide by the weights of its own share"
         )
     if trainer.accelerator not in ACCELERATORS:
         found.append(f"trainer.accelerator: expected one of {', '.join(ACCELERATORS)}, got '{trainer.accelerator}'")
@@ -112,6 +113,8 @@ def _trainer_problems(config: Config) -> list[str]:
         found.append(f"logger.name: expected csv or wandb, got '{logger.name}'")
     if logger.mode not in ("offline", "online", "disabled"):
         found.append(f"logger.mode: expected offline, online or disabled, got '{logger.mode}'")
+    if config.members < 1:
+        found.append(f"members: expected at least 1, got {config.members}")
     if config.seed < 0:
         found.append(f"seed: expected 0 or above, got {config.seed}")
     return found
