@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from omegaconf import MISSING
 
-from mer.config import CompositeData, DataConfig, FolderData, ManifestData, SyntheticData
+from mer.config import CompositeData, DataConfig, FolderData, ManifestData, MotionPriorData, SyntheticData
 from mer.corpus import (
     casme,
     casme2,
@@ -32,6 +32,7 @@ from mer.corpus import (
     mug,
     official,
     oulu_casia,
+    prior,
     raf_db,
     samm,
     smic,
@@ -93,6 +94,9 @@ SOURCES: Mapping[str, Source] = {
         CompositeData,
         lambda data, cache_dir: composite.load(data, lambda part: load(part, cache_dir)),
         lambda data: composite.problems(data, problems),
+    ),
+    "motion_prior": Source(
+        MotionPriorData, lambda data, cache_dir: prior.load(data), prior.problems, prior.pixels, prior.DRAWING
     ),
 }
 

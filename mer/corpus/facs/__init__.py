@@ -7,7 +7,7 @@ Source: the Facial Action Coding System (Ekman, Friesen and Hager 2002) for what
 """
 
 from mer.corpus.facs.emotions import EMOTIONS, EmotionRule, sample_activations, sample_irrelevant
-from mer.corpus.facs.fields import displacement, moving_mask, region
+from mer.corpus.facs.fields import bumps, displacement, moving_mask, region
 from mer.corpus.facs.geometry import AVERAGE, FaceShape, View, random_shape
 from mer.corpus.facs.units import ACTION_UNITS, ActionUnit, Activation, Bump, au_text
 
@@ -22,6 +22,7 @@ __all__ = [
     "FaceShape",
     "View",
     "au_text",
+    "bumps",
     "displacement",
     "moving_mask",
     "random_shape",
