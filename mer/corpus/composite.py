@@ -126,9 +126,8 @@ def _listed(frame: pd.DataFrame, path: Path, classes: tuple[str, ...], notes: li
         shown = f"line {entry['row']}: {entry['dataset']}, subject {entry['subject']}, clip {entry['clip']}"
         person = _person(entry["dataset"], entry["subject"])
         # the name as it is comes first: CASME II has clips that differ in a padding zero
-        found = next(
-            (rows_of[(*person, name)] for name in _clip_spellings(entry["clip"]) if (*person, name) in rows_of), []
-        )
+        keys = [(*person, name) for name in _clip_spellings(entry["clip"])]
+        found = next((rows_of[key] for key in keys if key in rows_of), [])
         label = class_of.get(entry["label"].casefold())
         if len(found) != 1:
             bad.append(f"{shown}: {'no such sample' if not found else f'{len(found)} samples of that name'}")

@@ -85,10 +85,10 @@ def challenge_notes(table: SampleTable, protocol: str) -> list[str]:
         return []
     counts, subjects = table.counts(), table.subjects.groupby(table.frame["dataset"]).nunique()
     differing = [
-        f"{dataset} {label} {counts.loc[label, dataset]} instead of {wanted}"
+        f"{dataset} {label} {counts[dataset][label]} instead of {wanted}"
         for dataset, classes in challenge.counts.items()
         for label, wanted in classes.items()
-        if counts.loc[label, dataset] != wanted
+        if counts[dataset][label] != wanted
     ]
     differing += [
         f"{dataset} {subjects[dataset]} subjects instead of {wanted}"
