@@ -46,7 +46,7 @@ def compare(runs: Sequence[Run], *, draws: int = 10_000, seed: int = 0) -> dict[
     ensembles = {one.name: ensemble(one, classes) for one in groups}
     bootstrap = max(draws // 5, 1)
     rows = [_row(one, counts[one.name], ensembles[one.name], classes, draws=bootstrap, seed=seed) for one in groups]
-    pairs = []
+    pairs: list[dict[str, Any]] = []
     for first, second in combinations(groups, 2):
         means = [np.mean(counts[one.name], axis=0) for one in (first, second)]
         right = [
@@ -61,8 +61,7 @@ def compare(runs: Sequence[Run], *, draws: int = 10_000, seed: int = 0) -> dict[
             }
         )
     for key in TESTED:
-        tests = [pair[key] for pair in pairs]
-        defined = [test for test in tests if test["p"] is not None]
+        defined = [pair[key] for pair in pairs if pair[key]["p"] is not None]
         for test, adjusted in zip(defined, holm([test["p"] for test in defined]), strict=True):
             test["p_holm"] = round(adjusted, 6)
     first_run = runs[0].results

@@ -21,7 +21,7 @@ from mer.evaluation.linear import fit
 from mer.evaluation.predictions import pool
 from mer.evaluation.results import scores
 from mer.inputs.datamodule import EVALUATION_BATCH
-from mer.models import RecognitionNetwork, checkpoint
+from mer.models import RecognitionNetwork, load
 from mer.protocols.folds import Fold
 from mer.provenance import write_json
 from mer.train.crossval import is_main_process
@@ -109,7 +109,7 @@ def identity_probe(study: Study, run: Path) -> dict[str, Any]:
 
 def _probe_fold(study: Study, run: Path, fold: Fold) -> dict[str, Any] | None:
     """Identity and emotion read from one fold's network, or None where nobody in training has two clips."""
-    network, _ = checkpoint.load(_checkpoint(run, fold))
+    network = load(_checkpoint(run, fold))
     place = {sample: row for row, sample in enumerate(study.table.frame["sample_id"])}
     train, test = (np.array([place[sample] for sample in part]) for part in (fold.train, fold.test))
     subjects, targets = study.table.subjects.to_numpy(), study.table.targets
