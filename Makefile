@@ -35,8 +35,8 @@ format: $(STAMP)  ## rewrite the sources in house format
 	$(BIN)/ruff format mer tests
 	$(BIN)/ruff check --fix mer tests
 
-bench: $(STAMP)  ## time the model family against the plain network
-	$(BIN)/python -m mer.benchmark model
+bench: $(STAMP)  ## cost of every attention unit in ResNet-10, as ratios to none (about 5 minutes)
+	$(BIN)/python -m mer.benchmark model --depth 10
 
 clean:  ## remove what was built; keeps data, caches and outputs
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
