@@ -266,8 +266,10 @@ def _copies(clips: Sequence[CodedClip], files: Sequence[ClipFiles | None], *, st
             exact.add(place)
             found.append(_found("copy", clip, f"its frames equal those of {other}, byte by byte"))
     kept = [place for place in range(len(clips)) if place not in exact]
-    pairs = near_copies([item and item.look for item in map(files.__getitem__, kept)],
-                        None if still else [item and item.change for item in map(files.__getitem__, kept)])  # fmt: skip
+    items = [files[place] for place in kept]
+    looks = [item.look if item else None for item in items]
+    changes = None if still else [item.change if item else None for item in items]
+    pairs = near_copies(looks, changes)
     for a, b, distance in pairs:
         text = f"looks and moves like {clips[kept[a]]} ({distance:.1%} of the bits differ)"
         found.append(_found("near copy", clips[kept[b]], text))

@@ -65,7 +65,8 @@ def examine(clip: CodedClip, read: Callable[[Path], np.ndarray]) -> ClipFiles:
     onset = min(files, default=0) if clip.onset is None else clip.onset
     offset = max(files, default=0) if clip.offset is None else clip.offset
     apex = (onset + offset) // 2 if clip.apex is None else clip.apex
-    unreadable, sizes, total = [], {}, hashlib.sha256()
+    unreadable, total = [], hashlib.sha256()
+    sizes: dict[tuple[int, int], None] = {}
     key: dict[int, np.ndarray] = {}
     wanted = [number for number in files if onset <= number <= offset]
     for number in wanted:

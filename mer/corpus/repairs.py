@@ -11,6 +11,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mer.config import FolderData
 from mer.corpus import sheets
@@ -67,7 +68,8 @@ def repair(clips: Sequence[CodedClip], data: FolderData, dataset: str) -> tuple[
         for item in table:
             if item.fits(clip):
                 before = getattr(clip, item.column)
-                changed = replace(changed, **{item.column: item.value})
+                value: Any = item.value
+                changed = replace(changed, **{item.column: value})
                 notes.append(f"Repaired {clip}: {item.column} {before} -> {item.value} ({item.reason}).")
         repaired.append(changed)
     idle = [item for item in table if not any(item.fits(clip) for clip in clips)]

@@ -35,6 +35,7 @@ CARD = Official(
         "vis": "visible light, 25 fps, `SMIC-VIS-E/`",
         "nir": "near infrared, 25 fps, `SMIC-NIR-E/`",
     },
+    counted=("hs",),
     people=16,
 )
 
