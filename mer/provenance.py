@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -28,10 +29,16 @@ PACKAGES = (
 )
 
 #: Parts of the configuration that decide what a fold computes; others (logger, cache, progress) may differ on a rerun.
-RESULT_KEYS = ("seed", "data", "protocol", "input", "augment", "model", "optim", "evaluation", "null", "members")
+RESULT_KEYS = (
+    *("seed", "data", "protocol", "input", "augment", "model", "optim", "evaluation", "null", "members"),
+    *("init", "stages", "cotrain"),
+)
 #: Keys inside these that do not: where the data lie (their content has a hash of its own), draws made after training.
 #: They are free at any depth, as in the parts of a composite.
-FREE_KEYS = {"data": ("root", "manifest", "list", "repairs_table"), "evaluation": ("bootstrap", "random_draws")}
+FREE_KEYS = {
+    **dict.fromkeys(("data", "stages", "cotrain"), ("root", "manifest", "list", "repairs_table")),
+    "evaluation": ("bootstrap", "random_draws"),
+}
 #: Keys of the hardware that do: another number of devices or threads sums in another order.
 TRAINER_KEYS = ("precision", "devices", "threads")
 
@@ -46,15 +53,22 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+def file_hash(path: str | None) -> str | None:
+    """First 16 hex digits of the SHA-256 of a file's bytes; None without a path."""
+    return None if path is None else hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()[:16]
+
+
 def result_config(config: Config) -> dict[str, Any]:
     """The part of the configuration that decides results, as plain nested dicts."""
     whole = asdict(config)
     part = {key: whole[key] for key in RESULT_KEYS}
     for name, free in FREE_KEYS.items():
-        part[name] = _without(part[name], free)
+        part[name] = _without(part[name] or {}, free)
     # the same network however its stages are listed
     attention = part["model"]["attention"]
     part["model"] = {**part["model"], "attention": {**attention, "stages": sorted(set(attention["stages"]))}}
+    # the order of a dict's keys has no part in a hash
+    part["stage_order"] = list(config.stages)
     part["trainer"] = {key: whole["trainer"][key] for key in TRAINER_KEYS}
     return part
 
@@ -137,6 +151,21 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_folder_atomically(target: str | Path) -> Iterator[Path]:
+    """Hidden folder beside `target` that is renamed onto it when the block ends well, and removed when it does not."""
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        yield work
+        work.chmod(0o755)  # a temporary folder is private to its maker
+        shutil.rmtree(target, ignore_errors=True)
+        work.replace(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def write_json(path: str | Path, value: Any) -> None:

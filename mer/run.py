@@ -29,10 +29,12 @@ from mer.errors import AllFoldsFailedError, ConfigError, MerError
 from mer.evaluation import files
 from mer.evaluation.results import console_table
 from mer.provenance import write_json
+from mer.train import accounts
 from mer.train.crossval import is_main_process, missing_folds, parallel_folds, train_folds
 from mer.train.dryrun import describe
 from mer.train.runfolder import claim, collect
 from mer.train.sanity import add_null_tests
+from mer.train.stages import train_shared
 from mer.train.study import Study, check, load_study
 from mer.train.tracking import open_tracker
 
@@ -79,6 +81,8 @@ def run(config: Config, folder: Path, *, console: Console | None = None) -> dict
         for fold in study.folds:
             if fold not in todo:
                 tracker.fold(fold, files.fold_folder(folder, fold.name))
+        for line in train_shared(study, folder) if todo else ():
+            _say(console, line)
         with _progress(console, enabled=config.trainer.progress and main) as bar:
             task = bar.add_task("folds", total=len(study.folds), completed=len(study.folds) - len(todo))
             for fold, error in train_folds(study, todo, folder):
@@ -169,7 +173,7 @@ def _announce(study: Study, todo: int, folder: Path, console: Console) -> None:
         f"{study.config.name}: {len(table)} clips of {table.subjects.nunique()} subjects ({table.name}), "
         f"{len(study.folds)} folds, {todo} to train, {side} side by side -> {folder}",
     )
-    for note in study.notes:
+    for note in (*study.notes, *accounts.notes(study)):
         _say(console, f"note: {note}")
 
 

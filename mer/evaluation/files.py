@@ -6,6 +6,8 @@
 <run>/predictions.csv  one row a sample, pooled          fold.json  predictions.csv  curves.csv
 <run>/folds.csv        one row a fold, failed ones too   model.ckpt  attention.npz
                                                          of several members: members.csv model-<m>.ckpt curves-<m>.csv
+<run>/stages/<stage>/  one finished training before the folds: model.ckpt curves.csv stage.json; folds/<fold>/stages/
+                       where each fold needs its own; <stage>-member1 and so on for further members
 <run>/error.json       a sweep's job that could not begin: its overrides and the reason
 <run>/failures/<fold>.json  why a fold failed; gone once it succeeds
 <run>/sanity/sanity.json    null tests and their verdicts; sanity/<name>/ is the folder of a null run
@@ -29,11 +31,13 @@ CONFUSION = "confusion.png"
 ERROR = "error.json"
 FOLDS_FOLDER = "folds"
 FAILURES_FOLDER = "failures"
+STAGES_FOLDER = "stages"
 SANITY_FOLDER = "sanity"
 
 SANITY = "sanity.json"
 
 FOLD = "fold.json"
+STAGE = "stage.json"
 CURVES = "curves.csv"
 CHECKPOINT = "model.ckpt"
 ATTENTION = "attention.npz"
@@ -55,6 +59,11 @@ def of_member(name: str, member: int) -> str:
     """File name of one member of several: `model.ckpt` is that of member 0, `model-2.ckpt` that of member 2."""
     path = Path(name)
     return f"{path.stem}-{member}{path.suffix}" if member else name
+
+
+def stage_folder(parent: str | Path, name: str, member: int = 0) -> Path:
+    """Folder of a stage below the run's folder, or below that of the fold which it was trained for."""
+    return Path(parent) / STAGES_FOLDER / (f"{name}-member{member}" if member else name)
 
 
 def failure_file(run: str | Path, name: str) -> Path:

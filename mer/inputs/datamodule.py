@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from mer.config import AugmentConfig, InputConfig, OptimConfig, TrainerConfig
 from mer.corpus.samples import SampleTable
 from mer.inputs.augment import Augmenter
+from mer.inputs.companions import Companions, CompanionSampler
 from mer.inputs.represent import REPRESENTATIONS
 from mer.inputs.sampling import Draw, EpochSampler, class_weights, effective_weights
 from mer.protocols.folds import Fold
@@ -29,12 +30,17 @@ Item = tuple[np.ndarray, int, int]
 
 
 class TrainingItems(Dataset[Item]):
-    """Augmented items (image, target, row) by `Draw`."""
+    """Augmented items (image, target, row) by `Draw`; rows behind the table's are companions, whose row is -1."""
 
-    def __init__(self, pixels: np.ndarray, targets: np.ndarray, augmenter: Augmenter) -> None:
-        self.pixels, self.targets, self.augmenter = pixels, targets, augmenter
+    def __init__(
+        self, pixels: np.ndarray, targets: np.ndarray, augmenter: Augmenter, companions: Companions | None = None
+    ) -> None:
+        self.pixels, self.targets, self.augmenter, self.companions = pixels, targets, augmenter, companions
 
     def __getitem__(self, draw: Draw) -> Item:
+        row = draw.row - len(self.pixels)
+        if self.companions is not None and row >= 0:
+            return self.augmenter(self.companions.pixels[row], draw.seed), int(self.companions.targets[row]), -1
         return self.augmenter(self.pixels[draw.row], draw.seed), int(self.targets[draw.row]), draw.row
 
 
@@ -64,6 +70,7 @@ class FoldDataModule(LightningDataModule):
         optim: batch size (over all devices) and balancing.
         trainer: devices and loader processes.
         seed: fixes the order and the augmentation of every epoch.
+        companions: samples of another source that join every training batch.
     """
 
     def __init__(
@@ -77,6 +84,7 @@ class FoldDataModule(LightningDataModule):
         optim: OptimConfig,
         trainer: TrainerConfig,
         seed: int,
+        companions: Companions | None = None,
     ) -> None:
         super().__init__()
         # a plain view of the memory map, whose own indexing is slower
@@ -88,7 +96,7 @@ class FoldDataModule(LightningDataModule):
         )
         self.augmenter = Augmenter(augment, REPRESENTATIONS[input.representation])
         self.classes = len(table.classes)
-        self.optim, self.hardware, self.seed = optim, trainer, seed
+        self.optim, self.hardware, self.seed, self.companions = optim, trainer, seed, companions
 
     @property
     def class_weights(self) -> list[float] | None:
@@ -109,7 +117,7 @@ class FoldDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Batches of this process' draws, in another order and with other changes each epoch."""
         sampler = self._sampler(rank=self.trainer.global_rank if self.trainer is not None else 0)
-        items = TrainingItems(self.pixels, self.targets, self.augmenter)
+        items = TrainingItems(self.pixels, self.targets, self.augmenter, self.companions)
         return self._loader(items, sampler.batch_size, sampler)
 
     def val_dataloader(self) -> DataLoader:
@@ -120,21 +128,36 @@ class FoldDataModule(LightningDataModule):
         """The held-out part in the order of the fold, each sample once."""
         return self._plain(self.test_rows)
 
-    def _sampler(self, rank: int) -> EpochSampler:
-        return EpochSampler(
+    def _sampler(self, rank: int) -> EpochSampler | CompanionSampler:
+        oversample, world = self.optim.balance == "oversample", self.hardware.devices
+        batch_size = self.optim.batch_size // world
+        count = 0 if self.companions is None else self.companions.in_batch(batch_size)
+        own = EpochSampler(
             self.train_rows,
             self.targets[self.train_rows],
-            oversample=self.optim.balance == "oversample",
-            batch_size=self.optim.batch_size // self.hardware.devices,
+            oversample=oversample,
+            batch_size=batch_size - count,
             seed=self.seed,
             rank=rank,
-            world=self.hardware.devices,
+            world=world,
+        )
+        if self.companions is None:
+            return own
+        return CompanionSampler(
+            own,
+            self.companions,
+            count=count,
+            offset=len(self.pixels),
+            oversample=oversample,
+            seed=self.seed,
+            rank=rank,
+            world=world,
         )
 
     def _plain(self, rows: np.ndarray) -> DataLoader:
         return self._loader(PlainItems(self.pixels, self.targets, rows), EVALUATION_BATCH, None)
 
-    def _loader(self, items: Dataset, batch_size: int, sampler: EpochSampler | None) -> DataLoader:
+    def _loader(self, items: Dataset, batch_size: int, sampler: EpochSampler | CompanionSampler | None) -> DataLoader:
         workers = self.hardware.workers
         return DataLoader(
             items,

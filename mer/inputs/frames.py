@@ -57,20 +57,20 @@ def pixel_cache(table: SampleTable, config: InputConfig, cache_dir: Path, *, pro
         "libraries": [cv2.__version__, PIL.__version__, np.__version__],
     }
     path = Path(cache_dir).expanduser() / "pixels" / f"{digest(settings)}.npy"
-    found = _open(path, rows=len(table), size=config.size)
+    found = open_pixels(path, rows=len(table), size=config.size)
     if found is not None:
         return found
     with write_atomically(path) as temporary:
         _compute(table, config, temporary, progress)
         # before the array is renamed into place: where there is an array, there is an index
         write_json(path.with_suffix(".json"), {**settings, "data": table.name})
-    written = _open(path, rows=len(table), size=config.size)
+    written = open_pixels(path, rows=len(table), size=config.size)
     if written is None:
         raise OSError(f"the cache file {path} cannot be read back; is the disk full?")
     return written
 
 
-def _open(path: Path, *, rows: int, size: int) -> np.ndarray | None:
+def open_pixels(path: Path, *, rows: int, size: int) -> np.ndarray | None:
     """The cached array, or None where there is none or it is damaged."""
     try:
         pixels = open_memmap(path, mode="r")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
@@ -17,8 +18,11 @@ from torch import nn
 from mer.models import count_parameters
 from mer.models.attention import describe as describe_attention
 from mer.models.build import describe as describe_model
+from mer.protocols.folds import Fold
+from mer.train import accounts
 from mer.train.crossval import parallel_folds
-from mer.train.study import Study
+from mer.train.stages import stage_fold, study_of
+from mer.train.study import Stage, Study
 from mer.train.training import build_module, datamodule
 
 #: Steps that are timed for the estimate, after one that warms up.
@@ -33,9 +37,14 @@ def describe(study: Study, console: Console) -> None:
     module = build_module(study, data)
     # a search trains each candidate on parts of the training part first, at most as long as the fold itself
     trainings = config.members + len(config.protocol.candidates) * config.protocol.inner
-    steps = [trainings * fold_steps(study, i) for i in range(len(study.folds))]
-    seconds = step_seconds(study)
+    steps = [trainings * fold_steps(study, fold) for fold in study.folds]
+    seconds = step_seconds(study, study.folds[0]) if study.folds[0].train else 0.0
     side = min(parallel_folds(config), len(study.folds))
+    stages = {f"stage {stage.name}": stage_cost(study, stage) for stage in study.stages}
+    # a shared stage is trained before the folds, the others with each
+    total = seconds * sum(steps) / side + sum(
+        cost.seconds if cost.shared else cost.seconds * len(study.folds) / side for cost in stages.values()
+    )
     parts = ", ".join(
         f"{part} {_span(len(getattr(fold, part)) for fold in study.folds)}" for part in ("train", "validation", "test")
     )
@@ -50,32 +59,59 @@ def describe(study: Study, console: Console) -> None:
         f"{_parameters(module.network)}",
         "training": f"{config.optim.name}, lr {config.optim.lr:g}, batch {config.optim.batch_size}; "
         f"{_span(steps)} steps a fold, {sum(steps):,} in all",
-        "time": f"about {timedelta(seconds=round(seconds * sum(steps) / side))} for training: "
+        **{name: cost.text for name, cost in stages.items()},
+        "time": f"about {timedelta(seconds=round(total))} for training: "
         f"{1000 * seconds:.0f} ms a step, {side} fold{'s' if side > 1 else ''} side by side",
     }
     shown = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for key, value in rows.items():
         shown.add_row(f"[bold]{key}[/bold]", value)
     console.print(shown)
-    for note in study.notes:
+    for note in (*study.notes, *accounts.notes(study)):
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
     console.print("dry run: nothing was trained")
 
 
-def fold_steps(study: Study, index: int) -> int:
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of one training of a stage, whether one serves all folds, and both in words."""
+
+    seconds: float
+    shared: bool
+    text: str
+
+
+def stage_cost(study: Study, stage: Stage) -> Cost:
+    """What a stage costs, as far as a few of its steps tell; without leaving out the people whom a fold tests."""
+    own = study_of(study, stage)
+    fold = stage_fold(own, stage, tuple(own.table.frame["sample_id"]))
+    members, optim, table = study.config.members, own.config.optim, own.table
+    steps, seconds = fold_steps(own, fold), step_seconds(own, fold)
+    how = "once for all folds" if stage.shared else "for each fold"
+    text = (
+        f"{table.name}: {len(table)} clips of {table.subjects.nunique()} subjects, classes {', '.join(table.classes)}; "
+        f"{optim.name}, lr {optim.lr:g}, batch {optim.batch_size}; {steps:,} steps {how}"
+        f"{f' and each of {members} members' if members > 1 else ''}, {1000 * seconds:.0f} ms a step"
+    )
+    return Cost(members * steps * seconds, stage.shared, text)
+
+
+def fold_steps(study: Study, fold: Fold) -> int:
     """Optimiser steps of one fold."""
     optim = study.config.optim
+    if not fold.train:
+        return 0
     if optim.iterations is not None:
         return optim.iterations
-    data = datamodule(study, study.folds[index], seed=0)
+    data = datamodule(study, fold, seed=0)
     data.setup("fit")
     return int(optim.epochs or 0) * data.steps_per_epoch
 
 
-def step_seconds(study: Study) -> float:
+def step_seconds(study: Study, fold: Fold) -> float:
     """Median seconds of a training step on this machine: loading, forward, backward, without an optimiser's update."""
     torch.set_num_threads(study.config.trainer.threads)
-    data = datamodule(study, study.folds[0], seed=0)
+    data = datamodule(study, fold, seed=0)
     data.setup("fit")
     module = build_module(study, data)
     on_gpu = study.config.trainer.accelerator != "cpu" and torch.cuda.is_available()

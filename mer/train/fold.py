@@ -9,7 +9,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +28,20 @@ from mer.train import selection
 from mer.train.members import joint_record, long_table, mean_predictions, member_seed
 from mer.train.nested import best_recipe
 from mer.train.predict import attention_samples, predict_fold
+from mer.train.stages import StageResult, handed_on
 from mer.train.study import Study
-from mer.train.training import Trained, datamodule, fit
+from mer.train.training import Start, Trained, datamodule, fit
 
 
 def run_fold(study: Study, fold: Fold, run: Path) -> Path:
     """Train and test one fold; returns its finished folder (with several devices: on every rank, written by rank 0)."""
     start = time.perf_counter()
     config = study.config
-    study, search = best_recipe(study, fold, _train_and_test)
+    handed = [handed_on(study, fold, run, member=member) for member in range(config.members)]
+    begin = [start for start, _ in handed]
+    study, search = best_recipe(study, fold, partial(_train_and_test, start=begin[0]))
     seen = selection.seen(fold, config.protocol)
-    trained = [fit(study, seen, **_seeds(study, fold, member)) for member in range(config.members)]
+    trained = [fit(study, seen, **_seeds(study, fold, member), start=begin[member]) for member in range(config.members)]
     target = files.fold_folder(run, fold.name)
     if trained[0].main:
         records = [selection.of_record(one.record, config.protocol) for one in trained]
@@ -52,14 +57,15 @@ def run_fold(study: Study, fold: Fold, run: Path) -> Path:
         frames = [_test(study, fold, one.network) for one in trained]
         predictions = mean_predictions(frames)
         record["accuracy"] = float((predictions["label"] == predictions["predicted"]).mean())
-        _write_folder(study, fold, trained, frames, record, target, start)
+        stages = [result for _, results in handed for result in results]
+        _write_folder(study, fold, trained, frames, record, stages, target, start)
     trained[0].wait()
     return target
 
 
-def _train_and_test(study: Study, fold: Fold) -> pd.DataFrame:
+def _train_and_test(study: Study, fold: Fold, *, start: Start | None) -> pd.DataFrame:
     """Predictions of the fold's test part after training; on every rank, for each has to make the same choice."""
-    return _test(study, fold, fit(study, fold, **_seeds(study, fold)).network)
+    return _test(study, fold, fit(study, fold, **_seeds(study, fold), start=start).network)
 
 
 def _test(study: Study, fold: Fold, network: RecognitionNetwork) -> pd.DataFrame:
@@ -80,6 +86,7 @@ def _write_folder(
     trained: list[Trained],
     frames: list[pd.DataFrame],
     record: dict,
+    stages: Sequence[StageResult],
     target: Path,
     start: float,
 ) -> None:
@@ -87,6 +94,10 @@ def _write_folder(
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
+        for stage in stages:
+            folder = files.stage_folder(work, stage.stage.name, stage.record["member"])
+            folder.mkdir(parents=True)
+            stage.write(folder)
         protocol = study.config.protocol
         write_predictions(work / files.PREDICTIONS, selection.marked(mean_predictions(frames), protocol))
         if len(frames) > 1:
@@ -102,9 +113,9 @@ def _write_folder(
             "config_hash": record["config_hash"],
         }
         for member, one in enumerate(trained):
-            selection.marked(one.curves.table(), protocol).to_csv(
-                work / files.of_member(files.CURVES, member), index=False
-            )
+            if one.curves.rows:  # none where nothing was trained
+                curves = selection.marked(one.curves.table(), protocol)
+                curves.to_csv(work / files.of_member(files.CURVES, member), index=False)
             path = work / files.of_member(files.CHECKPOINT, member)
             checkpoint.save(path, one.network, model=study.config.model, card=card)
         write_json(work / files.FOLD, {**record, "seconds": time.perf_counter() - start})

@@ -23,7 +23,7 @@ from mer.evaluation.report import write_report
 from mer.evaluation.results import summarise
 from mer.models import build, count_parameters, freeze
 from mer.provenance import config_hash, environment, flatten, result_config, write_atomically, write_json
-from mer.train import sanity, selection
+from mer.train import accounts, sanity, selection
 from mer.train.study import Study
 
 
@@ -33,7 +33,7 @@ def claim(study: Study, run: Path, whole_config: dict[str, Any]) -> None:
     Writes `config.yaml` (everything that was asked for) and `manifest.json` (what decides the numbers, where it ran).
     """
     wanted = flatten(result_config(study.config))
-    data_hash = study.table.content_hash()
+    data_hash, others = study.table.content_hash(), accounts.data_hashes(study)
     manifest = run / files.MANIFEST
     started = datetime.now(timezone.utc).isoformat(timespec="seconds")
     if manifest.is_file():
@@ -43,6 +43,12 @@ def claim(study: Study, run: Path, whole_config: dict[str, Any]) -> None:
             raise MerError(
                 f"the data changed since the run in {run} began (hash {recorded['data_hash']} there, {data_hash} now): "
                 "its folds would not belong together. Restore the data, or start a new run with another hydra.run.dir."
+            )
+        if recorded.get("other_data", others) != others:
+            raise MerError(
+                f"the data of stages or co-training, or the file of init, changed since the run in {run} began "
+                f"({recorded['other_data']} there, {others} now). Restore them, or start a new run with another "
+                "hydra.run.dir."
             )
         started = recorded["started"]
     _refuse_foreign_folds(study, run)
@@ -54,6 +60,7 @@ def claim(study: Study, run: Path, whole_config: dict[str, Any]) -> None:
         {
             "config_hash": config_hash(study.config),
             "data_hash": data_hash,
+            "other_data": others,
             "config": wanted,
             "started": started,
             **environment(),
@@ -89,7 +96,8 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
     )
     freeze(network, config.optim.freeze, norm=config.optim.freeze_norm)
     results["trained_parameters"] = count_parameters(network)
-    results["notes"] += environment_notes(run)
+    results["notes"] += [*accounts.notes(study), *accounts.outcomes(study, run), *environment_notes(run)]
+    results["stages"] = accounts.records(study, run)
     results["sanity"] = sanity.read(run)
     write_json(run / files.RESULTS, results)
     if results["complete"]:

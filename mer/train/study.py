@@ -5,25 +5,49 @@ Contract: `load_study` is a function of the configuration alone, so that any pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
-from mer.config import Config
+from mer.config import Config, CotrainConfig, DataConfig, StageConfig
 from mer.corpus import catalog
 from mer.corpus.samples import SampleTable
-from mer.errors import ConfigError
+from mer.errors import ConfigError, SampleError
 from mer.inputs import represent
+from mer.inputs.drawn import drawn_cache
 from mer.inputs.frames import pixel_cache
+from mer.models import checkpoint, init_problems
 from mer.models import problems as model_problems
 from mer.protocols import folds as protocols
 from mer.protocols.folds import Fold, make_folds, protocol_notes
-from mer.train import module, nulls, selection
+from mer.train import beside, module, nulls, selection
+from mer.train.overlap import Samples, people_in_both
 
 #: What `trainer.accelerator` and `trainer.precision` may say, of what Lightning knows.
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training before the folds.
+
+    Attributes:
+        name: unique in the run.
+        config: its data and recipe.
+        samples: what it trains on.
+        shared: whether one training serves all folds, since no person in its samples or in those of the stages before
+            it is tested.
+        people: subjects of its samples who are tested, each with the reason.
+    """
+
+    name: str
+    config: StageConfig
+    samples: Samples
+    shared: bool
+    people: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -35,12 +59,21 @@ class Study:
         table: one row a clip.
         pixels: network inputs (N, C, H, W), row i for row i of the table; a read-only memory map.
         folds: who is tested on whom.
+        stages: trainings before the folds, in order.
+        companions: samples of another source in the folds' training batches.
     """
 
     config: Config
     table: SampleTable
     pixels: np.ndarray
     folds: tuple[Fold, ...]
+    stages: tuple[Stage, ...] = ()
+    companions: Samples | None = None
+
+    @cached_property
+    def samples(self) -> Samples:
+        """Table and pixels together."""
+        return Samples(self.table, self.pixels)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -55,12 +88,15 @@ class Study:
 def check(config: Config) -> None:
     """Raise one ConfigError that lists every problem of the configuration, before any data are read."""
     found = [
-        *catalog.problems(config.data),
+        *beside.source_problems(config.data, config),
         *protocols.problems(config.protocol),
         *represent.problems(config.input, config.augment, flip=config.evaluation.flip),
         *model_problems(config.model, side=config.input.size),
         *module.problems(config.optim),
         *module.freeze_problems(config.optim, config.model),
+        *init_problems(config.init, config.model),
+        *beside.recipe_problems(config.optim, config),
+        *beside.problems(config),
         *_trainer_problems(config),
         *nulls.problems(config),
         *selection.problems(config),
@@ -74,38 +110,82 @@ def load_study(config: Config, *, progress: bool = False) -> Study:
     cache = Path(config.cache_dir).expanduser()
     table = catalog.load(config.data, cache)
     folds = make_folds(table, config.protocol, config.seed)
-    pixels = pixel_cache(nulls.shown(table, config), config.input, cache, progress=progress)
-    return Study(config=config, table=table, pixels=pixels, folds=tuple(folds))
+    samples = Samples(table, _inputs(nulls.shown(table, config), config.data, config, progress=progress))
+    stages: list[Stage] = []
+    tested = [sample for fold in folds for sample in (*fold.validation, *fold.test)]
+    for name, stage in config.stages.items():
+        others = _other_samples(stage.data, samples, config, f"stages.{name}", progress=progress)
+        people = people_in_both(others, samples, tested)
+        shared = not people and all(before.shared for before in stages)
+        stages.append(Stage(name, stage, others, shared, people))
+    if any(not fold.train for fold in folds):
+        _refuse_other_classes(table, stages, config)
+    companions = None if config.cotrain is None else _companions(config.cotrain, samples, config, progress=progress)
+    return Study(config, table, samples.pixels, tuple(folds), tuple(stages), companions)
+
+
+def _inputs(table: SampleTable, data: DataConfig, config: Config, *, progress: bool) -> np.ndarray:
+    """Network inputs of a table: drawn by its source, or read from its files."""
+    cache = Path(config.cache_dir).expanduser()
+    source = catalog.SOURCES[data.name]
+    if source.pixels is None:
+        return pixel_cache(table, config.input, cache, progress=progress)
+    settings = [source.drawing, asdict(data)]
+    return drawn_cache(table, config.input, cache, draw=partial(source.pixels, data), settings=settings)
+
+
+def _other_samples(data: DataConfig, own: Samples, config: Config, key: str, *, progress: bool) -> Samples:
+    """Samples of a source beside the run's own, with inputs of the same shape."""
+    table = catalog.load(data, Path(config.cache_dir).expanduser())
+    pixels = _inputs(table, data, config, progress=progress)
+    if pixels.shape[1:] != own.pixels.shape[1:]:
+        raise SampleError(
+            f"{key}.data: expected inputs of shape {own.pixels.shape[1:]} as those of {own.table.name}, {table.name} "
+            f"gives {pixels.shape[1:]}; choose an input that has the same channels for both, e.g. input=apex"
+        )
+    return Samples(table, pixels)
+
+
+def _refuse_other_classes(table: SampleTable, stages: list[Stage], config: Config) -> None:
+    """Raise where a fold trains nothing and the classifier that is handed on knows other classes than the table's."""
+    known: tuple[str, ...]
+    if stages:
+        source, known = f"stages.{stages[-1].name}", stages[-1].samples.table.classes
+    else:
+        source, known = "init.path", tuple(checkpoint.read(str(config.init.path))["card"]["classes"])
+    if known != table.classes:
+        raise SampleError(
+            f"{source}: expected the classes {', '.join(table.classes)} of {table.name}, which is tested without any "
+            f"training, got {', '.join(known)}; choose a label set that both know (data.labels)"
+        )
+
+
+def _companions(cotrain: CotrainConfig, own: Samples, config: Config, *, progress: bool) -> Samples:
+    """Samples of co-training, whose classes are among the run's own."""
+    samples = _other_samples(cotrain.data, own, config, "cotrain", progress=progress)
+    unknown = [name for name in samples.table.classes if name not in own.table.classes]
+    if unknown:
+        raise SampleError(
+            f"cotrain.data: expected classes among {', '.join(own.table.classes)} of {own.table.name}, got "
+            f"{', '.join(unknown)} from {samples.table.name}; choose a label set that both know (data.labels)"
+        )
+    return samples
 
 
 def _trainer_problems(config: Config) -> list[str]:
     found = []
-    trainer, logger, batch = config.trainer, config.logger, config.optim.batch_size
+    trainer, logger = config.trainer, config.logger
     for key, least in (("devices", 1), ("threads", 1), ("workers", 0), ("parallel_folds", 0)):
         if getattr(trainer, key) < least:
             found.append(f"trainer.{key}: expected at least {least}, got {getattr(trainer, key)}")
-    if trainer.devices > 1 and (batch % trainer.devices or batch < 2 * trainer.devices):
-        found.append(
-            f"optim.batch_size: expected a multiple of trainer.devices={trainer.devices}, at least twice, got {batch}"
-        )
     if trainer.devices > 1 and trainer.parallel_folds > 1:
         found.append(
             "trainer.parallel_folds: expected 1 where one fold already uses several devices; use one or the other"
-        )
-    if trainer.devices > 1 and config.optim.balance in ("weighted", "effective"):
-        found.append(
-            f"optim.balance: expected none or oversample with several devices, got {config.optim.balance}: each device "
-            "would divide by the weights of its own share"
         )
     if trainer.accelerator not in ACCELERATORS:
         found.append(f"trainer.accelerator: expected one of {', '.join(ACCELERATORS)}, got '{trainer.accelerator}'")
     if trainer.precision not in PRECISIONS:
         found.append(f"trainer.precision: expected one of {', '.join(PRECISIONS)}, got '{trainer.precision}'")
-    if config.protocol.validation and config.optim.iterations is not None:
-        found.append(
-            "optim.iterations: expected null with protocol.validation, got "
-            f"{config.optim.iterations}: the inner split chooses among whole epochs, so set optim.epochs"
-        )
     for key, least in (("bootstrap", 1), ("random_draws", 1), ("attention_samples", 0)):
         if getattr(config.evaluation, key) < least:
             found.append(f"evaluation.{key}: expected at least {least}, got {getattr(config.evaluation, key)}")

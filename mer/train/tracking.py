@@ -41,6 +41,8 @@ class WandbTracker:
 
     def fold(self, fold: Fold, folder: Path) -> None:
         """Log the curves of a finished fold as `folds/<fold>/<curve>` over its epochs."""
+        if not (folder / files.CURVES).is_file():  # a fold without training has none
+            return
         prefix = f"folds/{fold.name}"
         self.run.define_metric(f"{prefix}/epoch", hidden=True)
         self.run.define_metric(f"{prefix}/*", step_metric=f"{prefix}/epoch")

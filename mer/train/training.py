@@ -12,16 +12,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
 from torch import Tensor
 
+from mer.errors import MerError
+from mer.inputs.companions import Companions
 from mer.inputs.datamodule import FoldDataModule
+from mer.inputs.represent import REPRESENTATIONS
+from mer.models import initialise
 from mer.models.network import RecognitionNetwork
 from mer.protocols.folds import Fold
 from mer.train.averaging import Averaging
 from mer.train.callbacks import BestEpoch, Curves
 from mer.train.module import RecognitionModule
+from mer.train.overlap import Samples, allowed, people_in_both
 from mer.train.study import Study
 from mer.train.sync import synchronise
 
@@ -55,7 +61,8 @@ class Trained:
     Attributes:
         network: in evaluation mode.
         curves: one row an epoch.
-        record: epochs, chosen_epoch, validation_uf1, steps, train_seconds, seed, as `fold.json` and `stage.json` hold.
+        record: epochs, chosen_epoch, validation_uf1, steps, train_seconds, seed and origin (sentences on where the
+            weights came from that it began with), as `fold.json` and `stage.json` hold them.
         trainer: Lightning's; None where there was nothing to train on.
     """
 
@@ -90,8 +97,7 @@ def fit(study: Study, fold: Fold, *, seed: int, data_seed: int, start: Start | N
     seed_everything(seed, verbose=False)
     data = datamodule(study, fold, seed=data_seed)
     module = build_module(study, data)
-    if start is not None:
-        begin(module.network, study.table.classes, start)
+    origin = begin(module.network, study, start)
     curves = Curves(validation=bool(fold.validation))
     chooser = BestEpoch(curves)
     trainer = None
@@ -113,23 +119,35 @@ def fit(study: Study, fold: Fold, *, seed: int, data_seed: int, start: Start | N
         "steps": 0 if trainer is None else trainer.global_step,
         "train_seconds": curves.step_seconds,
         "seed": seed,
+        "origin": origin,
     }
     return Trained(module.network, curves, record, trainer)
 
 
-def begin(network: RecognitionNetwork, classes: tuple[str, ...], start: Start) -> None:
-    """Give a fresh network the weights of `start`, in place; the classifier only where the classes are the same."""
-    same = start.classes == classes
+def begin(network: RecognitionNetwork, study: Study, start: Start | None) -> list[str]:
+    """Sentences on where the weights of a fresh network now come from: `start`, or else what `init` says."""
+    if start is None:
+        pixels = REPRESENTATIONS[study.config.input.representation].brightness
+        return initialise(network, study.config.init, pixels=pixels)
+    same = start.classes == study.table.classes
     weights = {name: value for name, value in start.weights.items() if same or not name.startswith("fc.")}
     found = network.load_state_dict(weights, strict=same)
     missing = [name for name in found.missing_keys if not name.startswith("fc.")]
     if missing or found.unexpected_keys:
         raise RuntimeError(f"weights of another network: none for {missing}, unknown {found.unexpected_keys}")
+    if same:
+        return ["all weights were handed on by the stage before"]
+    return [
+        "the classifier is drawn at random, for the stage before knows other classes "
+        f"({', '.join(start.classes)}); all other weights were handed on by it"
+    ]
 
 
 def datamodule(study: Study, fold: Fold, *, seed: int) -> FoldDataModule:
-    """The data module of one fold."""
-    config = study.config
+    """The data module of one fold; what joins its batches shows nobody whom it tests or chooses on."""
+    config, companions = study.config, None
+    if study.companions is not None and config.cotrain is not None and fold.train:
+        companions = companions_of(study, study.companions, fold, share=config.cotrain.share)
     return FoldDataModule(
         study.pixels,
         study.table,
@@ -139,7 +157,19 @@ def datamodule(study: Study, fold: Fold, *, seed: int) -> FoldDataModule:
         optim=config.optim,
         trainer=config.trainer,
         seed=seed,
+        companions=companions,
     )
+
+
+def companions_of(study: Study, samples: Samples, fold: Fold, *, share: float) -> Companions:
+    """Samples of co-training for one fold, under the run's classes; MerError where the fold tests all their people."""
+    people = people_in_both(samples, study.samples, (*fold.validation, *fold.test))
+    ids = set(allowed(samples, people))
+    rows = np.flatnonzero(samples.table.frame["sample_id"].isin(ids).to_numpy())
+    if not len(rows):
+        raise MerError(f"cotrain: fold {fold.name} tests every person of {samples.table.name}; nobody is left to join")
+    numbers = np.array([study.table.classes.index(name) for name in samples.table.classes], dtype=np.int64)
+    return Companions(np.asarray(samples.pixels), numbers[samples.table.targets], rows, share)
 
 
 def build_module(study: Study, data: FoldDataModule) -> RecognitionModule:
