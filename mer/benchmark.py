@@ -2,7 +2,8 @@
 
 Contract: the variants of a network take turns step by step, so that a machine whose speed drifts slows all of them
 alike; what is quoted is the median of the paired ratios to the same network without attention, with the range of their
-middle half. Counts (parameters, multiply-adds, bytes held for the backward pass) need no such care.
+middle half. Counts (parameters, multiply-adds, bytes held for the backward pass) need no such care. The second job,
+`python -m mer.benchmark training --side 28`, is `mer.train.speed`: the loop of a fold against a bare one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from mer.models.attention import NONE, UNITS
 from mer.models.build import describe
 from mer.models.cost import held_bytes, multiply_adds
 from mer.provenance import write_atomically
+from mer.train import speed
 
 #: Depths by backbone.
 DEPTHS: dict[str, tuple[int | None, ...]] = {"preact": (10, 18, 34, 50), "resnet": (18, 34, 50), "lite0": (None,)}
@@ -154,7 +156,8 @@ def table(model: ModelConfig, rows: list[Row]) -> Table:
     """The rows of one network for the console: what the network costs without attention, then ratios to that."""
     shape = f"{rows[0]['batch']}x{CHANNELS}x{rows[0]['side']}x{rows[0]['side']}"
     title = f"{describe(model)}, {shape}, fp32, {rows[0]['threads']} CPU threads, {rows[0]['rounds']} paired rounds"
-    made = Table("attention", "parameters", "mult.-adds", "held", "forward", "training step", title=title)
+    columns = ("attention", "parameters", "MACs", "held", "forward", "training", "middle half")
+    made = Table(*columns, title=title, show_edge=False)
     first = rows[0]
     made.add_row(
         first["attention"],
@@ -171,7 +174,8 @@ def table(model: ModelConfig, rows: list[Row]) -> Table:
             f"{row['multiply_adds_ratio']:.3f}",
             f"{row['held_bytes_ratio']:.2f}",
             f"{row['forward_ratio']:.2f}",
-            f"{row['training_ratio']:.2f} ({row['training_ratio_low']:.2f}..{row['training_ratio_high']:.2f})",
+            f"{row['training_ratio']:.2f}",
+            f"{row['training_ratio_low']:.2f}..{row['training_ratio_high']:.2f}",
         )
     return made
 
@@ -187,7 +191,7 @@ def write_rows(path: Path, rows: list[Row]) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `python -m mer.benchmark`."""
     parser = argparse.ArgumentParser(prog="python -m mer.benchmark", description=__doc__)
-    parser.add_argument("what", choices=["model"], help="what to measure")
+    parser.add_argument("what", choices=["model", "training"], help="every network, or the training loop of a fold")
     parser.add_argument("--backbone", nargs="+", choices=list(DEPTHS), default=list(DEPTHS), help="default all")
     parser.add_argument("--depth", nargs="+", type=int, help="default all of the backbone")
     parser.add_argument("--units", nargs="+", choices=list(ATTENTION), default=list(ATTENTION), help="default all")
@@ -202,6 +206,9 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("expected depths that a backbone has, --rounds and --batch 2 or more, --side 28 or more")
     torch.set_num_threads(given.threads)
     console = Console(highlight=False)
+    if given.what == "training":
+        speed.training(side=given.side, batch=given.batch, rounds=given.rounds, console=console)
+        return
     rows: list[Row] = []
     for model in chosen:
         found = measure(model, given.units, side=given.side, batch=given.batch, rounds=given.rounds)
@@ -215,7 +222,10 @@ def main(arguments: list[str] | None = None) -> None:
                 write_rows(given.out, rows)
             except OSError as error:
                 parser.error(f"--out {given.out} cannot be written: {error}")
-    console.print("held: bytes that a forward pass keeps for the backward pass; ratios are to the first row")
+    console.print(
+        "Below the first row: ratios to it. MACs: multiply-adds of one sample; held: bytes that a forward pass keeps "
+        "for the backward pass; training: a step of SGD, median and middle half of the paired ratios."
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mer.config import ModelConfig
+from mer.models import build, checkpoint
 from mer.run import conf_dir
 from tests.command import TINY, TINY_RECIPE, command
 from tests.test_run import rows, write_manifest
@@ -23,7 +25,7 @@ MAKE = [line for line in COMMANDS if line[0] == "make"]
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the README's paths stand for: trees in the official layouts, a manifest."""
+    """A folder with what the README's paths stand for: trees in the official layouts, a manifest, a checkpoint."""
     folder = tmp_path_factory.mktemp("readme")
     size = ("--subjects", "4", "--clips", "30", "--size", "64")
     for layout in ("samm", "casme2", "smic"):
@@ -31,6 +33,10 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert done.returncode == 0, done.stderr
     (folder / "list").mkdir()
     write_manifest(folder / "list", rows())
+    card = {"classes": ["a", "b"], "input": {"representation": "flow", "size": 28}}
+    model = ModelConfig(width=16)
+    network = build(model, in_channels=3, classes=2)
+    checkpoint.save(folder / "outputs/demo/folds/synthetic-s000/model.ckpt", network, model=model, card=card)
     return folder
 
 
@@ -60,6 +66,8 @@ def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: 
     module, *arguments = arguments
     if module == "mer.corpus.synthetic":
         arguments += ["--subjects", "4", "--clips", "30", "--size", "64"]
+    elif module == "mer.benchmark":
+        arguments += ["--side", "28", "--batch", "2", "--rounds", "2"]
     elif module == "mer.run":
         arguments += TINY if "+experiment=synthetic_loso" in arguments else TINY_RECIPE
         arguments += [f"cache_dir={cache_dir}"]
