@@ -17,6 +17,7 @@ import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
 from torch import Tensor
 
+from mer.config import Config
 from mer.errors import MerError
 from mer.inputs.companions import Companions
 from mer.inputs.datamodule import FoldDataModule
@@ -109,7 +110,7 @@ def fit(study: Study, fold: Fold, *, seed: int, data_seed: int, start: Start | N
             callbacks.append(Averaging(config.optim, data.pixels, data.train_rows))
         if fold.validation:
             callbacks.append(chooser)  # behind the average, which it chooses among and puts back
-        trainer = build_trainer(study, callbacks)
+        trainer = build_trainer(config, callbacks)
         trainer.fit(module, datamodule=data)
     module.eval()
     record = {
@@ -184,9 +185,9 @@ def build_module(study: Study, data: FoldDataModule) -> RecognitionModule:
     )
 
 
-def build_trainer(study: Study, callbacks: list) -> Trainer:
+def build_trainer(config: Config, callbacks: list) -> Trainer:
     """Lightning's trainer with the configured hardware; files and progress are ours, so its own are off."""
-    hardware, optim = study.config.trainer, study.config.optim
+    hardware, optim = config.trainer, config.optim
     return Trainer(
         accelerator=hardware.accelerator,
         devices=hardware.devices,
