@@ -97,10 +97,10 @@ def _timm() -> dict[str, str]:
     table = {"conv_stem": "conv1", "bn1": "bn1", "conv_head": "last_conv", "bn2": "last_bn", "classifier": "fc"}
     layers = ("expand_conv", "expand_bn", "depthwise_conv", "depthwise_bn", "project_conv", "project_bn")
     for name, row, place, widened in _places():
-        if widened:
-            theirs: tuple[str, ...] = ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3")
-            mine = layers
-        else:
-            theirs, mine = ("conv_dw", "bn1", "conv_pw", "bn2"), layers[2:]
+        # without widening there is no first convolution, and the others move up
+        theirs = (
+            ["conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"] if widened else ["conv_dw", "bn1", "conv_pw", "bn2"]
+        )
+        mine = layers[-len(theirs) :]
         table |= {f"blocks.{row}.{place}.{there}": f"{name}.{here}" for there, here in zip(theirs, mine, strict=True)}
     return table

@@ -285,7 +285,13 @@ def test_files_that_are_nothing_of_the_kind(tmp_path: Path):
     nan = {**good, "layer1.0.conv1.weight": torch.full_like(good["layer1.0.conv1.weight"], torch.nan)}
     both = {**good, "head.weight": good["fc.weight"], "head.bias": good["fc.bias"]}
     extra = {**good, "layer3.0.se.conv.weight": torch.zeros(3, 3)}
+    # timm's resnet18d: an average pool before the projection moves its names up, and makes it another network
+    pooled = {
+        re.sub(r"downsample\.(\d)", lambda match: f"downsample.{int(match[1]) + 1}", name): t
+        for name, t in good.items()
+    }
     cases = {
+        "pooled": (pooled, r"layer2.0.downsample.1.weight: expected \(128,\), found \(128, 64, 1, 1\)"),
         "list": ([1, 2], "expected tensors by name"),
         "empty": ({}, "expected tensors by name"),
         "nothing": ({"a": torch.zeros(3), "b": torch.zeros(2)}, "of another network"),
