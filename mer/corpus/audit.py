@@ -17,11 +17,11 @@ import numpy as np
 from mer.config import FolderData
 from mer.corpus.assemble import apex_fault, is_synthetic, published, table_of
 from mer.corpus.audit_frames import ClipFiles, examine
-from mer.corpus.audit_pairs import near_copies
 from mer.corpus.aus import parse_aus
 from mer.corpus.coded import CodedClip, Reading
 from mer.corpus.labels import LabelSet, canonical_emotion, canonical_objective
 from mer.corpus.official import USUAL, Official
+from mer.corpus.prints import near_copies
 from mer.corpus.repairs import repair
 from mer.errors import MerError, SampleError
 

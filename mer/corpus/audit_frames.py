@@ -11,20 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from mer.corpus.clips_on_disk import IMAGE_SUFFIXES, frame_number
 from mer.corpus.coded import CodedClip
+from mer.corpus.prints import signs, small
 from mer.errors import SampleError
 
 #: What file managers leave behind: noted, harmless.
 SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 SYSTEM_SUFFIXES = frozenset({".lnk"})
-#: Side of the grid of signs; 256 bits a picture.
-GRID = 16
-#: Grey levels below which a picture has no print: signs of noise say nothing.
-FLAT = 0.75
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class ClipFiles:
         stray: files that are no frames and were not left by a file manager.
         system: files left by a file manager.
         exact: hash of the bytes of all frames in order, "" without frames.
-        look: signs of the key frame, bool (2, GRID * GRID), None where it is flat or missing.
+        look: signs of the key frame, bool (2, 256), None where it is flat or missing; `mer.corpus.prints`.
         change: signs of the change from onset to apex or, without one, to the middle; None where nothing changes.
     """
 
@@ -78,7 +74,7 @@ def examine(clip: CodedClip, read: Callable[[Path], np.ndarray]) -> ClipFiles:
             continue
         sizes[pixels.shape[1], pixels.shape[0]] = None
         if number in (onset, apex):
-            key[number] = _small(pixels)
+            key[number] = small(pixels)
     gaps = [] if clip.onset is None or not files else sorted(set(range(onset, offset + 1)) - set(files))
     names = [path.name for path in sorted(clip.folder.iterdir())] if clip.files is None and clip.folder.is_dir() else []
     others = [name for name in names if frame_number(name) is None or not (clip.folder / name).is_file()]
@@ -93,8 +89,8 @@ def examine(clip: CodedClip, read: Callable[[Path], np.ndarray]) -> ClipFiles:
         stray=tuple(name for name in others if name not in system),
         system=tuple(system),
         exact=total.hexdigest() if wanted else "",
-        look=_signs(key[apex]) if apex in key else None,
-        change=_signs(key[apex] - key[onset]) if both else None,
+        look=signs(key[apex]) if apex in key else None,
+        change=signs(key[apex] - key[onset]) if both else None,
     )
 
 
@@ -102,22 +98,3 @@ def _is_system(name: str) -> bool:
     path = Path(name.casefold())
     hidden_copy = name.startswith("._") and path.suffix in IMAGE_SUFFIXES
     return path.name in SYSTEM_FILES or path.suffix in SYSTEM_SUFFIXES or hidden_copy
-
-
-def _small(pixels: np.ndarray) -> np.ndarray:
-    """Grey (GRID + 1, GRID + 1) float32, area means."""
-    grey = pixels.astype(np.float32)
-    grey = grey if grey.ndim == 2 else grey.mean(axis=2)
-    return cv2.resize(grey, (GRID + 1, GRID + 1), interpolation=cv2.INTER_AREA)
-
-
-def _signs(small: np.ndarray) -> np.ndarray | None:
-    """Whether a value exceeds its right and its lower neighbour: bool (2, GRID * GRID), None for a flat picture.
-
-    The difference hash (Krawetz 2013), in both directions.
-    """
-    if float(small.std()) < FLAT:
-        return None
-    right = small[:-1, 1:] > small[:-1, :-1]
-    below = small[1:, :-1] > small[:-1, :-1]
-    return np.stack([right.ravel(), below.ravel()])

@@ -14,9 +14,9 @@ from PIL import Image
 from mer.config import FolderData, SyntheticData
 from mer.corpus import catalog
 from mer.corpus.audit import Audit, Finding, audit
-from mer.corpus.audit_pairs import near_copies
 from mer.corpus.layouts import LAYOUTS, write_tree
 from mer.corpus.official import SYNTHETIC_MARK
+from mer.corpus.prints import near_copies
 from mer.corpus.synthetic import layout_clips
 from mer.errors import SampleError
 from tests.corpus import test_sets, trees
