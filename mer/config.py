@@ -142,6 +142,9 @@ class AugmentConfig:
     rotate: float = 0.0
     #: Largest relative change of scale.
     scale: float = 0.05
+    #: Magnification about the centre of every input that is warped, before the random changes, as of a crop from a
+    #: larger frame: 240/224 where frames of 240 are cropped to 224.
+    enlarge: float = 1.0
     #: Largest brightness shift in grey levels of 0..255 (grey and colour inputs only).
     brightness: float = 0.0
     #: Probability of the geometric change (shift, scale, rotate) and of the brightness change, each.

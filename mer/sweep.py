@@ -44,7 +44,8 @@ def sweep_table(folder: Path) -> pd.DataFrame:
     configs = {job.name: _config(job) for job in jobs}
     keys = sorted({key for config in configs.values() for key in config})
     known = [config for config in configs.values() if config]
-    varied = [key for key in keys if len({json.dumps(config.get(key)) for config in known}) > 1]
+    # a key that only some jobs have, as those of a stage, is told by stage_order; it varies where those jobs differ
+    varied = [key for key in keys if len({json.dumps(config[key]) for config in known if key in config}) > 1]
     rows = []
     for job in jobs:
         row: dict[str, Any] = {"job": job.name, **{key: _text(configs[job.name].get(key)) for key in varied}}

@@ -43,15 +43,16 @@ class Warp(albumentations.ImageOnlyTransform):
     of 10 draws), and takes four times as long.
     """
 
-    def __init__(self, *, shift: float, scale: float, rotate: float, p: float) -> None:
+    def __init__(self, *, shift: float, scale: float, rotate: float, p: float, enlarge: float = 1.0) -> None:
         super().__init__(p=p)
-        self.shift, self.scale, self.rotate = shift, scale, rotate
+        self.shift, self.scale, self.rotate, self.enlarge = shift, scale, rotate, enlarge
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, np.ndarray]:
         """The matrix (2, 3) that takes a pixel (x, y, 1) of the input to its place in the output."""
         height, width = params["shape"][:2]
         draw = self.py_random.uniform
-        angle, scale = math.radians(draw(-self.rotate, self.rotate)), 1 + draw(-self.scale, self.scale)
+        angle = math.radians(draw(-self.rotate, self.rotate))
+        scale = self.enlarge * (1 + draw(-self.scale, self.scale))
         right, down = draw(-self.shift, self.shift) * width, draw(-self.shift, self.shift) * height
         c, s = scale * math.cos(angle), scale * math.sin(angle)
         x, y = (width - 1) / 2, (height - 1) / 2
@@ -91,8 +92,9 @@ class Augmenter:
         if config.mirror:
             signs, p = representation.mirror, config.mirror
             steps.append(SignedMirror(signs, p) if signs else albumentations.HorizontalFlip(p=p))
-        if config.shift or config.scale or config.rotate:
-            steps.append(Warp(shift=config.shift, scale=config.scale, rotate=config.rotate, p=config.probability))
+        if config.shift or config.scale or config.rotate or config.enlarge != 1:
+            kept = {key: getattr(config, key) for key in ("shift", "scale", "rotate", "enlarge")}
+            steps.append(Warp(**kept, p=config.probability))
         if config.brightness:
             steps.append(BrightnessShift(config.brightness, config.probability))
         self.compose = albumentations.Compose(steps) if steps else None

@@ -142,6 +142,8 @@ def problems(config: InputConfig, augment: AugmentConfig, *, flip: bool = False)
         value = getattr(augment, key)
         if not 0 <= value <= most:
             found.append(f"augment.{key}: expected 0..{most:g}, got {value}")
+    if not 1 <= augment.enlarge <= 2:
+        found.append(f"augment.enlarge: expected 1..2 (a smaller picture would have no border), got {augment.enlarge}")
     if known is not None and known.motion and augment.rotate:
         found.append(
             f"augment.rotate: expected 0 for input.representation={name}, got {augment.rotate}: u and v would have to "
