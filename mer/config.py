@@ -104,6 +104,8 @@ class ProtocolConfig:
     name: str = "loso"
     #: Share of the training subjects kept for choosing the epoch; 0 = none, the number of epochs is fixed in advance.
     validation: float = 0.0
+    #: Learning curves: each fold trains on so many of its training subjects, drawn anew by the run's seed; null = all.
+    train_subjects: int | None = None
     #: `kfold` only: parts of whole subjects.
     folds: int = 5
     #: `cross_dataset` only: data sets that train, and data sets that are tested.
@@ -118,6 +120,9 @@ class ProtocolConfig:
     candidates: list[str] = field(default_factory=list)
     #: Parts of the training subjects on which candidates are compared.
     inner: int = 3
+    #: Findings of the leak audit that do not stop the run, by name (`near_pixels-3fa2c1`) or kind (`near_pixels`; all
+    #: in `mer.train.waivers.KINDS`). Waived findings stand in results, report and console.
+    waive: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -128,6 +133,12 @@ class InputConfig:
     representation: str = "flow"
     #: Side of the square input in pixels; 28 is usual for flow in the field.
     size: int = 28
+    #: Key of `mer.inputs.flow.METHODS`: `dis`, `farneback`, `tvl1`; inputs of flow only.
+    flow: str = "dis"
+    #: Whether the head's motion (shift, turn, scale) is taken out before flow; inputs of flow only.
+    stabilise: bool = False
+    #: `stack` only: frames, evenly spaced from onset to apex.
+    frames: int = 8
 
 
 @dataclass

@@ -67,7 +67,7 @@ def drawn_cache(
 def problems(config: InputConfig, source: str) -> list[str]:
     """What keeps this input from being drawn, one sentence."""
     known = REPRESENTATIONS.get(config.representation)
-    if known is None or known.motion:
+    if known is None or (known.motion and known.mirror == (-1, 1, 1)):  # u, v, strain
         return []
     return [
         f"input.representation: expected flow or motion_map with {source}, whose samples are drawn maps of motion, got "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
@@ -51,3 +52,9 @@ def to_grey(pixels: np.ndarray) -> np.ndarray:
     if pixels.ndim == 2:
         return pixels.astype(np.float32)
     return pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+def resize(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Square (S, S[, 3]) of the same dtype: area averages when shrinking, linear when growing."""
+    shrinking = min(pixels.shape[:2]) > size
+    return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)

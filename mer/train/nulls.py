@@ -15,7 +15,7 @@ import numpy as np
 from mer.config import Config
 from mer.corpus.samples import SampleTable
 from mer.errors import SampleError
-from mer.inputs.represent import REPRESENTATIONS
+from mer.inputs.represent import REPRESENTATIONS, SPAN
 from mer.protocols.folds import Fold
 from mer.provenance import seed_from
 
@@ -91,8 +91,8 @@ def why_not(name: str, config: Config, table: SampleTable, folds: Sequence[Fold]
 
 def what_is_seen(config: Config) -> str:
     """What an onset-only network sees, in words."""
-    if "onset" in REPRESENTATIONS[config.input.representation].frames:
-        return "the onset frame twice, so no motion at all"
+    if {"onset", SPAN} & {*REPRESENTATIONS[config.input.representation].frames}:
+        return "the onset frame alone where others see motion, so no motion at all"
     return "the onset frame alone, a face before it moves"
 
 

@@ -179,11 +179,31 @@ def test_images_of_two_kinds_are_refused(tmp_path: Path, other: np.ndarray, said
 @pytest.mark.parametrize("name", REPRESENTATIONS)
 def test_every_representation_goes_through_the_cache(tmp_path: Path, name: str) -> None:
     colour = [np.stack([texture(40, seed=i + k) for k in range(3)], axis=-1) for i in range(4)]
-    onset = [save(tmp_path / f"{i}o.png", pixels) for i, pixels in enumerate(colour)]
-    apex = [save(tmp_path / f"{i}a.png", np.roll(pixels, 1, axis=1)) for i, pixels in enumerate(colour)]
-    pixels = pixel_cache(
-        table_of(apex, onset), InputConfig(representation=name, size=28), tmp_path / "cache", progress=True
-    )
-    for row, (o, a) in enumerate(zip(onset, apex, strict=True)):
-        both = {"onset": read(o).astype(np.uint8), "apex": read(a).astype(np.uint8)}
-        np.testing.assert_allclose(pixels[row], REPRESENTATIONS[name].compute(both, 28), atol=1e-5)
+    moved = [[np.roll(pixels, t, axis=1) for t in range(4)] for pixels in colour]
+    paths = [
+        [save(tmp_path / f"{i}/img{9 + t}.png", one) for t, one in enumerate(clip)] for i, clip in enumerate(moved)
+    ]
+    table = table_of([clip[3] for clip in paths], [clip[0] for clip in paths])
+    table = replace(table, frame=table.frame.assign(folder=[str(tmp_path / str(i)) for i in range(4)]))
+    config = InputConfig(representation=name, size=28)
+    pixels = pixel_cache(table, config, tmp_path / "cache", progress=True)
+    for row, clip in enumerate(moved):
+        known = {"onset": clip[0], "apex": clip[3], "span": np.stack(clip)}
+        np.testing.assert_allclose(pixels[row], REPRESENTATIONS[name].compute(known, config), atol=1e-5)
+
+
+def test_a_changed_frame_between_the_key_frames_misses_where_it_is_used(tmp_path: Path) -> None:
+    paths = [save(tmp_path / f"clip/f_{t:03d}.png", texture(32, shift=(t, 0))) for t in range(3)]
+    table = table_of([paths[2]] * 2, [paths[0]] * 2)
+    table = replace(table, frame=table.frame.assign(folder=str(tmp_path / "clip")))
+    stack = InputConfig(representation="stack", size=32, frames=3)
+    before = {
+        name: np.array(pixel_cache(table, replace(stack, representation=name), tmp_path / "cache"))
+        for name in ("stack", "difference")
+    }
+    save(tmp_path / "clip/f_001.png", texture(32, seed=5))
+    after = {name: pixel_cache(table, replace(stack, representation=name), tmp_path / "cache") for name in before}
+    np.testing.assert_array_equal(after["stack"][0, 1], texture(32, seed=5))
+    np.testing.assert_array_equal(after["stack"][:, ::2], before["stack"][:, ::2])
+    np.testing.assert_array_equal(after["difference"], before["difference"])
+    assert len(cached(tmp_path / "cache")) == 3
