@@ -65,6 +65,8 @@ class SyntheticData(DataConfig):
     posed: bool = False
     #: Side of the square frames in pixels.
     size: int = 128
+    #: Draw every frame from onset to offset, not the key frames only: for inputs of several frames, apex spotting.
+    whole: bool = False
     #: Seed of the drawing; independent of the seed of training.
     seed: int = 0
 

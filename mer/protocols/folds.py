@@ -15,7 +15,7 @@ from mer.errors import ConfigError
 from mer.protocols import datasets
 from mer.protocols.challenges import challenge_notes, megc2018_cde, megc2018_hde, megc2019
 from mer.protocols.fold import Fold, fold_notes, natural
-from mer.protocols.inner import inner_folds, with_validation
+from mer.protocols.inner import inner_folds, with_fewer_subjects, with_validation
 from mer.protocols.subjects import leave_one_subject_out, subject_kfold
 
 __all__ = [
@@ -71,6 +71,12 @@ def problems(protocol: ProtocolConfig) -> list[str]:
             "protocol.name: expected protocol.validation=0 and no protocol.candidates with zero_shot, which trains "
             f"nothing that they could choose, got {protocol.validation} and {protocol.candidates}"
         )
+    fewer = protocol.train_subjects
+    if fewer is not None and (fewer < 1 or protocol.name == "zero_shot"):
+        found.append(
+            "protocol.train_subjects: expected null, or 1 subject or more with a protocol that trains, got "
+            f"{fewer} with {protocol.name}"
+        )
     for key in ("folds", "inner"):
         if getattr(protocol, key) < 2:
             found.append(f"protocol.{key}: expected at least 2 parts, got {getattr(protocol, key)}")
@@ -93,6 +99,8 @@ def make_folds(table: SampleTable, protocol: ProtocolConfig, seed: int) -> list[
     if wrong:
         raise ConfigError(wrong)
     folds = PROTOCOLS[protocol.name](table, protocol)
+    if protocol.train_subjects is not None:
+        folds = [with_fewer_subjects(fold, table, subjects=protocol.train_subjects, seed=seed) for fold in folds]
     if protocol.validation == 0:
         return folds
     return [with_validation(fold, table, share=protocol.validation, seed=seed) for fold in folds]

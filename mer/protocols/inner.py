@@ -1,4 +1,4 @@
-"""Splits inside a training part, by whole subjects: to choose an epoch, or one of several recipes.
+"""Splits inside a training part, by whole subjects: to choose an epoch or a recipe, or to train on fewer people.
 
 Contract: only samples of the fold's own training part are looked at, never those that it tests.
 """
@@ -40,6 +40,23 @@ def with_validation(fold: Fold, table: SampleTable, *, share: float, seed: int) 
     held = {sample for subject in chosen or ranked[:1] for sample in groups[subject]}
     train = tuple(sample for sample in fold.train if sample not in held)
     return replace(fold, train=train, validation=tuple(sample for sample in fold.train if sample in held))
+
+
+def with_fewer_subjects(fold: Fold, table: SampleTable, *, subjects: int, seed: int) -> Fold:
+    """The fold with `subjects` of its training subjects, one point of a learning curve; the test part stays whole.
+
+    Subjects are ranked by a hash of seed, fold and own name and the first are taken, so that under one seed the few
+    are among the many. A class that none of them shows cannot be predicted: `fold_notes` says so.
+    """
+    groups = _training_groups(fold, table)
+    if len(groups) < subjects:
+        raise SampleError(
+            f"{table.name}: fold {fold.name} has {len(groups)} training subjects, protocol.train_subjects={subjects} "
+            "asks for more. Lower it, or set it to null for all."
+        )
+    ranked = sorted(groups, key=lambda subject: (seed_from(seed, "train_subjects", fold.name, subject), subject))
+    kept = {sample for subject in ranked[:subjects] for sample in groups[subject]}
+    return replace(fold, train=tuple(sample for sample in fold.train if sample in kept))
 
 
 def inner_folds(fold: Fold, table: SampleTable, parts: int) -> list[Fold]:
