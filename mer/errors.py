@@ -6,7 +6,7 @@ its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class MerError(Exception):
@@ -25,6 +25,24 @@ class ConfigError(MerError):
         lines = "\n".join(f"  {i}. {problem}" for i, problem in enumerate(self.problems, 1))
         count = len(self.problems)
         super().__init__(f"the configuration has {count} problem{'s' if count > 1 else ''}:\n{lines}")
+
+
+class LeakError(MerError):
+    """The leak audit found that something tested may have been seen in training; all findings at once.
+
+    Attributes:
+        findings: what was found, by the name under which it can be waived.
+    """
+
+    def __init__(self, findings: Mapping[str, str]) -> None:
+        self.findings = dict(findings)
+        count = len(self.findings)
+        found = f"{count} finding{'s' if count > 1 else ''}"
+        super().__init__(
+            "\n".join([f"leak audit: {found}, so nothing was trained:", *self.findings.values()])
+            + "\nLeave one of each pair out, or give one person one id; where you know that it is no leak: "
+            f"protocol.waive=[{','.join(self.findings)}]"
+        )
 
 
 class AllFoldsFailedError(MerError):

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,13 @@ RESULT_KEYS = (
     *("seed", "data", "protocol", "input", "augment", "model", "optim", "evaluation", "null", "members"),
     *("init", "stages", "cotrain"),
 )
-#: Keys inside these that do not: where the data lie (their content has a hash of its own), draws made after training.
+#: Keys inside these that do not: where the data lie (their content has a hash of its own), draws made after training,
+#: what may be passed over before it.
 #: They are free at any depth, as in the parts of a composite.
 FREE_KEYS = {
     **dict.fromkeys(("data", "stages", "cotrain"), ("root", "manifest", "list", "repairs_table")),
     "evaluation": ("bootstrap", "random_draws"),
+    "protocol": ("waive",),
 }
 #: Keys of the hardware that do: another number of devices or threads sums in another order.
 TRAINER_KEYS = ("precision", "devices", "threads")
@@ -56,6 +59,12 @@ def digest(value: Any) -> str:
 def file_hash(path: str | None) -> str | None:
     """First 16 hex digits of the SHA-256 of a file's bytes; None without a path."""
     return None if path is None else hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=100_000)
+def picture_hash(path: str) -> str:
+    """SHA-256 of an image file's bytes, read once a process: the file of a run does not change while it runs."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def result_config(config: Config) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from mer.errors import AllFoldsFailedError, ConfigError, MerError
 from mer.evaluation import files
 from mer.evaluation.results import console_table
 from mer.provenance import write_json
-from mer.train import accounts
+from mer.train import accounts, leaks
 from mer.train.crossval import is_main_process, missing_folds, parallel_folds, train_folds
 from mer.train.dryrun import describe
 from mer.train.runfolder import claim, collect
@@ -68,6 +68,7 @@ def run(config: Config, folder: Path, *, console: Console | None = None) -> dict
     main = is_main_process(config)
     console = console or Console(quiet=not main)
     study = load_study(config, progress=config.trainer.progress and main)
+    audited = leaks.audit(study)
     if config.dry_run:
         describe(study, console)
         return {}
@@ -76,6 +77,7 @@ def run(config: Config, folder: Path, *, console: Console | None = None) -> dict
     todo = missing_folds(study, folder)
     if main:
         claim(study, folder, whole)  # type: ignore[arg-type]
+        write_json(folder / files.LEAKS, audited)
         _announce(study, len(todo), folder, console)
     with open_tracker(config, folder, whole, synthetic=study.table.synthetic, enabled=main) as tracker:  # type: ignore[arg-type]
         for fold in study.folds:

@@ -14,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mer.evaluation.reading import HEADINGS, margin, members, null_tests, remarks, warnings
+from mer.evaluation.reading import HEADINGS, leak_lines, margin, members, null_tests, remarks, warnings
 
 
 def console_table(results: Mapping[str, Any]) -> RenderableType:
@@ -53,6 +53,7 @@ def console_table(results: Mapping[str, Any]) -> RenderableType:
                 f"deviation {_short(deviation, 3)}."
             )
     lines += remarks(results)
+    lines.append(f"Leak audit: {leak_lines(results)[0]}")
     lines += [f"{test['title']}: {test['verdict']}" for test in null_tests(results)]
     return Group(table, *(Text(line) for line in lines), *(Text(line, style="bold red") for line in warnings(results)))
 

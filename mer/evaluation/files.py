@@ -8,6 +8,7 @@
                                                          of several members: members.csv model-<m>.ckpt curves-<m>.csv
 <run>/stages/<stage>/  one finished training before the folds: model.ckpt curves.csv stage.json; folds/<fold>/stages/
                        where each fold needs its own; <stage>-member1 and so on for further members
+<run>/leaks.json       what the leak audit looked at, and waived findings
 <run>/error.json       a sweep's job that could not begin: its overrides and the reason
 <run>/failures/<fold>.json  why a fold failed; gone once it succeeds
 <run>/sanity/sanity.json    null tests and their verdicts; sanity/<name>/ is the folder of a null run
@@ -29,6 +30,7 @@ FOLDS = "folds.csv"
 REPORT = "report.html"
 CONFUSION = "confusion.png"
 ERROR = "error.json"
+LEAKS = "leaks.json"
 FOLDS_FOLDER = "folds"
 FAILURES_FOLDER = "failures"
 STAGES_FOLDER = "stages"

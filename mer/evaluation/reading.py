@@ -22,6 +22,12 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
             "LEAKY: the epoch of each fold was chosen on the very samples that it is scored on. These scores are "
             "inflated, only show what that does, and must not be reported as a result."
         )
+    waived = (results.get("leaks") or {}).get("findings", [])
+    if waived:
+        found.append(
+            f"Waived: {len(waived)} finding{'s' if len(waived) > 1 else ''} of the leak audit "
+            f"({', '.join(row['name'] for row in waived)}). What is tested may have been seen in training."
+        )
     if results["synthetic"]:
         found.append("Synthetic data: these scores say nothing about real micro-expressions.")
     if results.get("null", "none") != "none":
@@ -38,6 +44,17 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
         if "not_defined" in row
     ]
     return found
+
+
+def leak_lines(results: Mapping[str, Any]) -> list[str]:
+    """What the leak audit looked at and found, in sentences; that there was none for a run before it existed."""
+    leaks = results.get("leaks")
+    if leaks is None:
+        return ["No leak audit was made."]
+    found = leaks["findings"]
+    outcome = f"{len(found)} waived: {', '.join(row['name'] for row in found)}." if found else "Nothing found."
+    unused = f" Waivers without a finding: {', '.join(leaks['unused'])}." if leaks["unused"] else ""
+    return [outcome + unused, *leaks["checked"]]
 
 
 def members(results: Mapping[str, Any]) -> dict[str, Any] | None:

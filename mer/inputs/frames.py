@@ -28,6 +28,7 @@ from mer.corpus.samples import SampleTable
 from mer.errors import SampleError
 from mer.inputs import spans
 from mer.inputs.images import read_image
+from mer.inputs.magnify import magnified
 from mer.inputs.represent import REPRESENTATIONS, SPAN
 from mer.provenance import digest, write_atomically, write_json
 
@@ -85,11 +86,6 @@ def open_pixels(path: Path, *, rows: int, size: int) -> np.ndarray | None:
     return pixels if fits and pixels.dtype in (np.uint8, np.float32) else None
 
 
-def fingerprint(table: SampleTable, representation: str) -> str:
-    """Hash over the bytes of the images that the representation needs, in the table's order, missing ones included."""
-    return _hash_of(_needed(table, InputConfig(representation=representation)))
-
-
 def _hash_of(needed: Sequence[Needed]) -> str:
     """Hash over the bytes of the files of all clips, and over which of them are whose."""
 
@@ -119,11 +115,13 @@ def _needed(table: SampleTable, config: InputConfig) -> list[Needed]:
                 name: tuple(map(str, spans.between(row, "onset", "apex")))
                 if name == SPAN
                 else (str(spans.key_frame(row, name)),)
-                for name in REPRESENTATIONS[config.representation].frames
+                for name in names
             }
         except SampleError as error:
             return error
 
+    # what is magnified is the change over time, so the frames between are needed
+    names = (SPAN,) if config.magnify else REPRESENTATIONS[config.representation].frames
     columns = [f"{name}_path" for name in ("onset", "apex", "offset")]
     return [one(row) for row in table.frame[[*columns, "folder"]].to_dict("records")]
 
@@ -169,6 +167,9 @@ def _input(needed: Needed, config: InputConfig) -> np.ndarray:
     if isinstance(needed, SampleError):
         raise needed
     frames = {name: _span(paths) if name == SPAN else read_image(paths[0]) for name, paths in needed.items()}
+    if config.magnify:
+        span = magnified(frames[SPAN], config)
+        frames = {"onset": span[0], "apex": span[-1], SPAN: span}
     return REPRESENTATIONS[config.representation].compute(frames, config)
 
 

@@ -24,7 +24,7 @@ from mer.models import checkpoint
 from mer.models.network import RecognitionNetwork
 from mer.protocols.folds import Fold
 from mer.provenance import config_hash, environment, seed_from, write_json
-from mer.train import selection
+from mer.train import lineage, selection
 from mer.train.members import joint_record, long_table, mean_predictions, member_seed
 from mer.train.nested import best_recipe
 from mer.train.predict import attention_samples, predict_fold
@@ -108,7 +108,12 @@ def _write_folder(
         card = {
             "classes": list(study.table.classes),
             "input": asdict(study.config.input),
-            "trained_on": {"data": study.table.name, "synthetic": study.table.synthetic, "held_out": fold.name},
+            "trained_on": {
+                "data": study.table.name,
+                "synthetic": study.table.synthetic,
+                "held_out": fold.name,
+                **lineage.of_fold(study, selection.seen(fold, protocol)).as_card(),
+            },
             "selection": record["selection"],
             "config_hash": record["config_hash"],
         }

@@ -6,16 +6,15 @@ data by subject, sample id or picture bars all clips of that person: a copy unde
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
 
 import numpy as np
 
 from mer.corpus.checks import IMAGE_COLUMNS
 from mer.corpus.samples import SampleTable
+from mer.provenance import picture_hash
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Samples:
     def pictures(self) -> tuple[frozenset[str], ...]:
         """Hashes of each row's key-frame images; none for a drawn row without files."""
         columns = self.table.frame[list(IMAGE_COLUMNS)].to_numpy(dtype=object)
-        return tuple(frozenset(_hash(path) for path in row if path) for row in columns)
+        return tuple(frozenset(picture_hash(path) for path in row if path) for row in columns)
 
 
 def people_in_both(other: Samples, own: Samples, tested: Iterable[str]) -> dict[str, str]:
@@ -65,9 +64,3 @@ def allowed(other: Samples, barred: Iterable[str]) -> tuple[str, ...]:
     """Ids of the samples of `other` of subjects who are not barred, in the table's order."""
     free = ~other.table.subjects.isin(set(barred))
     return tuple(other.table.frame["sample_id"][free])
-
-
-@lru_cache(maxsize=100_000)
-def _hash(path: str) -> str:
-    """SHA-256 of a file's bytes; the file of a run does not change while it runs."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

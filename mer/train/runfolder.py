@@ -23,7 +23,7 @@ from mer.evaluation.report import write_report
 from mer.evaluation.results import summarise
 from mer.models import build, count_parameters, freeze
 from mer.provenance import config_hash, environment, flatten, result_config, write_atomically, write_json
-from mer.train import accounts, sanity, selection
+from mer.train import accounts, leaks, sanity, selection
 from mer.train.study import Study
 
 
@@ -98,6 +98,7 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
     results["trained_parameters"] = count_parameters(network)
     results["notes"] += [*accounts.notes(study), *accounts.outcomes(study, run), *environment_notes(run)]
     results["stages"] = accounts.records(study, run)
+    results["leaks"] = leaks.read(run)
     results["sanity"] = sanity.read(run)
     write_json(run / files.RESULTS, results)
     if results["complete"]:

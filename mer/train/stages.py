@@ -21,6 +21,7 @@ from mer.models import checkpoint
 from mer.protocols.folds import Fold
 from mer.protocols.inner import with_validation
 from mer.provenance import digest, environment, file_hash, result_config, seed_from, write_folder_atomically, write_json
+from mer.train.lineage import Seen, of_stage
 from mer.train.members import member_seed
 from mer.train.overlap import allowed, people_in_both
 from mer.train.study import Stage, Study
@@ -36,12 +37,14 @@ class StageResult:
         study: its samples and recipe in the place of the run's own.
         trained: network and curves.
         record: content of `stage.json`.
+        seen: whom its network has seen.
     """
 
     stage: Stage
     study: Study
     trained: Trained
     record: dict[str, Any]
+    seen: Seen
 
     @property
     def start(self) -> Start:
@@ -56,7 +59,12 @@ class StageResult:
         card = {
             "classes": list(table.classes),
             "input": asdict(config.input),
-            "trained_on": {"data": table.name, "synthetic": table.synthetic, "held_out": self.record["fold"]},
+            "trained_on": {
+                "data": table.name,
+                "synthetic": table.synthetic,
+                "held_out": self.record["fold"],
+                **self.seen.as_card(),
+            },
             "stage": self.stage.name,
             "chain": self.record["chain"],
         }
@@ -148,7 +156,7 @@ def train_stage(
         "chain": chain(study, stage),
         "environment": environment(),
     }
-    return StageResult(stage, own, trained, record)
+    return StageResult(stage, own, trained, record, of_stage(study, stage, fold))
 
 
 def study_of(study: Study, stage: Stage) -> Study:

@@ -22,7 +22,7 @@ from mer.models import checkpoint, init_problems
 from mer.models import problems as model_problems
 from mer.protocols import folds as protocols
 from mer.protocols.folds import Fold, make_folds, protocol_notes
-from mer.train import beside, module, nulls, selection
+from mer.train import beside, module, nulls, selection, waivers
 from mer.train.overlap import Samples, people_in_both
 
 #: What `trainer.accelerator` and `trainer.precision` may say, of what Lightning knows.
@@ -100,6 +100,7 @@ def check(config: Config) -> None:
         *_trainer_problems(config),
         *nulls.problems(config),
         *selection.problems(config),
+        *waivers.problems(config.protocol),
     ]
     if found:
         raise ConfigError(found)
