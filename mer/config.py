@@ -141,6 +141,22 @@ class InputConfig:
     stabilise: bool = False
     #: `stack` only: frames, evenly spaced from onset to apex.
     frames: int = 8
+    #: Eulerian magnification of the frames from onset to apex: changes in the band become 1 + this times as large; 0 =
+    #: off. Factors of 8 to 16 helped in the field; more did harm.
+    magnify: float = 0.0
+    #: Lowest and highest frequency that is magnified, cycles a frame: hertz over frames a second. 0.5 = all above.
+    magnify_band: list[float] = field(default_factory=lambda: [0.0, 0.1])
+    #: `iir` (the onset frame stays as it is) or `ideal` (a Fourier transform over the clip).
+    magnify_filter: str = "iir"
+    #: `laplacian` (motion) or `gaussian` (slow changes of brightness).
+    magnify_pyramid: str = "laplacian"
+    #: Wavelength in pixels below which detail is magnified less, since it would tear.
+    magnify_wavelength: float = 16.0
+    #: Where the apex of a clip is taken from: `annotated` (as the table says, see also `data.missing_apex`), or found
+    #: between onset and offset: `middle`, `flow`, `difference`; keys of `mer.inputs.apex.SPOTTERS`.
+    apex: str = "annotated"
+    #: Clips whose apex is looked for: `missing` (those without an annotated one) or `all`.
+    apex_for: str = "missing"
 
 
 @dataclass

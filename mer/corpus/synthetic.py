@@ -56,18 +56,19 @@ def load(data: SyntheticData, cache_dir: Path) -> SampleTable:
     """
     _check(data)
     specs = clip_specs(data)
-    drawn = {key: value for key, value in asdict(data).items() if key != "labels"}
+    # without whole=false, so that the folders of earlier versions are found
+    drawn = {key: value for key, value in asdict(data).items() if key != "labels" and (key, value) != ("whole", False)}
     kind = _dataset(data)
     name = digest({"drawing": DRAWING, "libraries": LIBRARIES, **drawn})
     folder = Path(cache_dir).expanduser().resolve() / "synthetic" / name
-    if not all(path.is_file() for spec in specs for path in _files(folder, spec).values()):
-        _draw_into(folder, specs)
+    if not all(path.is_file() for spec in specs for path in _files(folder, spec, data.whole).values()):
+        _draw_into(folder, specs, whole=data.whole)
     classes = tuple(PROFILES[data.profile].counts)
     notes = (
         f"Drawn faces ({'posed, ' if data.posed else ''}profile {data.profile}, difficulty {data.difficulty:g}, seed "
         f"{data.seed}); no person was recorded, and scores on them say nothing of scores on real faces.",
     )
-    frame = pd.DataFrame([_row(folder, spec, kind) for spec in specs])
+    frame = pd.DataFrame([_row(folder, spec, kind, data.whole) for spec in specs])
     return SampleTable(frame, classes, name=f"{kind.replace('_', ' ')} corpus", notes=notes, synthetic=True)
 
 
@@ -78,11 +79,15 @@ def load_truth(onset_path: str | Path) -> Truth:
         return Truth(file["flow"].astype(np.float32), file["expression"].astype(np.float32), file["mask"])
 
 
-def _files(folder: Path, spec: ClipSpec) -> dict[str, Path]:
-    """Path of each key frame's image and of the truth of a clip."""
-    stem = folder / spec.subject_name / spec.name
-    files = {key: stem.with_name(f"{spec.name}_{getattr(spec, key):05d}.png") for key in _KEYS}
-    return {**files, "truth": stem.with_name(f"{spec.name}.npz")}
+def _files(folder: Path, spec: ClipSpec, whole: bool) -> dict[str, Path]:
+    """Path of each key frame's image and of the truth of a clip; whole clips have a folder of their own."""
+    place = folder / spec.subject_name / spec.name if whole else folder / spec.subject_name
+    files = {key: _image(place, spec, getattr(spec, key)) for key in _KEYS}
+    return {**files, "truth": place / f"{spec.name}.npz"}
+
+
+def _image(place: Path, spec: ClipSpec, frame: int) -> Path:
+    return place / f"{spec.name}_{frame:05d}.png"
 
 
 def _dataset(data: SyntheticData) -> str:
@@ -90,9 +95,9 @@ def _dataset(data: SyntheticData) -> str:
     return "synthetic_macro" if data.posed else "synthetic"
 
 
-def _row(folder: Path, spec: ClipSpec, dataset: str) -> dict[str, object]:
+def _row(folder: Path, spec: ClipSpec, dataset: str, whole: bool) -> dict[str, object]:
     """The clip's row of the sample table."""
-    files = _files(folder, spec)
+    files = _files(folder, spec, whole)
     return {
         "sample_id": f"{dataset}/{spec.subject_name}_{spec.name}",
         "dataset": dataset,
@@ -104,23 +109,22 @@ def _row(folder: Path, spec: ClipSpec, dataset: str) -> dict[str, object]:
         "emotion": spec.emotion,
         "label": spec.label,
         **{f"{key}_path": str(files[key]) for key in _KEYS},
-        "folder": "",
+        "folder": str(files["truth"].parent) if whole else "",
     }
 
 
-def _draw_into(folder: Path, specs: list[ClipSpec]) -> None:
-    """Draw all key frames and truths into a folder that appears when it is complete; an incomplete one is replaced."""
+def _draw_into(folder: Path, specs: list[ClipSpec], *, whole: bool) -> None:
+    """Draw all frames and truths into a folder that appears when it is complete; an incomplete one is replaced."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         for spec in sorted(specs, key=lambda spec: spec.subject):
-            files = _files(partial, spec)
-            files["truth"].parent.mkdir(exist_ok=True)
-            for key in _KEYS:
-                if not cv2.imwrite(str(files[key]), render_frame(spec, getattr(spec, key))):
-                    raise MerError(
-                        f"{files[key]}: could not be written. Look at the space and the permissions of cache_dir."
-                    )
+            files = _files(partial, spec, whole)
+            files["truth"].parent.mkdir(exist_ok=True, parents=True)
+            for frame in range(spec.onset, spec.offset + 1) if whole else (spec.onset, spec.apex, spec.offset):
+                path = _image(files["truth"].parent, spec, frame)
+                if not cv2.imwrite(str(path), render_frame(spec, frame)):
+                    raise MerError(f"{path}: could not be written. Look at the space and the permissions of cache_dir.")
             known = truth(spec)
             # half precision keeps a thousandth of a pixel, enough for motions of a few
             np.savez_compressed(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mer.config import AugmentConfig, InputConfig
-from mer.inputs import flow, motion_maps, sequences, stills
+from mer.inputs import flow, magnify, motion_maps, sequences, stills
 from mer.inputs.motion_maps import normalise_map
 from mer.inputs.stills import Frames
 
@@ -71,7 +71,7 @@ def problems(config: InputConfig, augment: AugmentConfig, *, flip: bool = False)
         found.append(f"input.representation: expected one of {', '.join(REPRESENTATIONS)}, got '{name}'")
     if config.size < MIN_SIZE:
         found.append(f"input.size: expected {MIN_SIZE} or more (the network halves it five times), got {config.size}")
-    found += flow.problems(config)
+    found += [*flow.problems(config), *magnify.problems(config)]
     if not 2 <= config.frames <= 64:
         found.append(f"input.frames: expected 2 to 64, got {config.frames}")
     limits = {"mirror": 1.0, "probability": 1.0, "shift": 0.5, "scale": 0.5, "rotate": 180.0, "brightness": 255.0}

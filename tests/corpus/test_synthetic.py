@@ -48,6 +48,17 @@ def test_two_caches_hold_equal_bytes_and_other_settings_stand_beside(cache: Path
     assert len(list((tmp_path / "synthetic").iterdir())) == 2
 
 
+def test_whole_clips_have_every_frame_and_the_same_key_frames_and_truth(cache: Path) -> None:
+    plain, whole = synthetic.load(SMALL, cache), synthetic.load(replace(SMALL, whole=True), cache)
+    assert whole.content_hash() == plain.content_hash()
+    for row in whole.frame.to_dict("records"):
+        numbers = sorted(int(path.stem.rsplit("_")[-1]) for path in Path(row["folder"]).glob("*.png"))
+        assert numbers == list(range(row["onset"], row["offset"] + 1))
+    pairs = zip(whole.frame["onset_path"], plain.frame["onset_path"], strict=True)
+    for ours, theirs in pairs:
+        np.testing.assert_array_equal(synthetic.load_truth(ours).flow, synthetic.load_truth(theirs).flow)
+
+
 def test_damaged_cache_is_drawn_anew_and_nothing_is_left_behind(tmp_path: Path) -> None:
     table = synthetic.load(SMALL, tmp_path)
     whole = table.content_hash()
