@@ -1,7 +1,7 @@
 """The table of a sweep: one row a job, what was varied, what came out; a pure function of the sweep's folder.
 
-Hydra runs the jobs; each leaves its own results at once, so a killed sweep loses nothing and this table can be made
-again: `python -m mer.sweep outputs/.../sweep_...`.
+Where two keys were varied, a heat map of UF1 over both stands beside it. Hydra runs the jobs; each leaves its own
+results at once, so a killed sweep loses nothing, and table and picture can be made again: `python -m mer.sweep FOLDER`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 from mer.evaluation import files
+from mer.evaluation.heat_map import heat_map
 from mer.provenance import write_atomically
 
-TABLE = "sweep.csv"
+TABLE, PICTURE = "sweep.csv", "sweep.png"
 SCORES = ("uf1", "uar", "accuracy")
 
 
@@ -74,9 +75,10 @@ def sweep_table(folder: Path) -> pd.DataFrame:
 
 
 def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
-    """Write `sweep.csv` and print the table."""
+    """Write `sweep.csv` and, where two keys were varied, `sweep.png`; print the table."""
     with write_atomically(folder / TABLE) as temporary:
         table.to_csv(temporary, index=False)
+    picture = _picture(folder, table)
     hidden = {f"{score}_{end}" for score in SCORES for end in ("low", "high")} | {"synthetic", "overrides", "error"}
     if table.get("parameters", pd.Series(dtype=float)).nunique() < 2:
         hidden.add("parameters")
@@ -98,7 +100,24 @@ def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
         "inner split (protocol.validation).",
         soft_wrap=True,
     )
-    console.print(f"table: {(folder / TABLE).resolve()}", soft_wrap=True, highlight=False)
+    for name, path in (("table", folder / TABLE), ("heat map", picture)):
+        if path is not None:
+            console.print(f"{name}: {path.resolve()}", markup=False, soft_wrap=True, highlight=False)
+
+
+def _picture(folder: Path, table: pd.DataFrame) -> Path | None:
+    """Path of the heat map, or None where the table is not one of two keys or has no score at all."""
+    columns = list(table.columns)
+    varied = columns[1 : columns.index("status")]
+    figure = heat_map(table, (varied[0], varied[1])) if len(varied) == 2 and "uf1" in table else None
+    path = folder / PICTURE
+    if figure is None:
+        path.unlink(missing_ok=True)  # one of other jobs would be a picture of another table
+        return None
+    with write_atomically(path) as temporary:
+        # without the version of matplotlib in it, the file depends on the picture alone
+        figure.savefig(temporary, format="png", metadata={"Software": None})
+    return path
 
 
 def _cell(row: dict[str, Any], name: str) -> str:

@@ -1,0 +1,62 @@
+"""Table and heat map of a sweep's folder; the sweeps themselves run in `test_run`."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from mer.evaluation import files
+from mer.provenance import write_json
+from mer.sweep import PICTURE, TABLE, show, sweep_table
+
+
+def job(folder: Path, score: float, **config: object) -> None:
+    """A finished job of a sweep, as far as the table reads it."""
+    scores = {key: {"value": score, "low": score - 0.1, "high": score + 0.1} for key in ("uf1", "uar", "accuracy")}
+    results = {"failed_folds": [], "scores": {"all": scores}, "parameters": 10, "seconds": 1.0, "synthetic": True}
+    write_json(folder / files.RESULTS, results)
+    write_json(folder / files.MANIFEST, {"config": {"seed": 0, **config}})
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """Two learning rates times two depths."""
+    for place, (rate, depth) in enumerate([(0.1, 10), (0.1, 18), (0.2, 10), (0.2, 18)]):
+        job(tmp_path / str(place), 0.5 + place / 10, **{"optim.lr": rate, "model.depth": depth})
+    return tmp_path
+
+
+def shown(folder: Path) -> str:
+    out = StringIO()
+    show(folder, sweep_table(folder), Console(file=out, width=200))
+    return out.getvalue()
+
+
+def test_two_varied_keys_give_a_heat_map_beside_the_table(sweep: Path) -> None:
+    text = shown(sweep)
+    assert str(sweep / PICTURE) in text
+    assert list(pd.read_csv(sweep / TABLE)["uf1"]) == pytest.approx([0.5, 0.6, 0.7, 0.8])
+    first = (sweep / PICTURE).read_bytes()
+    with Image.open(sweep / PICTURE) as picture:
+        assert picture.format == "PNG"
+    shown(sweep)
+    assert (sweep / PICTURE).read_bytes() == first
+
+
+def test_another_number_of_keys_gives_none_and_removes_one_of_other_jobs(sweep: Path) -> None:
+    shown(sweep)
+    job(sweep / "4", 0.9, **{"optim.lr": 0.1, "model.depth": 10, "seed": 1})
+    assert PICTURE not in shown(sweep)
+    assert not (sweep / PICTURE).exists()
+
+
+def test_a_sweep_without_a_score_has_a_table_only(sweep: Path) -> None:
+    for folder in (path for path in sweep.iterdir() if path.is_dir()):
+        write_json(folder / files.ERROR, {"error": "out of memory", "overrides": []})
+    assert PICTURE not in shown(sweep)
+    assert set(pd.read_csv(sweep / TABLE)["status"]) == {"failed"}
