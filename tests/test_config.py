@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -43,6 +45,24 @@ def test_every_experiment_begins_with_its_command(name: str):
     assert any(f"python -m mer.run +experiment={name}" in line for line in lines[1:6])
     assert any("expected time:" in line for line in lines[1:8])
     assert any("expected score:" in line for line in lines[1:8])
+
+
+def test_the_placement_sweep_is_18_networks_without_a_problem():
+    register_schema()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        whole = compose("config", ["+experiment=attention_placement", "hydra.mode=MULTIRUN"], return_hydra_config=True)
+    varied = [f"{key}={value}" for key, value in whole.hydra.sweeper.params.items()]
+    choices = [
+        [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
+        for one in OverridesParser.create().parse_overrides(varied)
+    ]
+    networks = []
+    for job in product(*choices):
+        config = composed("+experiment=attention_placement", *job)
+        check(config)
+        networks.append((config.model.depth, tuple(config.model.attention.stages)))
+    placements = [(), (1,), (2,), (3,), (4,), (1, 2, 3, 4)]
+    assert networks == [(depth, stages) for depth in (10, 18, 34) for stages in placements]
 
 
 @pytest.mark.parametrize("path", GROUP_FILES, ids=str)
