@@ -38,10 +38,13 @@ class LeakError(MerError):
         self.findings = dict(findings)
         count = len(self.findings)
         found = f"{count} finding{'s' if count > 1 else ''}"
+        # names end in six digits; where there are many, their kinds are shorter
+        kinds = dict.fromkeys(name.rpartition("-")[0] for name in self.findings)
+        names = self.findings if count <= 8 else kinds
         super().__init__(
             "\n".join([f"leak audit: {found}, so nothing was trained:", *self.findings.values()])
             + "\nLeave one of each pair out, or give one person one id; where you know that it is no leak: "
-            f"protocol.waive=[{','.join(self.findings)}]"
+            f"protocol.waive=[{','.join(names)}]"
         )
 
 

@@ -122,14 +122,9 @@ def guesser_figure(table: pd.DataFrame, runs: pd.DataFrame, title: str) -> Figur
     axes = figure.add_subplot()
     axes.fill_between(table["best of"], table["low"], table["high"], color="#b9c4d0", linewidth=0)
     axes.plot(table["best of"], table["UF1"], "o-", color="#24425f", markersize=4)
-    axes.annotate(
-        "random labels",
-        (table["best of"].iloc[-1], table["UF1"].iloc[-1]),
-        (-6, 8),
-        ha="right",
-        color="#24425f",
-        textcoords="offset points",
-    )
+    middle = table.iloc[len(table) // 2]
+    spot = (middle["best of"], middle["low"])
+    axes.annotate("random labels", spot, (10, -14), color="#24425f", textcoords="offset points")
     for kind, part in runs.groupby("epochs") if len(runs) else ():
         value = part["UF1"].mean()
         axes.axhline(value, color="#a4491c", linewidth=1, linestyle="--" if kind == "leaky" else "-")

@@ -112,7 +112,7 @@ def _same_people(study: Study, sides: np.ndarray) -> Iterator[Leak]:
         if folds:
             names = tuple(sorted(set(subjects[rows])))
             who = f"{' and '.join(names)} are one person," if len(names) > 1 else names[0]
-            listed = tuple(_clip(study.samples, row) for row in rows)
+            listed = tuple(_clip(study.samples, row) for row in rows.tolist())
             yield Leak("same_person", names, f"{who} on two sides of {_where(folds)}", listed)
 
 
@@ -176,7 +176,7 @@ def _init(study: Study, sides: np.ndarray) -> Iterator[Leak]:
     if seen is None:
         return
     met: dict[str, list[tuple[int, str]]] = {}
-    held_out = (sides > 1).any(axis=0)
+    held_out = np.any(sides > 1, axis=0)
     listed = zip(study.table.subjects, study.table.frame["sample_id"], study.samples.pictures, strict=True)
     for row, (subject, sample, pictures) in enumerate(listed):
         known = not seen.pictures.isdisjoint(picture[: lineage.DIGITS] for picture in pictures)
@@ -184,7 +184,7 @@ def _init(study: Study, sides: np.ndarray) -> Iterator[Leak]:
         if how and held_out[row]:
             met.setdefault(subject, []).append((row, how))
     for subject, found in met.items():
-        folds = _names(study, (sides[:, [row for row, _ in found]] > 1).any(axis=1))
+        folds = _names(study, np.any(sides[:, [row for row, _ in found]] > 1, axis=1))
         text = f"{path} was trained on {subject}, who is held out in {_where(folds)}"
         clips = ((*_clip(study.samples, row), how) for row, how in found)
         yield Leak("init", (subject,), text, tuple((f"{sample} (the same {how})", file) for sample, file, how in clips))
