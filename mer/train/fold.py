@@ -10,7 +10,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from mer.models import checkpoint
 from mer.models.network import RecognitionNetwork
 from mer.protocols.folds import Fold
 from mer.provenance import config_hash, environment, seed_from, write_json
-from mer.train import lineage, selection
+from mer.train import card, selection
 from mer.train.members import joint_record, long_table, mean_predictions, member_seed
 from mer.train.nested import best_recipe
 from mer.train.predict import attention_samples, predict_fold
@@ -105,24 +104,14 @@ def _write_folder(
         maps = attention_samples(study, fold, trained[0].network)
         if maps:
             np.savez_compressed(work / files.ATTENTION, selection=record["selection"], **maps)  # type: ignore[arg-type]
-        card = {
-            "classes": list(study.table.classes),
-            "input": asdict(study.config.input),
-            "trained_on": {
-                "data": study.table.name,
-                "synthetic": study.table.synthetic,
-                "held_out": fold.name,
-                **lineage.of_fold(study, selection.seen(fold, protocol)).as_card(),
-            },
-            "selection": record["selection"],
-            "config_hash": record["config_hash"],
-        }
+        own = card.of_fold(study, fold, mean_predictions(frames))
+        own |= {"selection": record["selection"], "config_hash": record["config_hash"]}
         for member, one in enumerate(trained):
             if one.curves.rows:  # none where nothing was trained
                 curves = selection.marked(one.curves.table(), protocol)
                 curves.to_csv(work / files.of_member(files.CURVES, member), index=False)
             path = work / files.of_member(files.CHECKPOINT, member)
-            checkpoint.save(path, one.network, model=study.config.model, card=card)
+            checkpoint.save(path, one.network, model=study.config.model, card=own)
         write_json(work / files.FOLD, {**record, "seconds": time.perf_counter() - start})
         work.chmod(0o755)  # a temporary folder is private to its maker
         shutil.rmtree(target, ignore_errors=True)  # only a folder without its record can stand here: no finished fold

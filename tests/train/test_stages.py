@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.metrics
 import torch
 
 from mer.config import Config, CotrainConfig, OptimConfig, ProtocolConfig, StageConfig, SyntheticData
@@ -96,6 +97,13 @@ def test_zero_shot_is_the_network_of_the_stage_on_every_sample(shared, tmp_path)
     np.testing.assert_allclose(kept.loc[study.table.frame["sample_id"], columns], expected, atol=1e-5)
     assert results["complete"] and len(kept) == 12
     assert pd.read_csv(tmp_path / "run" / files.FOLDS)["steps"].tolist() == [0]
+    _, told = checkpoint.load(files.completed_folds(tmp_path / "run")[0] / files.CHECKPOINT)
+    expected_uf1 = sklearn.metrics.f1_score(kept["label"], kept["predicted"], average="macro")
+    assert told["tested_on"]["uf1"] == pytest.approx(expected_uf1)
+    assert (told["tested_on"]["samples"], told["tested_on"]["subjects"]) == (12, 3)
+    assert [stage["synthetic"] for stage in told["trained_on"]["stages"]] == [True]
+    assert "data" not in told["trained_on"], "nothing of the tested table trained it"
+    assert any("no clip of the tested data" in line.lower() for line in told["limits"])
 
 
 def test_a_finished_stage_is_not_trained_again_and_a_lost_fold_gets_the_same_bytes(shared, tmp_path, monkeypatch):
