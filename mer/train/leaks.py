@@ -13,6 +13,7 @@ from typing import Any
 
 from mer.errors import LeakError
 from mer.evaluation import files
+from mer.protocols.folds import selection_of
 from mer.train import lineage
 from mer.train.leak_findings import RECOMPUTED, find, others_of
 from mer.train.study import Study
@@ -20,7 +21,9 @@ from mer.train.waivers import is_waived
 
 
 def audit(study: Study) -> dict[str, Any]:
-    """What was looked at and found, plain values: `checked` (sentences), `findings` (all waived), `unused` waivers.
+    """What was looked at and found, plain values.
+
+    `selection` (what chooses the epoch), `checked` (sentences), `findings` (all waived), `unused` waivers.
 
     Raises:
         LeakError: findings that nobody waived, all at once.
@@ -31,6 +34,7 @@ def audit(study: Study) -> dict[str, Any]:
         raise LeakError({leak.name: leak.message() for leak in stopping})
     used = {word for leak in found for word in (leak.kind, leak.name)}
     return {
+        "selection": selection_of(protocol),
         "checked": checked(study),
         "findings": [
             {"name": leak.name, "kind": leak.kind, "text": leak.text, "rows": [list(row) for row in leak.rows]}
@@ -60,6 +64,8 @@ def checked(study: Study) -> list[str]:
     again = f"; those of {min(RECOMPUTED, count)} clips, computed again alone, were the same" if with_files else ""
     found.append(f"Inputs ({config.input.representation}) are computed clip by clip, nothing is fitted{again}.")
     found.append(f"Balancing ({config.optim.balance}) counts the classes of a fold's training part only.")
+    if selection_of(config.protocol) == "leaky":
+        found.append("LEAKY, as asked for: the tested samples choose the epoch, which no comparison of samples shows.")
     if config.init.name == "packaged":
         found.append("The weights begin as ImageNet's, which is no data set of micro-expressions; not compared.")
     elif config.init.name == "file" and lineage.told_by(config.init) is None:

@@ -91,6 +91,7 @@ def test_every_file_of_a_leaky_run_says_so(leaky: tuple[Path, dict, str]) -> Non
     assert json.loads((folder / files.RESULTS).read_text(encoding="utf-8"))["selection"] == "leaky"
     assert "selection: leaky" in (folder / files.CONFIG).read_text(encoding="utf-8")
     assert json.loads((folder / files.MANIFEST).read_text(encoding="utf-8"))["config"]["protocol.selection"] == "leaky"
+    assert json.loads((folder / files.LEAKS).read_text(encoding="utf-8"))["selection"] == "leaky"
     report = (folder / files.REPORT).read_text(encoding="utf-8")
     assert "LEAKY" in report and "epochs chosen on the test samples (leaky)" in report
     assert "epochs fixed in advance" not in report and "Nothing here was measured on a held-out" not in report
@@ -109,7 +110,7 @@ def test_every_file_of_a_leaky_run_says_so(leaky: tuple[Path, dict, str]) -> Non
         assert list(pd.read_csv(path)[MARK].unique()) == ["leaky"], path
     written = {path for path in folder.rglob("*") if path.is_file()}
     known = {files.RESULTS, files.CONFIG, files.MANIFEST, files.REPORT, files.CONFUSION, files.PREDICTIONS, files.FOLDS}
-    known |= {files.FOLD, files.CURVES, files.CHECKPOINT, files.ATTENTION}
+    known |= {files.FOLD, files.CURVES, files.CHECKPOINT, files.ATTENTION, files.LEAKS}
     assert {path.name for path in written} <= known, "a file that this test does not look into"
 
 
