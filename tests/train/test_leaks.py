@@ -105,14 +105,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Config:
 def listed(config: Config, *, seed: int = 0) -> Listed:
     """Four drawn people under a data set's name of their own."""
     table = catalog.load(SyntheticData(name="synthetic", subjects=4, clips=20, seed=seed), Path(config.cache_dir))
-    keys = {
-        "sample_id": "sample_id",
-        "subject": "subject",
-        "label": "label",
-        "onset": "onset_path",
-        "path": "apex_path",
-    }
-    rows = [{name: row[column] for name, column in keys.items()} for row in table.frame.to_dict("records")]
+    columns = {"subject": "subject", "label": "label", "onset": "onset_path", "path": "apex_path"}
+    rows = [{name: row[column] for name, column in columns.items()} for row in table.frame.to_dict("records")]
     return Listed(tuple({"sample_id": f"own{seed}/{k}", "dataset": f"own{seed}", **row} for k, row in enumerate(rows)))
 
 
