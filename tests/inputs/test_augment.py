@@ -6,6 +6,7 @@ import pickle
 import random
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -147,3 +148,14 @@ def test_every_channel_is_moved_alike() -> None:
     assert not np.array_equal(changed, x)
     np.testing.assert_array_equal(changed[0], changed[1])
     np.testing.assert_array_equal(changed[0], changed[2])
+
+
+def test_enlarging_is_the_middle_of_a_larger_frame() -> None:
+    """As of frames of 240 cropped to 224: resized first, then the middle cut out, by OpenCV."""
+    x = ndimage.gaussian_filter(texture(224).astype(np.float32), 2)
+    larger = cv2.resize(x, (240, 240), interpolation=cv2.INTER_LINEAR)[8:232, 8:232]
+    found = Augmenter(replace(OFF, enlarge=240 / 224), APEX)(x[None], 0)[0]
+    # the two scale about points that differ by the fraction of a pixel, and both interpolate
+    assert np.abs(found - larger).mean() < 0.05 * np.abs(found - x).mean()
+    crops = [Augmenter(replace(OFF, enlarge=240 / 224, shift=8 / 224), APEX)(x[None], seed) for seed in range(20)]
+    assert len({crop.tobytes() for crop in crops}) == 20

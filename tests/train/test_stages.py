@@ -13,7 +13,16 @@ import pytest
 import sklearn.metrics
 import torch
 
-from mer.config import Config, CotrainConfig, OptimConfig, ProtocolConfig, StageConfig, SyntheticData
+from mer.config import (
+    AttentionConfig,
+    Config,
+    CotrainConfig,
+    ModelConfig,
+    OptimConfig,
+    ProtocolConfig,
+    StageConfig,
+    SyntheticData,
+)
 from mer.corpus import catalog, synthetic
 from mer.corpus.casting import problems as casting_problems
 from mer.corpus.samples import SampleTable
@@ -33,7 +42,8 @@ RECIPE = OptimConfig(epochs=1, batch_size=8)
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """Three people, one epoch, no stage yet."""
-    return replace(tiny(tmp_path_factory.mktemp("cache")), data=MICRO)
+    model = ModelConfig(width=8, attention=AttentionConfig(stages=[1, 4]))
+    return replace(tiny(tmp_path_factory.mktemp("cache")), data=MICRO, model=model)
 
 
 def staged(base: Config, **settings: SyntheticData) -> Config:

@@ -1,0 +1,150 @@
+"""Stages and transfer from the configuration: what composes, what dies, the authors' experiments on invented trees."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hydra.errors import ConfigCompositionException
+from omegaconf.errors import OmegaConfBaseException
+
+from mer.config import ManifestData, SyntheticData
+from mer.evaluation import files
+from mer.models import build
+from mer.models.caffe import to_caffemodel
+from mer.provenance import write_json
+from mer.run import conf_dir, run
+from mer.sweep import sweep_table
+from mer.train.study import load_study
+from mer.train.training import begin
+from tests.command import TINY_RECIPE
+from tests.corpus import sized
+from tests.test_config import composed
+
+QUICK = [override for override in TINY_RECIPE if not override.startswith("optim.")]
+MACRO = "+experiment=macro_to_micro"
+
+
+def test_every_start_of_the_transfer_group_is_what_its_name_says():
+    found = {}
+    for path in (conf_dir() / "transfer").glob("*.yaml"):
+        config = composed(MACRO, f"transfer={path.stem}")
+        assert all(isinstance(s.data, SyntheticData) and s.data.posed for s in config.stages.values())
+        found[path.stem] = (config.init.name, list(config.stages), config.optim.freeze, config.optim.epochs)
+    assert found == {
+        "scratch": ("random", [], 0, 12),
+        "scratch_long": ("random", [], 0, 20),
+        "macro": ("random", ["macro"], 0, 12),
+        "imagenet": ("packaged", [], 0, 12),
+        "imagenet_macro": ("packaged", ["macro"], 0, 12),
+        "frozen": ("packaged", ["macro"], 5, 12),
+    }
+
+
+def test_a_stage_is_reached_from_the_command_line_and_its_source_may_be_another():
+    config = composed(
+        MACRO,
+        "data@stages.macro.data=manifest",
+        "stages.macro.data.manifest=own.csv",
+        "stages.macro.optim.epochs=3",
+        "+data@stages.second.data=synthetic",
+        "+optim@stages.second.optim=authors",
+    )
+    assert list(config.stages) == ["macro", "second"]
+    assert isinstance(config.stages["macro"].data, ManifestData) and config.stages["macro"].optim.epochs == 3
+    assert config.stages["second"].optim.iterations == 2500 and config.optim.epochs == 12
+    cotrain = composed("+data@cotrain.data=synthetic_macro", "cotrain.share=0.25").cotrain
+    assert cotrain is not None and cotrain.share == 0.25 and cotrain.data.name == "synthetic_macro"
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "stages.macro.optim.lrr=1",
+        "stages.macro.optim.lr=fast",
+        "stages.macro.data.subject=3",
+        "+stages.macro.optim.lrr=1",
+        "+stages.macro.recipe=3",
+        "stages.makro.optim.lr=1",
+        "+cotrain.shares=0.5",
+    ],
+)
+def test_a_typo_in_a_stage_dies_at_composition(override: str):
+    with pytest.raises((ConfigCompositionException, OmegaConfBaseException)):
+        composed(MACRO, override)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Caffe file of the authors' network with numbers that nobody learnt."""
+    path = tmp_path_factory.mktemp("weights") / "macro.caffemodel"
+    network = build(composed("+experiment=wang2020_samm").model, in_channels=1, classes=7)
+    path.write_bytes(to_caffemodel(network))  # type: ignore[arg-type]
+    return path
+
+
+@pytest.mark.parametrize("layout", ["casme2", "samm"])
+def test_the_authors_experiment_runs_on_an_invented_tree_from_a_caffe_file(layout, weights, cache_dir, tmp_path):
+    sized.write_small(layout, tmp_path / layout)
+    overrides = [f"data.root={tmp_path / layout}", "init=file", f"init.path={weights}", f"cache_dir={cache_dir}"]
+    config = composed(f"+experiment=wang2020_{layout}", *overrides, *QUICK, "optim.iterations=2")
+    results = run(config, tmp_path / "run")
+    assert results["complete"] and results["input"] == "apex" and len(results["classes"]) == 5
+    record = json.loads((files.completed_folds(tmp_path / "run")[0] / files.FOLD).read_text(encoding="utf-8"))
+    assert record["steps"] == 2
+    assert any("classifier" in sentence for sentence in record["origin"]), "seven classes there, five here"
+    assert any(note.startswith("The folds began so: macro.caffemodel") for note in results["notes"])
+
+
+def test_init_fills_the_network_that_the_folds_begin_with(weights, cache_dir, tmp_path):
+    sized.write_small("samm", tmp_path / "samm")
+    overrides = [f"data.root={tmp_path / 'samm'}", "init=file", f"init.path={weights}", f"cache_dir={cache_dir}"]
+    study = load_study(composed("+experiment=wang2020_samm", *overrides, *QUICK))
+    network = build(study.config.model, in_channels=1, classes=5)
+    other = build(study.config.model, in_channels=1, classes=5)
+    begin(network, study, None)
+    begin(other, study, None)
+    for (name, one), two in zip(network.named_parameters(), other.parameters(), strict=True):
+        assert one.equal(two) or name.startswith("fc."), name
+
+
+def test_a_file_that_changes_its_content_does_not_continue_a_run(weights, cache_dir, tmp_path):
+    from mer.errors import MerError
+    from mer.train.runfolder import claim
+
+    path = tmp_path / "macro.caffemodel"
+    path.write_bytes(weights.read_bytes())
+    sized.write_small("samm", tmp_path / "samm")
+    overrides = [f"data.root={tmp_path / 'samm'}", "init=file", f"init.path={path}", f"cache_dir={cache_dir}"]
+    study = load_study(composed("+experiment=wang2020_samm", *overrides, *QUICK))
+    claim(study, tmp_path / "run", {})
+    claim(study, tmp_path / "run", {})
+    path.write_bytes(weights.read_bytes() + b" ")
+    with pytest.raises(MerError, match="the file of init, changed"):
+        claim(study, tmp_path / "run", {})
+
+
+def test_the_table_of_a_sweep_has_a_column_for_the_stages_and_none_for_their_every_key(tmp_path):
+    from mer.provenance import flatten, result_config
+
+    for job, start in enumerate(("scratch", "macro", "imagenet_macro")):
+        config = composed(MACRO, f"transfer={start}")
+        folder = tmp_path / str(job)
+        folder.mkdir()
+        write_json(folder / files.MANIFEST, {"config": flatten(result_config(config))})
+    table = sweep_table(tmp_path)
+    assert {"init.name", "stage_order"} <= set(table.columns)
+    assert list(table["stage_order"]) == ["[]", '["macro"]', '["macro"]']
+    assert not [name for name in table.columns if name.startswith("stages.")]
+
+
+@pytest.mark.slow
+def test_macro_to_micro_runs_whole_from_packaged_weights(cache_dir, tmp_path):
+    small = ["data.subjects=3", "data.clips=12", "stages.macro.data.subjects=4", "stages.macro.data.clips=12"]
+    short = ["optim.epochs=1", "stages.macro.optim.epochs=1"]
+    config = composed(MACRO, *small, *short, *QUICK, f"cache_dir={cache_dir}")
+    results = run(config, tmp_path / "run")
+    assert results["complete"] and results["stages"][0]["shared"]
+    record = json.loads((files.stage_folder(tmp_path / "run", "macro") / files.STAGE).read_text(encoding="utf-8"))
+    assert any("efficientnet" in sentence for sentence in record["origin"])
