@@ -344,7 +344,8 @@ class StageConfig:
 class CotrainConfig:
     """Samples of another source in the training batches of every fold; never tested."""
 
-    data: DataConfig = field(default_factory=DataConfig)
+    #: Null = none; on the command line: +data@cotrain.data=motion_prior
+    data: DataConfig | None = None
     #: Their share of each batch, rounded to whole samples.
     share: float = 0.5
 
@@ -369,8 +370,7 @@ class Config:
     #: Trainings before the folds by a name of choice, in this order: `conf/transfer/macro.yaml` shows how, or on the
     #: command line +data@stages.mine.data=manifest +optim@stages.mine.optim=adamw stages.mine.data.manifest=...
     stages: dict[str, StageConfig] = field(default_factory=dict)
-    #: On the command line: +data@cotrain.data=... cotrain.share=0.5
-    cotrain: CotrainConfig | None = None
+    cotrain: CotrainConfig = field(default_factory=CotrainConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)

@@ -72,7 +72,7 @@ def result_config(config: Config) -> dict[str, Any]:
     whole = asdict(config)
     part = {key: whole[key] for key in RESULT_KEYS}
     for name, free in FREE_KEYS.items():
-        part[name] = _without(part[name] or {}, free)
+        part[name] = _without(part[name], free)
     # the same network however its stages are listed
     attention = part["model"]["attention"]
     part["model"] = {**part["model"], "attention": {**attention, "stages": sorted(set(attention["stages"]))}}

@@ -11,6 +11,8 @@ import os
 import subprocess
 import sys
 import traceback
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -164,7 +166,25 @@ def to_config(composed: DictConfig) -> Config:
     except (OmegaConfBaseException, MissingMandatoryValue) as error:
         raise ConfigError([str(error)]) from error
     assert isinstance(config, Config)  # the schema stands first in the defaults list
+    unknown = list(_unknown_keys(config, ""))
+    if unknown:  # the + of an override lets any key in
+        raise ConfigError(f"{key}: no such option; mer/config.py lists them" for key in unknown)
     return config
+
+
+def _unknown_keys(value: Any, key: str) -> Iterator[str]:
+    """Keys inside a configuration that its dataclasses do not have."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _unknown_keys(part, f"{key}.{name}")
+    elif is_dataclass(value):
+        known = {field.name for field in fields(value)}
+        for name, part in vars(value).items():
+            inner = f"{key}.{name}".removeprefix(".")
+            if name in known:
+                yield from _unknown_keys(part, inner)
+            else:
+                yield inner
 
 
 def _announce(study: Study, todo: int, folder: Path, console: Console) -> None:

@@ -10,6 +10,8 @@ from hydra.errors import ConfigCompositionException
 from omegaconf.errors import OmegaConfBaseException
 
 from mer.config import ManifestData, SyntheticData
+from mer.corpus import synthetic
+from mer.errors import ConfigError
 from mer.evaluation import files
 from mer.models import build
 from mer.models.caffe import to_caffemodel
@@ -55,7 +57,7 @@ def test_a_stage_is_reached_from_the_command_line_and_its_source_may_be_another(
     assert isinstance(config.stages["macro"].data, ManifestData) and config.stages["macro"].optim.epochs == 3
     assert config.stages["second"].optim.iterations == 2500 and config.optim.epochs == 12
     cotrain = composed("+data@cotrain.data=synthetic_macro", "cotrain.share=0.25").cotrain
-    assert cotrain is not None and cotrain.share == 0.25 and cotrain.data.name == "synthetic_macro"
+    assert cotrain.data is not None and cotrain.share == 0.25 and cotrain.data.name == "synthetic_macro"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def test_a_stage_is_reached_from_the_command_line_and_its_source_may_be_another(
     ],
 )
 def test_a_typo_in_a_stage_dies_at_composition(override: str):
-    with pytest.raises((ConfigCompositionException, OmegaConfBaseException)):
+    with pytest.raises((ConfigCompositionException, OmegaConfBaseException, ConfigError)):
         composed(MACRO, override)
 
 
@@ -79,14 +81,15 @@ def test_a_typo_in_a_stage_dies_at_composition(override: str):
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Caffe file of the authors' network with numbers that nobody learnt."""
     path = tmp_path_factory.mktemp("weights") / "macro.caffemodel"
-    network = build(composed("+experiment=wang2020_samm").model, in_channels=1, classes=7)
+    network = build(composed("+experiment=wang2020_casme2").model, in_channels=1, classes=7)
     path.write_bytes(to_caffemodel(network))  # type: ignore[arg-type]
     return path
 
 
 @pytest.mark.parametrize("layout", ["casme2", "samm"])
 def test_the_authors_experiment_runs_on_an_invented_tree_from_a_caffe_file(layout, weights, cache_dir, tmp_path):
-    sized.write_small(layout, tmp_path / layout)
+    size = ["--subjects", "3", "--clips", "12", "--size", "32"]
+    assert synthetic.main(["--layout", layout, "--out", str(tmp_path / layout), *size]) == 0
     overrides = [f"data.root={tmp_path / layout}", "init=file", f"init.path={weights}", f"cache_dir={cache_dir}"]
     config = composed(f"+experiment=wang2020_{layout}", *overrides, *QUICK, "optim.iterations=2")
     results = run(config, tmp_path / "run")
@@ -98,9 +101,9 @@ def test_the_authors_experiment_runs_on_an_invented_tree_from_a_caffe_file(layou
 
 
 def test_init_fills_the_network_that_the_folds_begin_with(weights, cache_dir, tmp_path):
-    sized.write_small("samm", tmp_path / "samm")
-    overrides = [f"data.root={tmp_path / 'samm'}", "init=file", f"init.path={weights}", f"cache_dir={cache_dir}"]
-    study = load_study(composed("+experiment=wang2020_samm", *overrides, *QUICK))
+    sized.write_small("casme2", tmp_path / "casme2")
+    overrides = [f"data.root={tmp_path / 'casme2'}", "init=file", f"init.path={weights}", f"cache_dir={cache_dir}"]
+    study = load_study(composed("+experiment=wang2020_casme2", *overrides, *QUICK))
     network = build(study.config.model, in_channels=1, classes=5)
     other = build(study.config.model, in_channels=1, classes=5)
     begin(network, study, None)
@@ -115,9 +118,9 @@ def test_a_file_that_changes_its_content_does_not_continue_a_run(weights, cache_
 
     path = tmp_path / "macro.caffemodel"
     path.write_bytes(weights.read_bytes())
-    sized.write_small("samm", tmp_path / "samm")
-    overrides = [f"data.root={tmp_path / 'samm'}", "init=file", f"init.path={path}", f"cache_dir={cache_dir}"]
-    study = load_study(composed("+experiment=wang2020_samm", *overrides, *QUICK))
+    sized.write_small("casme2", tmp_path / "casme2")
+    overrides = [f"data.root={tmp_path / 'casme2'}", "init=file", f"init.path={path}", f"cache_dir={cache_dir}"]
+    study = load_study(composed("+experiment=wang2020_casme2", *overrides, *QUICK))
     claim(study, tmp_path / "run", {})
     claim(study, tmp_path / "run", {})
     path.write_bytes(weights.read_bytes() + b" ")

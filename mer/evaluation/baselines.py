@@ -75,7 +75,9 @@ def uniform(folds: Sequence[FoldLabels], classes: Sequence[str], *, draws: int, 
 
 
 def all_baselines(folds: Sequence[FoldLabels], classes: Sequence[str], *, draws: int, seed: int) -> dict[str, Baseline]:
-    """Every baseline by name."""
+    """Every baseline by name; where a fold trains on nothing, only the one that no frequency of classes enters."""
+    if not all(len(fold.train) for fold in folds):
+        return {"uniform": uniform(folds, classes, draws=draws, seed=seed)}
     return {
         "constant": constant(folds, classes),
         "stratified": stratified(folds, classes, draws=draws, seed=seed),

@@ -26,7 +26,7 @@ def notes(study: Study) -> list[str]:
         who = f"{len(table)} samples of {table.subjects.nunique()} subjects ({table.name})"
         found.append(f"Stage {stage.name}: {who}; {_sharing(stage)}.")
         found += [f"Stage {stage.name}: {note}" for note in table.notes]
-    if study.companions is not None and study.config.cotrain is not None:
+    if study.companions is not None:
         table = study.companions.table
         found.append(
             f"Co-training: {study.config.cotrain.share:.0%} of each training batch are samples of {table.name} "

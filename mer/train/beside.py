@@ -27,16 +27,16 @@ def problems(config: Config) -> list[str]:
         augment = represent.problems(config.input, stage.augment)
         found += _under(where, [line for line in augment if line.startswith("augment.")])
         found += _under(where, [*module.problems(stage.optim), *recipe_problems(stage.optim, config)])
-    if config.cotrain is not None:
+    if not 0 < config.cotrain.share < 1:
+        found.append(f"cotrain.share: expected 0 < share < 1, got {config.cotrain.share}; for none: cotrain.data=null")
+    if config.cotrain.data is not None:
         found += _under("cotrain", source_problems(config.cotrain.data, config))
-        if not 0 < config.cotrain.share < 1:
-            found.append(f"cotrain.share: expected 0 < share < 1, got {config.cotrain.share}; for none: cotrain=null")
     if config.protocol.name == "zero_shot" and not config.stages and config.init.name != "file":
         found.append(
             "protocol.name: expected stages or init.path with zero_shot, got neither: nothing would have been trained"
         )
-    if config.protocol.name == "zero_shot" and config.cotrain is not None:
-        found.append("cotrain: expected null with protocol.name=zero_shot, which trains nothing in its fold")
+    if config.protocol.name == "zero_shot" and config.cotrain.data is not None:
+        found.append("cotrain.data: expected null with protocol.name=zero_shot, which trains nothing in its fold")
     if config.stages and any("model." in line for line in config.protocol.candidates):
         found.append(
             "protocol.candidates: expected no overrides of model with stages, got some: the stages train one network, "

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mer.config import Config, CotrainConfig, DataConfig, StageConfig
+from mer.config import Config, DataConfig, StageConfig
 from mer.corpus import catalog
 from mer.corpus.samples import SampleTable
 from mer.errors import ConfigError, SampleError
@@ -121,7 +121,8 @@ def load_study(config: Config, *, progress: bool = False) -> Study:
         stages.append(Stage(name, stage, others, shared, people))
     if any(not fold.train for fold in folds):
         _refuse_other_classes(table, stages, config)
-    companions = None if config.cotrain is None else _companions(config.cotrain, samples, config, progress=progress)
+    other = config.cotrain.data
+    companions = None if other is None else _companions(other, samples, config, progress=progress)
     return Study(config, table, samples.pixels, tuple(folds), tuple(stages), companions)
 
 
@@ -161,9 +162,9 @@ def _refuse_other_classes(table: SampleTable, stages: list[Stage], config: Confi
         )
 
 
-def _companions(cotrain: CotrainConfig, own: Samples, config: Config, *, progress: bool) -> Samples:
+def _companions(data: DataConfig, own: Samples, config: Config, *, progress: bool) -> Samples:
     """Samples of co-training, whose classes are among the run's own."""
-    samples = _other_samples(cotrain.data, own, config, "cotrain", progress=progress)
+    samples = _other_samples(data, own, config, "cotrain", progress=progress)
     unknown = [name for name in samples.table.classes if name not in own.table.classes]
     if unknown:
         raise SampleError(

@@ -147,7 +147,7 @@ def begin(network: RecognitionNetwork, study: Study, start: Start | None) -> lis
 def datamodule(study: Study, fold: Fold, *, seed: int) -> FoldDataModule:
     """The data module of one fold; what joins its batches shows nobody whom it tests or chooses on."""
     config, companions = study.config, None
-    if study.companions is not None and config.cotrain is not None and fold.train:
+    if study.companions is not None and fold.train:
         companions = companions_of(study, study.companions, fold, share=config.cotrain.share)
     return FoldDataModule(
         study.pixels,

@@ -280,7 +280,8 @@ def test_a_source_that_draws_its_inputs_is_learnt_and_tested_zero_shot(base, dra
     )
     results = run(config, tmp_path / "run")
     assert load_study(config).stages[0].shared
-    assert results["scores"]["all"]["uf1"]["value"] > 0.9, "the maps of a class differ from all others"
+    assert results["scores"]["all"]["uf1"]["value"] > 0.6, "the maps of a class differ from all others"
+    assert list(results["baselines"]) == ["uniform"], "nothing is known of the classes' frequencies"
     same = replace(config, stages={"prior": StageConfig(data=replace(drawn_source, seed=9), optim=recipe)})
     assert not load_study(same).stages[0].shared
 
