@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import torch
 from hydra.errors import ConfigCompositionException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -13,14 +15,14 @@ from mer.config import ManifestData, SyntheticData
 from mer.corpus import synthetic
 from mer.errors import ConfigError
 from mer.evaluation import files
-from mer.models import build
+from mer.models import build, checkpoint
 from mer.models.caffe import to_caffemodel
 from mer.provenance import write_json
 from mer.run import conf_dir, run
 from mer.sweep import sweep_table
 from mer.train.study import load_study
 from mer.train.training import begin
-from tests.command import TINY_RECIPE
+from tests.command import TINY, TINY_RECIPE, command
 from tests.corpus import sized
 from tests.test_config import composed
 
@@ -151,3 +153,36 @@ def test_macro_to_micro_runs_whole_from_packaged_weights(cache_dir, tmp_path):
     assert results["complete"] and results["stages"][0]["shared"]
     record = json.loads((files.stage_folder(tmp_path / "run", "macro") / files.STAGE).read_text(encoding="utf-8"))
     assert any("efficientnet" in sentence for sentence in record["origin"])
+
+
+@pytest.mark.slow
+def test_two_processes_train_a_shared_stage_and_stages_of_folds_as_one_does(tmp_path, cache_dir):
+    small = [f"stages.{name}.{key}" for name in ("macro", "same") for key in ("optim.epochs=1", "optim.batch_size=8")]
+    sgd = [
+        f"{part}optim.{key}"
+        for part in ("", "stages.macro.", "stages.same.")
+        for key in ("name=sgd", "lr=0.01", "balance=none")
+    ]
+    shared = (
+        *("+experiment=synthetic_loso", "transfer=macro", *TINY, f"cache_dir={cache_dir}", "data.subjects=3"),
+        *("stages.macro.data.subjects=4", "stages.macro.data.clips=16", "stages.macro.data.size=64"),
+        *("+data@stages.same.data=synthetic", "+optim@stages.same.optim=adamw", "model.width=8"),
+        *("stages.same.data.subjects=3", "stages.same.data.clips=24", "stages.same.data.size=64"),
+        *small,
+        *sgd,
+    )
+    one = command("mer.run", *shared, "hydra.run.dir=one", cwd=tmp_path)
+    assert one.returncode == 0, one.stderr
+    two = command("mer.run", *shared, "trainer=ddp", "trainer.devices=2", "hydra.run.dir=two", cwd=tmp_path)
+    assert two.returncode == 0, two.stderr
+    first, second = (read_weights(files.stage_folder(tmp_path / name, "macro")) for name in ("one", "two"))
+    for name, value in first.items():
+        torch.testing.assert_close(second[name], value, rtol=1e-3, atol=1e-4)
+    for folder in files.completed_folds(tmp_path / "two"):
+        assert (files.stage_folder(folder, "same") / files.STAGE).is_file()
+    table = pd.read_csv(tmp_path / "two" / files.PREDICTIONS)
+    assert len(table) == 24 and table["sample_id"].is_unique
+
+
+def read_weights(folder: Path) -> dict[str, torch.Tensor]:
+    return checkpoint.read(folder / files.CHECKPOINT)["weights"]
