@@ -24,7 +24,8 @@ class SampleTable:
     Attributes:
         frame: one row a clip, index 0..N-1. `sample_id` (unique), `dataset`, `subject` (text, with the set's own
             padding), `clip`; `onset`, `apex`, `offset` (frame numbers, nullable Int64); `apex_source` ("annotated",
-            "middle" = imputed, "" = unknown); `aus` and `emotion` (as annotated); `label` (one of `classes`);
+            "middle" = imputed, "flow" and "difference" = looked for, "" = unknown); `aus` and `emotion` (as
+            annotated); `label` (one of `classes`);
             `onset_path`, `apex_path`, `offset_path` (absolute path of that image, "" = none); `folder` (of the clip's
             frames, "" = none).
         classes: the fixed ordered class set; each has at least one sample.

@@ -166,14 +166,14 @@ def _input(needed: Needed, config: InputConfig) -> np.ndarray:
     """Input of the clip whose files these are."""
     if isinstance(needed, SampleError):
         raise needed
-    frames = {name: _span(paths) if name == SPAN else read_image(paths[0]) for name, paths in needed.items()}
+    frames = {name: read_span(paths) if name == SPAN else read_image(paths[0]) for name, paths in needed.items()}
     if config.magnify:
         span = magnified(frames[SPAN], config)
         frames = {"onset": span[0], "apex": span[-1], SPAN: span}
     return REPRESENTATIONS[config.representation].compute(frames, config)
 
 
-def _span(paths: Sequence[str]) -> np.ndarray:
+def read_span(paths: Sequence[str]) -> np.ndarray:
     """Frames (T, H, W[, 3]) of one kind; SampleError where one differs from the first."""
     frames = [read_image(path) for path in paths]
     for path, frame in zip(paths, frames, strict=True):

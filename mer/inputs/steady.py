@@ -18,22 +18,25 @@ ROUNDS = 2
 FACE = (0.6, 0.75)
 #: Similarities tried, of which one of pixels that move with the head begins the fit; pixels that judge them.
 DRAWS, JUDGES = 200, 400
+#: One pixel in so many is fitted: flow is smooth, neighbours say the same.
+THINNING = 3
 #: Steps of the reweighted fit.
 STEPS = 10
 
 Flow = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def steadied(onset: np.ndarray, apex: np.ndarray, flow: Flow) -> np.ndarray:
+def steadied(onset: np.ndarray, apex: np.ndarray, flow: Flow, *, rounds: int = ROUNDS) -> np.ndarray:
     """The apex frame with the head where it is at onset: grey (H, W) float32, the border repeated.
 
     Args:
         onset: grey frame (H, W).
         apex: grey frame (H, W).
         flow: from two grey frames (H, W) to a field (2, H, W) in pixels.
+        rounds: of flow, fit and warp.
     """
     total, steady, face = np.eye(3), apex, middle(onset.shape)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         total = total @ similarity(flow(onset, steady), face)
         steady = cv2.warpAffine(
             apex,
@@ -63,8 +66,9 @@ def similarity(field: np.ndarray, where: np.ndarray) -> np.ndarray:
     height, width = field.shape[1:]
     y, x = np.mgrid[:height, :width].astype(np.float64)
     centre, scale = np.array([(width - 1) / 2, (height - 1) / 2]), max(height, width) / 2
-    place = (((x - centre[0]) + 1j * (y - centre[1])) / scale)[where]
-    moved = (field[0] + 1j * field[1])[where].astype(np.complex128)
+    row, column = (places[::THINNING] for places in np.nonzero(where))
+    place = ((x - centre[0]) + 1j * (y - centre[1]))[row, column] / scale
+    moved = field[0, row, column] + 1j * field[1, row, column].astype(np.float64)
     # as complex numbers a similarity is: motion = turn * place + shift
     turn, shift = _drawn(place, moved)
     for _ in range(STEPS):
@@ -82,6 +86,14 @@ def similarity(field: np.ndarray, where: np.ndarray) -> np.ndarray:
     matrix[:2, :2] += linear
     matrix[:2, 2] = np.array([shift.real, shift.imag]) - linear @ centre
     return matrix
+
+
+def motion_of(matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Motion (2, H, W) of every pixel of a picture (H, W) under a matrix (3, 3)."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float64)
+    return np.stack(
+        [matrix[0, 0] * x + matrix[0, 1] * y + matrix[0, 2] - x, matrix[1, 0] * x + matrix[1, 1] * y + matrix[1, 2] - y]
+    )
 
 
 def _drawn(place: np.ndarray, moved: np.ndarray) -> tuple[complex, complex]:
