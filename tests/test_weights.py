@@ -48,7 +48,7 @@ def test_import_end_to_end(caffemodel: Path, tmp_path: Path) -> None:
     assert card["classes"] == ["a", "b", "c", "d", "e"]
     digest = hashlib.sha256(caffemodel.read_bytes()).hexdigest()
     assert card["trained_on"] == {"file": "authors.caffemodel", "sha256": digest}
-    assert card["input"] == {"representation": "apex", "size": 224}
+    assert (card["input"]["representation"], card["input"]["size"]) == ("apex", 224)
     x = torch.randn(1, 1, 32, 32, dtype=torch.float64)
     logits, _ = forward(random_blobs(), x, release="single")
     with torch.no_grad():

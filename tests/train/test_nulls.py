@@ -70,7 +70,8 @@ def test_onset_only_shows_the_onset_frame(tiny_config: Config) -> None:
     assert (
         nulls.shown(real.table, replace(picture, null="onset_only")).frame["apex_path"] == swapped["apex_path"]
     ).all()
-    assert "alone" in nulls.what_is_seen(picture) and "twice" in nulls.what_is_seen(tiny_config)
+    assert "face before it moves" in nulls.what_is_seen(picture)
+    assert "no motion at all" in nulls.what_is_seen(tiny_config)
 
 
 def test_samples_without_an_onset_are_refused_with_the_reason(tiny_config: Config) -> None:
