@@ -160,6 +160,23 @@ class InputConfig:
 
 
 @dataclass
+class FaceConfig:
+    """How frames become aligned crops of faces before anything else looks at them."""
+
+    #: `none` (the frames are crops already), `mtcnn` (`pip install mer[face]`) or `precomputed` (see `landmarks`).
+    detector: str = "none"
+    #: Side of the square crops in pixels.
+    size: int = 224
+    #: `precomputed` only: CSV of sample_id and the places of five landmarks in the onset frame, pixels: columns of
+    #: `mer.inputs.faces.COLUMNS`.
+    landmarks: str | None = None
+    #: `mtcnn` only: side in pixels of the smallest face that is looked for.
+    smallest: int = 60
+    #: Clips without a face: `error` (all of them are listed) or `drop` (left out, told in the notes).
+    missed: str = "error"
+
+
+@dataclass
 class AugmentConfig:
     """Random changes of training inputs, drawn anew each epoch. 0 = off everywhere."""
 
@@ -362,6 +379,7 @@ class Config:
     members: int = 1
     data: DataConfig = field(default_factory=DataConfig)
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
+    face: FaceConfig = field(default_factory=FaceConfig)
     input: InputConfig = field(default_factory=InputConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

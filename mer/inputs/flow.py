@@ -51,8 +51,8 @@ def farneback(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
 
 def total_variation(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     """Flow (2, H, W) by TV-L1 (`mer.inputs.tvl1`, which takes batches)."""
-    pair = (torch.from_numpy(np.ascontiguousarray(frame, dtype=np.float32))[None] for frame in (onset, apex))
-    return tvl1(*pair)[0].numpy()
+    first, second = (torch.from_numpy(np.ascontiguousarray(frame, dtype=np.float32))[None] for frame in (onset, apex))
+    return tvl1(first, second)[0].numpy()
 
 
 #: Method by `input.flow`.

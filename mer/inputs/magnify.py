@@ -27,7 +27,7 @@ def magnified(span: np.ndarray, config: InputConfig) -> np.ndarray:
         span: frames from onset to apex, uint8 or float32 levels 0..255.
         config: `magnify` and its band, filter, pyramid and wavelength.
     """
-    frames = span.astype(np.float32)
+    frames: np.ndarray = span.astype(np.float32)
     if len(frames) == 1 or not config.magnify:
         return frames
     passed = ideal if config.magnify_filter == "ideal" else iir

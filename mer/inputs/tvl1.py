@@ -123,10 +123,8 @@ def _grown(flow: Tensor, height: int, width: int) -> Tensor:
 
 def _grid(image: Tensor) -> Tensor:
     """Pixel coordinates x, y: (1, 2, H, W)."""
-    options = {"dtype": image.dtype, "device": image.device}
-    y, x = torch.meshgrid(
-        torch.arange(image.shape[2], **options), torch.arange(image.shape[3], **options), indexing="ij"
-    )
+    sides = (torch.arange(side, dtype=image.dtype, device=image.device) for side in image.shape[2:])
+    y, x = torch.meshgrid(*sides, indexing="ij")
     return torch.stack([x, y])[None]
 
 

@@ -15,7 +15,7 @@ from mer.config import Config, DataConfig, StageConfig
 from mer.corpus import catalog
 from mer.corpus.samples import SampleTable
 from mer.errors import ConfigError, SampleError
-from mer.inputs import represent
+from mer.inputs import apex, faces, represent
 from mer.inputs.drawn import drawn_cache
 from mer.inputs.frames import pixel_cache
 from mer.models import checkpoint, init_problems
@@ -91,6 +91,8 @@ def check(config: Config) -> None:
         *beside.source_problems(config.data, config),
         *protocols.problems(config.protocol),
         *represent.problems(config.input, config.augment, flip=config.evaluation.flip),
+        *apex.problems(config.input),
+        *faces.problems(config.face),
         *model_problems(config.model, side=config.input.size),
         *module.problems(config.optim),
         *module.freeze_problems(config.optim, config.model),
@@ -108,8 +110,7 @@ def check(config: Config) -> None:
 
 def load_study(config: Config, *, progress: bool = False) -> Study:
     """The study of a configuration; draws or reads samples and fills the pixel cache where that was not done yet."""
-    cache = Path(config.cache_dir).expanduser()
-    table = catalog.load(config.data, cache)
+    table = _table(config.data, config, progress=progress)
     folds = make_folds(table, config.protocol, config.seed)
     samples = Samples(table, _inputs(nulls.shown(table, config), config.data, config, progress=progress))
     stages: list[Stage] = []
@@ -126,6 +127,16 @@ def load_study(config: Config, *, progress: bool = False) -> Study:
     return Study(config, table, samples.pixels, tuple(folds), tuple(stages), companions)
 
 
+def _table(data: DataConfig, config: Config, *, progress: bool) -> SampleTable:
+    """The samples of a source, faces aligned and apexes looked for as configured, where they have files."""
+    cache = Path(config.cache_dir).expanduser()
+    table = catalog.load(data, cache)
+    if catalog.SOURCES[data.name].pixels is not None:
+        return table
+    table = faces.aligned(table, config.face, config.input, cache, progress=progress)
+    return apex.spotted(table, config.input, cache, progress=progress)
+
+
 def _inputs(table: SampleTable, data: DataConfig, config: Config, *, progress: bool) -> np.ndarray:
     """Network inputs of a table: drawn by its source, or read from its files."""
     cache = Path(config.cache_dir).expanduser()
@@ -138,7 +149,7 @@ def _inputs(table: SampleTable, data: DataConfig, config: Config, *, progress: b
 
 def _other_samples(data: DataConfig, own: Samples, config: Config, key: str, *, progress: bool) -> Samples:
     """Samples of a source beside the run's own, with inputs of the same shape."""
-    table = catalog.load(data, Path(config.cache_dir).expanduser())
+    table = _table(data, config, progress=progress)
     pixels = _inputs(table, data, config, progress=progress)
     if pixels.shape[1:] != own.pixels.shape[1:]:
         raise SampleError(
