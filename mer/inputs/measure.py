@@ -127,7 +127,7 @@ def placed(spec: ClipSpec, degrees: float, scale: float) -> tuple[np.ndarray, np
 
 
 def _specs(clips: int, seed: int, size: int) -> list[ClipSpec]:
-    data = SyntheticData(name="synthetic", subjects=min(12, clips), clips=max(clips, 6), seed=seed, size=size)
+    data = SyntheticData(name="synthetic", subjects=min(12, max(clips, 2)), clips=max(clips, 6), seed=seed, size=size)
     return clip_specs(data)[:clips]
 
 
