@@ -27,6 +27,9 @@ TINY = (
 #: The same without what only the drawn corpus has.
 TINY_RECIPE = tuple(override for override in TINY if not override.startswith("data."))
 
+#: For experiments that begin with drawn motion and count in iterations.
+DRAWN_FEW = ("stages.prior.data.maps=60", "stages.prior.optim.iterations=2", "optim.iterations=null", "members=2")
+
 
 def command(module: str, *arguments: str, cwd: Path, timeout: float = 240) -> subprocess.CompletedProcess[str]:
     """Finished `python -m module arguments` in folder `cwd`, with its output as text."""

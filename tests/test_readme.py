@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mer.config import ModelConfig
 from mer.models import build, checkpoint
-from mer.run import conf_dir
-from tests.command import TINY, TINY_RECIPE, command
+from mer.run import conf_dir, run
+from tests.command import DRAWN_FEW, TINY, TINY_RECIPE, command
+from tests.conftest import tiny
 from tests.test_run import rows, write_manifest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,13 +26,16 @@ MAKE = [line for line in COMMANDS if line[0] == "make"]
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the README's paths stand for: trees in the official layouts, a manifest, a checkpoint."""
+def workplace(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the README names: trees in the official layouts, a manifest, a checkpoint, two runs."""
     folder = tmp_path_factory.mktemp("readme")
     size = ("--subjects", "4", "--clips", "30", "--size", "64")
     for layout in ("samm", "casme2", "smic"):
         done = command("mer.corpus.synthetic", "--layout", layout, "--out", f"data/{layout}", *size, cwd=folder)
         assert done.returncode == 0, done.stderr
+    for seed, name in enumerate(("first", "second")):
+        config = tiny(cache_dir)
+        run(replace(config, seed=seed, model=replace(config.model, width=8)), folder / "outputs" / name)
     (folder / "list").mkdir()
     write_manifest(folder / "list", rows())
     card = {"classes": ["a", "b"], "input": {"representation": "flow", "size": 28}}
@@ -67,12 +72,15 @@ def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: 
     if module == "mer.corpus.synthetic":
         arguments += ["--subjects", "4", "--clips", "30", "--size", "64"]
     elif module == "mer.benchmark":
-        arguments += ["--side", "28", "--batch", "2", "--rounds", "2"]
+        arguments += ["--side", "28", "--batch", "2", "--rounds", "2", "--units", "micro"]
     elif module == "mer.run":
         arguments += TINY if "+experiment=synthetic_loso" in arguments else TINY_RECIPE
+        drawn = {"+experiment=manifest_loso", "+experiment=motion_prior"} & {*arguments}
+        arguments += DRAWN_FEW if drawn else ()
         arguments += [f"cache_dir={cache_dir}"]
     done = command(module, *arguments, cwd=workplace)
-    assert done.returncode == 0, done.stdout + done.stderr
+    # the audit ends with 1 where a set has fewer clips than published, as these small trees have
+    assert done.returncode in ((0, 1) if module == "mer.audit" else (0,)), done.stdout + done.stderr
 
 
 def test_every_group_choice_in_the_readme_exists():

@@ -12,7 +12,7 @@ import pytest
 
 from mer.evaluation import files
 from mer.sweep import TABLE
-from tests.command import TINY, TINY_RECIPE, command
+from tests.command import DRAWN_FEW, TINY, TINY_RECIPE, command
 
 
 def cached(cache_dir: Path) -> str:
@@ -126,7 +126,7 @@ def run_manifest(manifest: Path, cache_dir: Path, cwd: Path, *more: str):
     recipe = [override for override in TINY_RECIPE if not override.startswith("input")]
     return command(
         "mer.run",
-        "+experiment=manifest_loso",
+        "+experiment=manifest_plain",
         f"data.manifest={manifest}",
         *recipe,
         cached(cache_dir),
@@ -140,6 +140,17 @@ def test_a_manifest_runs_through(tmp_path, cache_dir):
     done = run_manifest(write_manifest(tmp_path, rows()), cache_dir, tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 9
+
+
+def test_motion_maps_begin_with_drawn_motion(tmp_path, cache_dir):
+    manifest = write_manifest(tmp_path, rows())
+    swap = [*TINY_RECIPE, *DRAWN_FEW, f"data.manifest={manifest}", cached(cache_dir), "hydra.run.dir=run"]
+    done = command("mer.run", "+experiment=manifest_loso", *swap, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 9
+    results = json.loads((tmp_path / "run" / files.RESULTS).read_text(encoding="utf-8"))
+    assert len(results["members"]["scores"]) == 2
+    assert any("drawn from action units" in note for note in results["notes"])
 
 
 def missing_image(folder: Path, manifest: Path) -> None:
