@@ -13,19 +13,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from mer.compose import config_of
 from mer.config import Config, FolderData
 from mer.corpus import catalog
 from mer.corpus.audit import KINDS, Audit, audit
 from mer.errors import ConfigError, MerError
 from mer.inputs.images import read_image
-from mer.run import conf_dir, register_schema, to_config
 
 #: Findings of one kind that the screen shows; `--json` gives all.
 SHOWN = 50
@@ -108,12 +105,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(__doc__)
         return 0 if given else 2
     overrides = [argument for argument in given if argument != "--json"]
-    register_schema()
     try:
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            config = to_config(compose("config", overrides))
-        found = audit_config(config, progress="--json" not in given)
-    except (MerError, HydraException, OmegaConfBaseException) as error:
+        found = audit_config(config_of(overrides), progress="--json" not in given)
+    except MerError as error:
         print(f"mer: {error}", file=sys.stderr)
         return 2
     if "--json" in given:

@@ -14,7 +14,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
@@ -173,6 +173,29 @@ def write_folder_atomically(target: str | Path) -> Iterator[Path]:
         work.chmod(0o755)  # a temporary folder is private to its maker
         shutil.rmtree(target, ignore_errors=True)
         work.replace(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def write_folder_once(target: str | Path, *, keep: Callable[[], bool]) -> Iterator[Path]:
+    """As `write_folder_atomically`, but a folder that is there at the end and that `keep` approves of stays.
+
+    For folders whose name says what is in them: another process may have written the same and read in it by now.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        yield work
+        work.chmod(0o755)
+        if target.is_dir() and not keep():
+            shutil.rmtree(target, ignore_errors=True)
+        try:
+            work.replace(target)
+        except OSError:  # it is there
+            if not keep():
+                raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -11,23 +11,20 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from mer.config import DATA_SCHEMAS, Config
-from mer.errors import AllFoldsFailedError, ConfigError, MerError
+from mer.compose import conf_dir, register_schema, to_config
+from mer.config import Config
+from mer.errors import AllFoldsFailedError, MerError
 from mer.evaluation import files
 from mer.evaluation.results import console_table
 from mer.provenance import write_json
@@ -39,20 +36,6 @@ from mer.train.sanity import add_null_tests
 from mer.train.stages import train_shared
 from mer.train.study import Study, check, load_study
 from mer.train.tracking import open_tracker
-
-
-def conf_dir() -> Path:
-    """Absolute folder of the configuration files: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent
-    return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
-
-
-def register_schema() -> None:
-    """Give Hydra the dataclasses of `mer.config`, so that a typo or a wrong type dies at composition."""
-    store = ConfigStore.instance()
-    store.store(name="schema", node=Config)
-    for name, node in DATA_SCHEMAS.items():
-        store.store(group="data", name=f"schema_{name}", node=node)
 
 
 def run(config: Config, folder: Path, *, console: Console | None = None) -> dict[str, Any]:
@@ -154,37 +137,6 @@ def run_alone(overrides: list[str], folder: Path) -> dict[str, Any]:
     if status not in (0, 1):  # 0 and 1 (some folds failed) are the ends that leave results
         raise MerError(f"the job in {folder} ended with status {status}; its messages stand above")
     return dict(json.loads(results.read_text(encoding="utf-8"))) if results.is_file() else {}
-
-
-def to_config(composed: DictConfig) -> Config:
-    """The composed configuration as plain dataclasses; a value still missing is a ConfigError that names its key."""
-    try:
-        missing = sorted(OmegaConf.missing_keys(composed))
-        if missing:
-            raise ConfigError(f"{key}: a value is needed, e.g. {key}=..." for key in missing)
-        config = OmegaConf.to_object(composed)
-    except (OmegaConfBaseException, MissingMandatoryValue) as error:
-        raise ConfigError([str(error)]) from error
-    assert isinstance(config, Config)  # the schema stands first in the defaults list
-    unknown = list(_unknown_keys(config, ""))
-    if unknown:  # the + of an override lets any key in
-        raise ConfigError(f"{key}: no such option; mer/config.py lists them" for key in unknown)
-    return config
-
-
-def _unknown_keys(value: Any, key: str) -> Iterator[str]:
-    """Keys inside a configuration that its dataclasses do not have."""
-    if isinstance(value, dict):
-        for name, part in value.items():
-            yield from _unknown_keys(part, f"{key}.{name}")
-    elif is_dataclass(value):
-        known = {field.name for field in fields(value)}
-        for name, part in vars(value).items():
-            inner = f"{key}.{name}".removeprefix(".")
-            if name in known:
-                yield from _unknown_keys(part, inner)
-            else:
-                yield inner
 
 
 def _announce(study: Study, todo: int, folder: Path, console: Console) -> None:

@@ -11,10 +11,10 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from rich.progress import track
 from scipy.ndimage import gaussian_filter1d
 
 from mer.config import InputConfig
@@ -25,10 +25,12 @@ from mer.corpus.samples import SampleTable
 from mer.errors import SampleError
 from mer.inputs import spans
 from mer.inputs.flow import dis
-from mer.inputs.frames import in_threads, read_span
+from mer.inputs.frames import read_span
+from mer.inputs.hashes import file_hashes
 from mer.inputs.images import resize, to_grey
 from mer.inputs.steady import middle, motion_of, similarity, steadied
-from mer.provenance import digest, file_hash, write_json
+from mer.inputs.store import Files, Step
+from mer.provenance import digest, write_json
 
 #: Raise when a spotter finds another frame in the same clip.
 CODE_VERSION = 1
@@ -163,32 +165,55 @@ def spotted(table: SampleTable, config: InputConfig, cache_dir: Path, *, progres
     """
     if config.apex == "annotated":
         return table
-    rows = table.frame.to_dict("records")
-    asked = [row for row in rows if config.apex_for == "all" or row["apex_source"] != "annotated"]
+    return with_apexes(table, config, step(table, config, cache_dir, progress=progress), progress=progress)
 
-    def one(row: dict[str, str]) -> str | SampleError:
-        try:
-            return _found(row, config.apex, cache_dir)
-        except SampleError as error:
-            return error
 
-    bad, places = [], {}
-    with in_threads(one, asked) as results:
-        bar = track(results, f"apexes of {table.name}", total=len(asked), disable=not progress, transient=True)
-        for row, result in zip(asked, bar, strict=True):
+def step(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> Step[str]:
+    """How the apexes that are asked for come about; nothing is computed. Entries are paths of frames. As `spotted`."""
+    cache = Path(cache_dir).expanduser()
+    files = [_span(row) for row in _asked(table, config)]
+    paths = [path for some in files if not isinstance(some, SampleError) for path in some]
+    hashes = file_hashes(paths, cache, title=f"frames of {table.name}", progress=progress)
+
+    def settings(place: int) -> dict[str, Any]:
+        own = files[place]
+        return {
+            "files": None if isinstance(own, SampleError) else [hashes[path].hex()[:16] for path in own],
+            "method": config.apex,
+            "code": CODE_VERSION,
+            "library": cv2.__version__,
+        }
+
+    entries = [cache / "apex" / f"{digest(settings(place))}.json" for place in range(len(files))]
+
+    def make(place: int) -> str:
+        own = files[place]
+        assert not isinstance(own, SampleError)  # `Step` makes none of these
+        found = SPOTTERS[config.apex](np.stack([to_grey(frame) for frame in read_span(own)]))
+        write_json(entries[place], {**settings(place), "data": table.name, "frames": len(own), "place": found})
+        return own[found]
+
+    return Step(f"apexes of {table.name}", files, kept=lambda place: _kept(entries[place], files[place]), make=make)
+
+
+def with_apexes(table: SampleTable, config: InputConfig, places: Step[str], *, progress: bool = False) -> SampleTable:
+    """The table with the apexes of a step; errors as `spotted`."""
+    bad, found = [], {}
+    with places.results(progress=progress) as results:
+        for row, result in zip(_asked(table, config), results, strict=True):
             if isinstance(result, SampleError):
                 bad.append(f"{row['sample_id']}: {result}")
             else:
-                places[row["sample_id"]] = Path(result)
+                found[row["sample_id"]] = Path(result)
     remedy = "Complete their folders, or set input.apex=annotated and data.missing_apex."
     raise_rows(bad, f"{table.name}: clips in which no apex can be looked for:", remedy, shown=ALL)
     frame = table.frame.copy()
     for index, sample in enumerate(frame["sample_id"]):
-        if sample in places:
-            frame.loc[index, "apex_path"] = str(places[sample])
-            frame.loc[index, "apex"] = frame_number(places[sample].name)
+        if sample in found:
+            frame.loc[index, "apex_path"] = str(found[sample])
+            frame.loc[index, "apex"] = frame_number(found[sample].name)
             frame.loc[index, "apex_source"] = config.apex
-    note = f"The apex was looked for (input.apex={config.apex}) in {len(places)} of {len(table)} clips."
+    note = f"The apex was looked for (input.apex={config.apex}) in {len(found)} of {len(table)} clips."
     return replace(table, frame=frame, notes=(*table.notes, note))
 
 
@@ -202,21 +227,28 @@ def problems(config: InputConfig) -> list[str]:
     return found
 
 
-def _found(row: dict[str, str], method: str, cache_dir: Path) -> str:
-    """Path of the frame that a spotter chooses in a clip; kept by the content of its frames."""
-    paths = [str(path) for path in spans.between(row, "onset", "offset")]
-    settings = {
-        "files": [file_hash(path) for path in paths],
-        "method": method,
-        "code": CODE_VERSION,
-        "library": cv2.__version__,
-    }
-    kept = Path(cache_dir).expanduser() / "apex" / f"{digest(settings)}.json"
-    if kept.is_file():
-        return paths[int(json.loads(kept.read_text(encoding="utf-8"))["place"])]
-    place = SPOTTERS[method](np.stack([to_grey(frame) for frame in read_span(paths)]))
-    write_json(kept, {**settings, "frames": len(paths), "place": place})
-    return paths[place]
+def _asked(table: SampleTable, config: InputConfig) -> list[dict[str, Any]]:
+    """Rows whose apex is looked for."""
+    rows: list[dict[str, Any]] = table.frame.to_dict("records")  # type: ignore[assignment]
+    return [row for row in rows if config.apex_for == "all" or row["apex_source"] != "annotated"]
+
+
+def _span(row: dict[str, str]) -> Files:
+    try:
+        return tuple(map(str, spans.between(row, "onset", "offset")))
+    except SampleError as error:
+        return error
+
+
+def _kept(entry: Path, files: Files) -> str | None:
+    """The frame that was found in a clip of these files, None where nothing is kept or the entry is damaged."""
+    try:
+        place = json.loads(entry.read_text(encoding="utf-8"))["place"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    if isinstance(files, SampleError) or not isinstance(place, int) or not 0 <= place < len(files):
+        return None
+    return files[place]
 
 
 def _small(frames: np.ndarray) -> np.ndarray:

@@ -7,8 +7,9 @@ names keep the frame numbers; whoever reads it need not know.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ import cv2
 import numpy as np
 import pandas as pd
 from PIL import Image
-from rich.progress import track
 
 from mer.config import FaceConfig, InputConfig
 from mer.corpus.checks import raise_rows
@@ -24,13 +24,17 @@ from mer.corpus.coded import ALL
 from mer.corpus.samples import SampleTable
 from mer.errors import SampleError
 from mer.inputs import mtcnn, spans
-from mer.inputs.frames import in_threads
+from mer.inputs.clock import WRITING, timed
+from mer.inputs.hashes import file_hashes
 from mer.inputs.images import read_image
 from mer.inputs.represent import REPRESENTATIONS, SPAN
-from mer.provenance import digest, file_hash, write_folder_atomically
+from mer.inputs.store import Files, Step
+from mer.provenance import digest, write_folder_once, write_json
 
 #: Raise when the same frames give other crops.
 CODE_VERSION = 1
+#: File in a folder of crops: what decided them, and the bytes of each, or that no face was found.
+INDEX = "crops.json"
 DETECTORS = ("none", "mtcnn", "precomputed")
 POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 #: Columns of a table of landmarks; left and right are those of the picture.
@@ -78,27 +82,66 @@ def aligned(
     """
     if face.detector == "none":
         return table
+    return with_crops(table, face, step(table, face, config, cache_dir, progress=progress), progress=progress)
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Crops of one clip: their folder, and whether there are any, i.e. a face was found."""
+
+    folder: Path
+    found: bool
+
+
+def step(
+    table: SampleTable, face: FaceConfig, config: InputConfig, cache_dir: Path, *, progress: bool = False
+) -> Step[Crops]:
+    """How the crops of a table come about, known from the content of its files; nothing is computed. As `aligned`."""
+    cache = Path(cache_dir).expanduser()
     known = _landmarks(face) if face.detector == "precomputed" else {}
+    rows = table.frame.to_dict("records")
+    files = [_files(row, config) for row in rows]
+    paths = [path for some in files if not isinstance(some, SampleError) for path in some]
+    hashes = file_hashes(paths, cache, title=f"frames of {table.name}", progress=progress)
 
-    def one(row: dict[str, str]) -> Path | SampleError | None:
-        try:
-            return _cropped(row, face, config, known, Path(cache_dir).expanduser())
-        except SampleError as error:
-            return error
+    def settings(place: int) -> dict[str, Any]:
+        row, points = rows[place], known.get(rows[place]["sample_id"])
+        own = files[place]
+        return {
+            "files": [(Path(path).name, hashes[path].hex()[:16]) for path in own if not isinstance(own, SampleError)],
+            "first": Path(row["onset_path"] or row["apex_path"]).name,
+            "landmarks": None if points is None else points.tolist(),
+            **{key: value for key, value in asdict(face).items() if key not in ("landmarks", "missed")},
+            "code": CODE_VERSION,
+            "library": cv2.__version__,
+        }
 
+    folders = [cache / "faces" / digest(settings(place)) for place in range(len(rows))]
+
+    def make(place: int) -> Crops:
+        row, own = rows[place], files[place]
+        assert not isinstance(own, SampleError)  # `Step` makes none of these
+        index = {**settings(place), "data": table.name}
+        return _make(folders[place], row, own, face, known.get(row["sample_id"]), index)
+
+    return Step(f"faces of {table.name}", files, kept=lambda place: _kept(folders[place]), make=make)
+
+
+def with_crops(table: SampleTable, face: FaceConfig, crops: Step[Crops], *, progress: bool = False) -> SampleTable:
+    """The table with the crops of a step in place of frames; errors as `aligned`."""
     rows: list[dict[str, Any]] = table.frame.to_dict("records")  # type: ignore[assignment]
     bad: list[str] = []
     missed: list[str] = []
     changed: list[dict[str, Any]] = []
-    with in_threads(one, rows) as results:
-        bar = track(results, f"faces of {table.name}", total=len(rows), disable=not progress, transient=True)
-        for row, result in zip(rows, bar, strict=True):
+    with crops.results(progress=progress) as results:
+        for row, result in zip(rows, results, strict=True):
             if isinstance(result, SampleError):
                 bad.append(f"{row['sample_id']}: {result}")
-            elif result is None:
+            elif not result.found:
                 missed.append(row["sample_id"])
             else:
-                changed.append({**row, "folder": str(result) if row["folder"] else "", **_paths(row, result)})
+                folder = str(result.folder) if row["folder"] else ""
+                changed.append({**row, "folder": folder, **_paths(row, result.folder)})
     raise_rows(bad, f"{table.name}: clips whose frames cannot be used:", "Copy these files again.", shown=ALL)
     if missed and (face.missed == "error" or not changed):
         remedy = (
@@ -132,34 +175,45 @@ def problems(face: FaceConfig) -> list[str]:
     return found
 
 
-def _cropped(
-    row: dict[str, str], face: FaceConfig, config: InputConfig, known: Mapping[str, np.ndarray], cache_dir: Path
-) -> Path | None:
-    """Folder with the crops of a clip's frames; None where it has no face."""
-    frames = _frames(row, config)
-    first = row["onset_path"] or row["apex_path"]
-    points = known.get(row["sample_id"])
-    settings = {
-        "files": [(path.name, file_hash(str(path))) for path in frames],
-        "first": Path(first).name,
-        "landmarks": None if points is None else points.tolist(),
-        **{key: value for key, value in asdict(face).items() if key not in ("landmarks", "missed")},
-        "code": CODE_VERSION,
-        "library": cv2.__version__,
-    }
-    target = cache_dir / "faces" / digest(settings)
-    if target.is_dir():
-        return target
-    start = _levels(first)
+def _kept(folder: Path) -> Crops | None:
+    """Crops as they were made, None where there are none or some are missing or cut."""
+    try:
+        crops = json.loads((folder / INDEX).read_text(encoding="utf-8"))["crops"]
+        whole = crops is None or all((folder / name).stat().st_size == size for name, size in crops.items())
+    except (OSError, ValueError, LookupError, AttributeError, TypeError):
+        return None
+    return Crops(folder, found=crops is not None) if whole else None
+
+
+def _make(
+    target: Path,
+    row: Mapping[str, str],
+    paths: Sequence[str],
+    face: FaceConfig,
+    points: np.ndarray | None,
+    index: Mapping[str, Any],
+) -> Crops:
+    """Crops of a clip's frames in the folder `target`, with an index; that there is no face is kept too."""
+    start = _levels(row["onset_path"] or row["apex_path"])
     if face.detector == "mtcnn":
         points = mtcnn.landmarks(start, smallest=face.smallest)
-    if points is None:
-        return None
-    matrix = alignment(points, face.size)
-    with write_folder_atomically(target) as folder:
-        for path in frames:
-            Image.fromarray(crop(_levels(str(path)), matrix, face.size)).save(folder / _name(path), compress_level=1)
-    return target
+    with write_folder_once(target, keep=lambda: _kept(target) is not None) as folder:
+        if points is not None:
+            matrix = alignment(points, face.size)
+            for path in paths:
+                picture = Image.fromarray(crop(_levels(path), matrix, face.size))
+                with timed(WRITING):
+                    picture.save(folder / _name(Path(path)), compress_level=1)
+        sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+        write_json(folder / INDEX, {**index, "crops": None if points is None else sizes})
+    return Crops(target, found=points is not None)
+
+
+def _files(row: dict[str, str], config: InputConfig) -> Files:
+    try:
+        return tuple(map(str, _frames(row, config)))
+    except SampleError as error:
+        return error
 
 
 def _frames(row: dict[str, str], config: InputConfig) -> list[Path]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import torch
 
 from mer.config import InputConfig
+from mer.inputs.clock import FLOW, timed
 from mer.inputs.images import resize
 from mer.inputs.steady import Flow, steadied
-from mer.inputs.tvl1 import tvl1
 
 #: Sides between which frames keep their size for flow; others are resized. Measured against the true motion of drawn
 #: clips (median correlation of the strain map, 56x56): frames of 384 pixels .57 at a working side of 128, .78 at 224,
@@ -26,6 +25,7 @@ FLOW_SIDES = (128, 224)
 FARNEBACK_WINDOW = 21
 
 
+@timed(FLOW)
 def dis(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     """Flow (2, H, W) by dense inverse search with OpenCV's preset MEDIUM.
 
@@ -36,6 +36,7 @@ def dis(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     return field.transpose(2, 0, 1)
 
 
+@timed(FLOW)
 def farneback(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     """Flow (2, H, W) from local quadratic fits: five levels of half the side, Gaussian windows, fits over 7 pixels.
 
@@ -49,8 +50,13 @@ def farneback(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     return field.transpose(2, 0, 1)
 
 
+@timed(FLOW)
 def total_variation(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     """Flow (2, H, W) by TV-L1 (`mer.inputs.tvl1`, which takes batches)."""
+    import torch  # seconds; the other methods do without
+
+    from mer.inputs.tvl1 import tvl1
+
     first, second = (torch.from_numpy(np.ascontiguousarray(frame, dtype=np.float32))[None] for frame in (onset, apex))
     return tvl1(first, second)[0].numpy()
 

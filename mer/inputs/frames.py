@@ -1,78 +1,129 @@
 """Decoded once, read by every fold: network inputs of all clips as one memory-mapped array outside the user's data.
 
 Contract: row i is row i of the table. The file's name covers the content of the image files used, the settings of the
-input and the version of this code: changed data or settings never meet an old entry, changed labels do. A damaged
-entry is made again.
+input and the version of this code: changed data or settings never meet an old entry, changed labels do. Inputs
+of single clips are kept until all are there, so that an interrupted run is gone on with; a damaged entry is made anew.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
 import PIL
-import torch
 from numpy.lib.format import open_memmap
-from rich.progress import track
 
 from mer.config import InputConfig
 from mer.corpus.samples import SampleTable
 from mer.errors import SampleError
 from mer.inputs import spans
+from mer.inputs.clock import WRITING, timed
+from mer.inputs.hashes import file_hashes
 from mer.inputs.images import read_image
 from mer.inputs.magnify import magnified
 from mer.inputs.represent import REPRESENTATIONS, SPAN
+from mer.inputs.store import Step, in_threads
 from mer.provenance import digest, write_atomically, write_json
 
 #: Raise when the modules of this room compute other values from the same files.
 CODE_VERSION = 3
 #: Bad files named in one message before the rest is only counted.
 SHOWN = 20
-
-T = TypeVar("T")
+#: Folder in the cache for inputs of single clips, as long as those of other clips of their table are lacking.
+PARTS = "parts"
 
 #: Paths of a clip's files by key frame or span, or why it has none.
 Needed = dict[str, tuple[str, ...]] | SampleError
 
 
-def pixel_cache(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> np.ndarray:
-    """Inputs (N, C, S, S), uint8 or float32, read-only memory map; computed with a progress bar where not yet cached.
+@dataclass(frozen=True)
+class Plan:
+    """Where the inputs of a table are kept, and how they come about.
+
+    Attributes:
+        table: the samples.
+        path: the array's file.
+        settings: what decides its values, from which the name is made.
+        shape: rows and side S.
+        parts: entries of single clips, kept until the array is whole.
+        step: the inputs (C, S, S) of single clips.
+    """
+
+    table: SampleTable
+    path: Path
+    settings: dict[str, Any]
+    shape: tuple[int, int]
+    parts: tuple[Path, ...]
+    step: Step[np.ndarray]
+
+    def opened(self) -> np.ndarray | None:
+        """The kept array, None where it has to be made."""
+        return open_pixels(self.path, rows=self.shape[0], size=self.shape[1])
+
+
+def plan(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> Plan:
+    """How the inputs of a table come about, known from the content of its files; nothing is computed.
 
     Args:
         table: the samples, whose key-frame images are read.
         config: representation and side S.
-        cache_dir: the array goes to `pixels/<key>.npy` below it, with an index `<key>.json` of settings and samples.
-        progress: whether a bar is shown while images are read.
+        cache_dir: the array goes to `pixels/<key>.npy` below it, with an index `<key>.json` of settings and samples;
+            until it is whole, rows are kept in `parts/<key of the clip>.npy`.
+        progress: whether a bar is shown while files are read that are new or have changed.
+    """
+    cache = Path(cache_dir).expanduser()
+    needed = _needed(table, config)
+    files = [row if isinstance(row, SampleError) else tuple(p for some in row.values() for p in some) for row in needed]
+    paths = [path for some in files if not isinstance(some, SampleError) for path in some]
+    hashes = file_hashes(paths, cache, title=f"files of {table.name}", progress=progress)
+    same = {**asdict(config), "code": CODE_VERSION, "libraries": [cv2.__version__, PIL.__version__, np.__version__]}
+    settings = {"files": _hash_of(needed, hashes), "sample_ids": table.frame["sample_id"].tolist(), **same}
+    keys = [digest({"files": _listed(row, hashes), **same}) for row in needed]
+    parts = tuple(cache / PARTS / f"{key}.npy" for key in keys)
+
+    def make(row: int) -> np.ndarray:
+        values = _input(needed[row], config)
+        with timed(WRITING), write_atomically(parts[row]) as temporary:
+            np.save(temporary, values)
+        return values
+
+    step = Step(f"reading {table.name}", files, kept=lambda row: _open_part(parts[row], config.size), make=make)
+    path = cache / "pixels" / f"{digest(settings)}.npy"
+    return Plan(table, path, settings, (len(table), config.size), parts, step)
+
+
+def pixel_cache(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> np.ndarray:
+    """Inputs (N, C, S, S), uint8 or float32, read-only memory map; computed with a progress bar where not yet cached.
+
+    Arguments as `plan`; errors as `fill`.
+    """
+    return fill(plan(table, config, cache_dir, progress=progress), progress=progress)
+
+
+def fill(plan: Plan, *, progress: bool = False) -> np.ndarray:
+    """The inputs that are planned: kept, or computed as far as their parts are not kept.
 
     Raises:
-        SampleError: names every file that is missing, damaged or unlike the others, with its sample.
+        SampleError: names every file that is missing, damaged or unlike the others, with its sample. What was computed
+            stays, so that mending them costs no more than their own clips.
     """
-    settings = {
-        "files": _hash_of(_needed(table, config)),
-        "sample_ids": table.frame["sample_id"].tolist(),
-        **asdict(config),
-        "code": CODE_VERSION,
-        "libraries": [cv2.__version__, PIL.__version__, np.__version__],
-    }
-    path = Path(cache_dir).expanduser() / "pixels" / f"{digest(settings)}.npy"
-    found = open_pixels(path, rows=len(table), size=config.size)
+    found = plan.opened()
     if found is not None:
         return found
-    with write_atomically(path) as temporary:
-        _compute(table, config, temporary, progress)
+    with write_atomically(plan.path) as temporary:
+        _gather(plan, temporary, progress)
         # before the array is renamed into place: where there is an array, there is an index
-        write_json(path.with_suffix(".json"), {**settings, "data": table.name})
-    written = open_pixels(path, rows=len(table), size=config.size)
+        write_json(plan.path.with_suffix(".json"), {**plan.settings, "data": plan.table.name})
+    written = plan.opened()
     if written is None:
-        raise OSError(f"the cache file {path} cannot be read back; is the disk full?")
+        raise OSError(f"the cache file {plan.path} cannot be read back; is the disk full?")
+    for part in plan.parts:
+        part.unlink(missing_ok=True)
     return written
 
 
@@ -86,24 +137,33 @@ def open_pixels(path: Path, *, rows: int, size: int) -> np.ndarray | None:
     return pixels if fits and pixels.dtype in (np.uint8, np.float32) else None
 
 
-def _hash_of(needed: Sequence[Needed]) -> str:
+def _open_part(path: Path, size: int) -> np.ndarray | None:
+    """The kept input of one clip, or None where there is none or it is damaged."""
+    try:
+        part = np.load(path)
+    except (OSError, ValueError, EOFError):
+        return None
+    fits = part.ndim == 3 and part.shape[1:] == (size, size) and part.dtype in (np.uint8, np.float32)
+    return part if fits else None
+
+
+def _hash_of(needed: Sequence[Needed], hashes: Mapping[str, bytes]) -> str:
     """Hash over the bytes of the files of all clips, and over which of them are whose."""
-
-    def one(path: str) -> bytes:
-        try:
-            return hashlib.sha256(Path(path).read_bytes()).digest()
-        except OSError:  # reported with its sample when it is read
-            return b"missing"
-
     total = hashlib.sha256()
-    paths = [path for row in needed if isinstance(row, dict) for some in row.values() for path in some]
-    with in_threads(one, paths) as hashes:
-        for value in hashes:
-            total.update(value)
+    for row in needed:
+        for path in (path for some in row.values() for path in some) if isinstance(row, dict) else ():
+            total.update(hashes[path])
     # which clip the files belong to, and which clips have none
     counts = [len(row[SPAN]) if isinstance(row, dict) and SPAN in row else type(row).__name__ for row in needed]
     total.update(repr(counts).encode())
     return total.hexdigest()[:16]
+
+
+def _listed(needed: Needed, hashes: Mapping[str, bytes]) -> Any:
+    """Hashes of the files of one clip by what the input needs of it, JSON values."""
+    if isinstance(needed, SampleError):
+        return None
+    return {name: [hashes[path].hex() for path in paths] for name, paths in needed.items()}
 
 
 def _needed(table: SampleTable, config: InputConfig) -> list[Needed]:
@@ -126,20 +186,13 @@ def _needed(table: SampleTable, config: InputConfig) -> list[Needed]:
     return [one(row) for row in table.frame[[*columns, "folder"]].to_dict("records")]
 
 
-def _compute(table: SampleTable, config: InputConfig, target: Path, progress: bool) -> None:
+def _gather(plan: Plan, target: Path, progress: bool) -> None:
     """Write all inputs as one .npy file, row by row, so that memory holds few of them at a time."""
-
-    def one(needed: Needed) -> np.ndarray | SampleError:
-        try:
-            return _input(needed, config)
-        except SampleError as error:
-            return error
-
+    table = plan.table
     pixels: np.ndarray | None = None
     bad = []
-    with in_threads(one, _needed(table, config)) as results:
-        bar = track(results, f"reading {table.name}", total=len(table), disable=not progress, transient=True)
-        for row, (sample, result) in enumerate(zip(table.frame["sample_id"], bar, strict=True)):
+    with plan.step.results(progress=progress) as results:
+        for row, (sample, result) in enumerate(zip(table.frame["sample_id"], results, strict=True)):
             if isinstance(result, SampleError):
                 bad.append(f"{sample}: {result}")
                 continue
@@ -186,24 +239,6 @@ def read_span(paths: Sequence[str]) -> np.ndarray:
 
 def _kind(pixels: np.ndarray) -> str:
     return f"{pixels.shape[0]} channel{'s' if pixels.shape[0] > 1 else ''} of {pixels.dtype}"
-
-
-@contextmanager
-def in_threads(one: Callable[..., T], values: Sequence) -> Iterator[Iterator[T]]:
-    """Results of all values in order; OpenCV, Pillow and hashing release the interpreter, so threads do.
-
-    What was not begun is not done when the block is left early, by an interrupt say.
-    """
-    before = cv2.getNumThreads(), torch.get_num_threads()
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        yield pool.map(one, values)
-    finally:
-        pool.shutdown(cancel_futures=True)
-        cv2.setNumThreads(before[0])
-        torch.set_num_threads(before[1])
 
 
 def _refuse(table: SampleTable, lines: list[str]) -> None:

@@ -13,11 +13,13 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mer.errors import SampleError
+from mer.inputs.clock import DECODING, timed
 
 #: Pillow's modes that hold one number a pixel as it was measured.
 GREY_MODES = ("L", "I", "I;16", "I;16B", "I;16L", "F")
 
 
+@timed(DECODING)
 def read_image(path: str | Path) -> np.ndarray:
     """Pixels (H, W) for one channel or (H, W, 3) for colour, red first; uint8, or float32 for deeper files.
 

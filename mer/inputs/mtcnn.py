@@ -1,13 +1,15 @@
-"""Face detection with five landmarks: the three networks of MTCNN in torch, with the weights of the `mtcnn` package.
+"""Face detection with five landmarks: the cascade of MTCNN around its networks, which `mtcnn_networks` runs in torch.
 
-Contract: the package's weight files are read, the package itself (which needs TensorFlow) is never imported. Faces are
-found in frames of any size; nothing is trained here. Written from the paper: Zhang, Zhang, Li, Qiao, Joint Face
-Detection and Alignment using Multi-task Cascaded Convolutional Networks, IEEE Signal Processing Letters 2016.
+Contract: the weight files of the package `mtcnn` are read, the package itself (which needs TensorFlow) is never
+imported. Faces are found in frames of any size; nothing is trained here. Written from the paper: Zhang, Zhang, Li,
+Qiao, Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks, IEEE Signal Processing
+Letters 2016.
 """
 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,10 +17,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from mer.errors import ConfigError
+from mer.inputs.clock import DETECTION, timed
 
 #: Thresholds of the three stages as in the authors' release; the last is a face's probability.
 THRESHOLDS = (0.6, 0.7, 0.7)
@@ -35,6 +36,9 @@ REFINEMENTS, UPRIGHT = 3, 128
 WINDOWS, SHIFTS, UP = (0.62, 0.68, 0.75), (-0.05, 0.0, 0.05), -0.024
 #: Candidates kept at most after the first stage; far above what a face gives.
 MOST = 400
+
+#: From pictures (N, 3, H, W) float32 to probabilities, boxes and, of the last network, landmarks.
+Network = Callable[[np.ndarray], list[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def detect(image: np.ndarray, *, smallest: int) -> list[Face]:
         if not len(boxes):
             return []
         squares = _square(boxes)
-        answers = [part.numpy() for part in networks[name](_crops(picture, squares, side))]
+        answers = networks[name](_crops(picture, squares, side))
         good = answers[0][:, 1] > threshold
         squares, answers = squares[good], [part[good] for part in answers]
         boxes, scores = _moved(squares, answers[1]), answers[0][:, 1]
@@ -85,6 +89,7 @@ def detect(image: np.ndarray, *, smallest: int) -> list[Face]:
     return [Face(boxes[k], float(scores[k]), places[k]) for k in order]
 
 
+@timed(DETECTION)
 def landmarks(image: np.ndarray, *, smallest: int) -> np.ndarray | None:
     """Landmarks (5, 2) of the largest face in a frame, refined; None where there is no face. As `detect`."""
     height, width = image.shape[:2]
@@ -121,7 +126,7 @@ def refined(image: np.ndarray, points: np.ndarray) -> np.ndarray:
         half = grid[:, 2:] * UPRIGHT / 2
         squares = np.concatenate([middle - half, middle + half], axis=1)
         answers = _networks()["onet"](_crops(_standardised(upright), squares, SIDES[1]))
-        found = _points(squares, answers[2].numpy()).mean(axis=0)
+        found = _points(squares, answers[2]).mean(axis=0)
         points = (found - matrix[:, 2]) @ np.linalg.inv(turn).T
     return points
 
@@ -138,93 +143,32 @@ def _points(squares: np.ndarray, answers: np.ndarray) -> np.ndarray:
     return squares[:, None, :2] + answers.reshape(-1, 2, 5).transpose(0, 2, 1) * sides
 
 
-class _Network(nn.Module):
-    """Convolutions with PReLU and pools, then fully connected layers with several ends; the first end is softmaxed.
-
-    Args:
-        weights: arrays in the order of the package: kernel (h, w, in, out), bias, slopes for each hidden layer, then
-            kernel and bias of each end.
-        pools: by layer, kernel side and whether windows may reach over the end; None = no pool.
-        ends: which of the ends, as stored, are probabilities, box, landmarks.
-    """
-
-    def __init__(self, weights: list[np.ndarray], pools: list[tuple[int, bool] | None], ends: list[int]) -> None:
-        super().__init__()
-        arrays = [torch.from_numpy(np.array(part)) for part in weights]
-        hidden = len(arrays) - 2 * len(ends)
-        self.layers = nn.ModuleList(_layer(*arrays[k : k + 2]) for k in range(0, hidden, 3))
-        self.slopes = nn.ModuleList(_slopes(arrays[k + 2]) for k in range(0, hidden, 3))
-        stored = [_layer(*arrays[k : k + 2]) for k in range(hidden, len(arrays), 2)]
-        self.ends = nn.ModuleList(stored[k] for k in ends)
-        self.pools = [*pools, *[None] * (len(self.layers) - len(pools))]
-
-    @torch.inference_mode()
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Probabilities (not a face, face), box and, where there is one, landmarks of pictures (N, 3, H, W)."""
-        for layer, slopes, pool in zip(self.layers, self.slopes, self.pools, strict=True):
-            if isinstance(layer, nn.Linear) and x.ndim == 4:
-                x = x.permute(0, 3, 2, 1).flatten(1)  # columns, rows, channels: the order of the stored weights
-            x = slopes(layer(x))
-            if pool is not None:
-                side, beyond = pool
-                x = nn.functional.max_pool2d(x, side, 2, ceil_mode=beyond)
-        found = [end(x) for end in self.ends]
-        return [found[0].softmax(dim=1), *found[1:]]
-
-
-def _layer(kernel: Tensor, bias: Tensor) -> nn.Module:
-    layer: nn.Conv2d | nn.Linear
-    if kernel.ndim == 4:
-        layer = nn.Conv2d(kernel.shape[2], kernel.shape[3], tuple(kernel.shape[:2]))  # type: ignore[arg-type]
-        weight = kernel.permute(3, 2, 0, 1)
-    else:
-        layer, weight = nn.Linear(*kernel.shape), kernel.T
-    layer.weight, layer.bias = nn.Parameter(weight.contiguous()), nn.Parameter(bias)
-    return layer
-
-
-def _slopes(values: Tensor) -> nn.PReLU:
-    slopes = nn.PReLU(values.numel())
-    slopes.weight = nn.Parameter(values.flatten())
-    return slopes
-
-
 @lru_cache(maxsize=1)
-def _networks() -> dict[str, _Network]:
-    """The three networks; ConfigError where the weights are not installed."""
+def _networks() -> dict[str, Network]:
+    """The three networks, from pictures (N, 3, H, W) to what they answer; ConfigError where there are no weights."""
     lacking = problems()
     if lacking:
         raise ConfigError(lacking)
-    import joblib  # of the extra `face`
+    from mer.inputs.mtcnn_networks import load  # torch: seconds, and where crops are kept nothing is detected
 
     spec: Any = importlib.util.find_spec("mtcnn")
-    folder = Path(spec.origin).parent / "assets" / "weights"
-    pools: dict[str, list[tuple[int, bool] | None]] = {
-        "pnet": [(2, True)],
-        "rnet": [(3, True), (3, False)],
-        "onet": [(3, True), (3, False), (2, True)],
-    }
-    ends = {"pnet": [1, 0], "rnet": [1, 0], "onet": [2, 0, 1]}
-    return {
-        name: _Network(joblib.load(folder / f"{name}.lz4"), pools[name], ends[name]).eval().requires_grad_(False)
-        for name in pools
-    }
+    return load(Path(spec.origin).parent / "assets" / "weights")
 
 
-def _propose(network: _Network, picture: np.ndarray, smallest: int) -> tuple[np.ndarray, np.ndarray]:
+def _propose(network: Network, picture: np.ndarray, smallest: int) -> tuple[np.ndarray, np.ndarray]:
     """Boxes (N, 4) and scores (N,) of the first network over a pyramid of the picture, overlaps taken out."""
     boxes, scores = [np.zeros((0, 4))], [np.zeros(0)]
     scale = WINDOW / smallest
     while min(picture.shape[:2]) * scale >= WINDOW:
         height, width = (round(side * scale) for side in picture.shape[:2])
         small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        probability, moves = network(torch.from_numpy(small.transpose(2, 0, 1).copy())[None])
-        row, column = np.nonzero(probability[0, 1].numpy() > THRESHOLDS[0])
+        probability, moves = network(small.transpose(2, 0, 1).copy()[None])
+        row, column = np.nonzero(probability[0, 1] > THRESHOLDS[0])
         start = np.stack([column, row], axis=1) * STRIDE
         ratio = np.array([picture.shape[1] / width, picture.shape[0] / height])
         found = np.concatenate([start * ratio, (start + WINDOW) * ratio], axis=1)
-        found = _moved(found, moves[0].numpy()[:, row, column].T)
-        sure = probability[0, 1].numpy()[row, column]
+        found = _moved(found, moves[0][:, row, column].T)
+        sure = probability[0, 1][row, column]
         kept = _suppressed(found, sure, 0.5)
         boxes.append(found[kept])
         scores.append(sure[kept])
@@ -246,7 +190,7 @@ def _square(boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([middle - side / 2, middle + side / 2], axis=1)
 
 
-def _crops(picture: np.ndarray, squares: np.ndarray, side: int) -> Tensor:
+def _crops(picture: np.ndarray, squares: np.ndarray, side: int) -> np.ndarray:
     """The squares of a picture at one side (N, 3, S, S), averaged over areas; mid-grey beyond the border."""
     crops = []
     for x1, y1, x2, y2 in np.rint(squares).astype(int):
@@ -256,7 +200,7 @@ def _crops(picture: np.ndarray, squares: np.ndarray, side: int) -> Tensor:
         whole[max(-y1, 0) :, max(-x1, 0) :][: inside.shape[0], : inside.shape[1]] = inside
         how = cv2.INTER_AREA if whole.shape[0] > side else cv2.INTER_LINEAR
         crops.append(cv2.resize(whole, (side, side), interpolation=how))
-    return torch.from_numpy(np.stack(crops).transpose(0, 3, 1, 2).copy())
+    return np.stack(crops).transpose(0, 3, 1, 2).copy()
 
 
 def _suppressed(boxes: np.ndarray, scores: np.ndarray, most: float, *, inner: bool = False) -> np.ndarray:

@@ -16,8 +16,8 @@ import PIL
 from mer.corpus.prints import GRID, Print, signs, small
 from mer.corpus.samples import SampleTable
 from mer.errors import SampleError
-from mer.inputs.frames import in_threads
 from mer.inputs.images import read_image
+from mer.inputs.store import in_threads
 from mer.provenance import digest, picture_hash, write_atomically
 
 #: Raise when the prints of the same files become others.

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 
-from mer.config import Config, DataConfig, OptimConfig
-from mer.corpus import catalog
-from mer.inputs import drawn, represent
+from mer.config import Config, OptimConfig
+from mer.inputs import represent
 from mer.train import module
+from mer.train.prepared import source_problems
 
 #: What a stage may be called: it becomes a folder.
 NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
@@ -42,15 +42,6 @@ def problems(config: Config) -> list[str]:
             "protocol.candidates: expected no overrides of model with stages, got some: the stages train one network, "
             "whose weights fit no other"
         )
-    return found
-
-
-def source_problems(data: DataConfig, config: Config) -> list[str]:
-    """What is wrong with a source and with the run's input as one of its samples."""
-    found = catalog.problems(data)
-    source = catalog.SOURCES.get(data.name)
-    if not found and source is not None and source.pixels is not None:
-        found = drawn.problems(config.input, f"data.name={data.name}")
     return found
 
 

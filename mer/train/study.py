@@ -5,24 +5,20 @@ Contract: `load_study` is a function of the configuration alone, so that any pro
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from functools import cached_property, partial
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from mer.config import Config, DataConfig, StageConfig
-from mer.corpus import catalog
 from mer.corpus.samples import SampleTable
 from mer.errors import ConfigError, SampleError
 from mer.inputs import apex, faces, represent
-from mer.inputs.drawn import drawn_cache
-from mer.inputs.frames import pixel_cache
 from mer.models import checkpoint, init_problems
 from mer.models import problems as model_problems
 from mer.protocols import folds as protocols
 from mer.protocols.folds import Fold, make_folds, protocol_notes
-from mer.train import beside, module, nulls, selection, waivers
+from mer.train import beside, module, nulls, prepared, selection, waivers
 from mer.train.overlap import Samples, people_in_both
 
 #: What `trainer.accelerator` and `trainer.precision` may say, of what Lightning knows.
@@ -88,7 +84,7 @@ class Study:
 def check(config: Config) -> None:
     """Raise one ConfigError that lists every problem of the configuration, before any data are read."""
     found = [
-        *beside.source_problems(config.data, config),
+        *prepared.source_problems(config.data, config),
         *protocols.problems(config.protocol),
         *represent.problems(config.input, config.augment, flip=config.evaluation.flip),
         *apex.problems(config.input),
@@ -110,9 +106,9 @@ def check(config: Config) -> None:
 
 def load_study(config: Config, *, progress: bool = False) -> Study:
     """The study of a configuration; draws or reads samples and fills the pixel cache where that was not done yet."""
-    table = _table(config.data, config, progress=progress)
+    table = prepared.table_of(config.data, config, progress=progress)
     folds = make_folds(table, config.protocol, config.seed)
-    samples = Samples(table, _inputs(nulls.shown(table, config), config.data, config, progress=progress))
+    samples = Samples(table, prepared.inputs_of(nulls.shown(table, config), config.data, config, progress=progress))
     stages: list[Stage] = []
     tested = [sample for fold in folds for sample in (*fold.validation, *fold.test)]
     for name, stage in config.stages.items():
@@ -127,30 +123,10 @@ def load_study(config: Config, *, progress: bool = False) -> Study:
     return Study(config, table, samples.pixels, tuple(folds), tuple(stages), companions)
 
 
-def _table(data: DataConfig, config: Config, *, progress: bool) -> SampleTable:
-    """The samples of a source, faces aligned and apexes looked for as configured, where they have files."""
-    cache = Path(config.cache_dir).expanduser()
-    table = catalog.load(data, cache)
-    if catalog.SOURCES[data.name].pixels is not None:
-        return table
-    table = faces.aligned(table, config.face, config.input, cache, progress=progress)
-    return apex.spotted(table, config.input, cache, progress=progress)
-
-
-def _inputs(table: SampleTable, data: DataConfig, config: Config, *, progress: bool) -> np.ndarray:
-    """Network inputs of a table: drawn by its source, or read from its files."""
-    cache = Path(config.cache_dir).expanduser()
-    source = catalog.SOURCES[data.name]
-    if source.pixels is None:
-        return pixel_cache(table, config.input, cache, progress=progress)
-    settings = [source.drawing, asdict(data)]
-    return drawn_cache(table, config.input, cache, draw=partial(source.pixels, data), settings=settings)
-
-
 def _other_samples(data: DataConfig, own: Samples, config: Config, key: str, *, progress: bool) -> Samples:
     """Samples of a source beside the run's own, with inputs of the same shape."""
-    table = _table(data, config, progress=progress)
-    pixels = _inputs(table, data, config, progress=progress)
+    table = prepared.table_of(data, config, progress=progress)
+    pixels = prepared.inputs_of(table, data, config, progress=progress)
     if pixels.shape[1:] != own.pixels.shape[1:]:
         raise SampleError(
             f"{key}.data: expected inputs of shape {own.pixels.shape[1:]} as those of {own.table.name}, {table.name} "

@@ -1,0 +1,270 @@
+"""Everything between the files and the network's inputs, made once and kept: faces, apexes, inputs of all sources.
+
+    python -m mer.prepare +experiment=samm_loso data.root=FOLDER     what a run with these overrides would make first
+    python -m mer.prepare --dry +experiment=...                      what of it is there; makes nothing
+    python -m mer.prepare --status                                   what lies in the cache
+    python -m mer.prepare --clean --kind parts --older 30            removes entries, without asking
+
+A run does the same by itself. Interrupted, the same command goes on with what is missing.
+Exit status: 0 well, 2 a problem that you can solve, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from mer.compose import config_of
+from mer.config import Config
+from mer.corpus import catalog
+from mer.errors import ConfigError, MerError
+from mer.inputs import apex, clock, faces, frames, represent, stock
+from mer.inputs.store import Step
+from mer.train import nulls, prepared
+
+#: Kinds of work whose share of the time is told; what is left is the rest.
+WORK = (clock.DECODING, clock.DETECTION, clock.FLOW, clock.WRITING, clock.HASHING)
+
+
+def problems(config: Config) -> list[str]:
+    """What is wrong with the parts of a configuration that decide samples and inputs, one sentence each."""
+    found = []
+    for key, data in prepared.sources(config).items():
+        lines = prepared.source_problems(data, config)
+        found += lines if key == "data" else [f"{key.removesuffix('.data')}.{line}" for line in lines]
+    inputs = represent.problems(config.input, config.augment)
+    found += [line for line in inputs if line.startswith("input.")]
+    return [*found, *apex.problems(config.input), *faces.problems(config.face), *nulls.problems(config)]
+
+
+def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
+    """Counts and times of preparing everything that a run of this configuration reads, as plain values.
+
+    Raises:
+        ConfigError: settings that make no sense.
+        MerError: data that are not there or cannot be used.
+    """
+    _check(config)
+    start, before = time.perf_counter(), clock.spent()
+    clips, looked_at = 0, set[str]()
+    counts: dict[str, dict[str, Any]] = {}
+    for key, data in prepared.sources(config).items():
+        steps: prepared.Steps = []
+        table = prepared.table_of(data, config, progress=progress, steps=steps)
+        seen = nulls.shown(table, config) if key == "data" else table
+        prepared.inputs_of(seen, data, config, progress=progress, steps=steps)
+        clips += len(table)
+        looked_at |= _source_files(steps)
+        for name, step in steps:
+            total = counts.setdefault(name, {"clips": 0, "made": 0, "thread_seconds": 0.0})
+            total["clips"] += len(step.files)
+            total["made"] += step.made
+            total["thread_seconds"] += step.seconds
+    seconds, spent = time.perf_counter() - start, clock.spent()
+    work = {name: spent[name] - before[name] for name in WORK}
+    # hashing is no part of a step's making of clips, all others are
+    whole = work[clock.HASHING] + sum(count["thread_seconds"] for count in counts.values())
+    return {
+        "clips": clips,
+        "frames": len(looked_at),
+        "seconds": seconds,
+        "frames_per_second": len(looked_at) / seconds,
+        "threads": os.cpu_count(),
+        "steps": counts,
+        "thread_seconds": {**work, "rest": max(whole - sum(work.values()), 0.0)},
+    }
+
+
+def outlook(config: Config) -> list[dict[str, Any]]:
+    """What `prepare` would make, one row a source and step: clips and missing ones, None where that is not known yet.
+
+    Loads the samples (drawn clips are drawn) and looks at the content of their files; makes nothing else.
+    """
+    _check(config)
+    found: list[dict[str, Any]] = []
+    cache = prepared.cache_of(config)
+    for key, data in prepared.sources(config).items():
+        table = catalog.load(data, cache)
+
+        def tell(step: str, clips: int, missing: int | None, *, key: str = key, name: str = table.name) -> None:
+            found.append({"source": key, "data": name, "step": step, "clips": clips, "missing": missing})
+
+        if prepared.is_drawn(data):
+            continue
+        names = ["faces"] * (config.face.detector != "none") + ["apexes"] * (config.input.apex != "annotated")
+        for name in names:
+            step: Step[Any]
+            if name == "faces":
+                step = faces.step(table, config.face, config.input, cache)
+            else:
+                step = apex.step(table, config.input, cache)
+            missing = len(step.missing())
+            tell(name, len(step.files), missing)
+            if missing:  # later steps look at what this one makes
+                for later in [*names[names.index(name) + 1 :], "inputs"]:
+                    tell(later, len(table), None)
+                break
+            if name == "faces":
+                table = faces.with_crops(table, config.face, step)
+            else:
+                table = apex.with_apexes(table, config.input, step)
+        else:
+            plan = frames.plan(nulls.shown(table, config) if key == "data" else table, config.input, cache)
+            tell("inputs", len(table), 0 if plan.opened() is not None else len(plan.step.missing()))
+    return found
+
+
+def _check(config: Config) -> None:
+    wrong = problems(config)
+    if wrong:
+        raise ConfigError(wrong)
+
+
+def _source_files(steps: prepared.Steps) -> set[str]:
+    """Files of the data set that the steps look at: behind faces, the others see crops."""
+    first = [step for name, step in steps if name == "faces"] or [step for _, step in steps]
+    return {path for step in first for files in step.files if isinstance(files, tuple) for path in files}
+
+
+def show(found: dict[str, Any], console: Console) -> None:
+    """Print counts, speed, and where the time went."""
+    say = _printer(console)
+    say(
+        f"{found['clips']} clips, {found['frames']} frames: {found['seconds']:.1f} s, "
+        f"{found['frames_per_second']:.0f} frames/s, {found['threads']} threads"
+    )
+    for name, count in found["steps"].items():
+        say(
+            f"{name}: {count['made']} of {count['clips']} clips made in {count['thread_seconds']:.1f} s, the others kept"
+        )
+    spent = found["thread_seconds"]
+    whole = sum(spent.values())
+    if any(count["made"] for count in found["steps"].values()):
+        say(
+            "share of these seconds, which are summed over the threads: "
+            + ", ".join(f"{name} {spent[name] / whole:.0%}" for name in spent)
+        )
+
+
+def show_outlook(rows: list[dict[str, Any]], console: Console) -> None:
+    """Print what would be made."""
+    say = _printer(console)
+    for row in rows:
+        where = f"{row['source']} ({row['data']}): {row['step']}"
+        if row["missing"] is None:
+            say(f"{where}: not known before the step above is done, at most {row['clips']} clips")
+        else:
+            say(f"{where}: {row['missing']} of {row['clips']} clips would be made")
+    if not rows:
+        say("Nothing to prepare: the inputs are drawn when a run needs them.")
+
+
+def as_status(found: list[stock.Entry]) -> list[dict[str, Any]]:
+    """Entries counted by kind, data and settings, as plain values."""
+    groups: dict[tuple[str, bool, str], list[stock.Entry]] = {}
+    for entry in found:
+        groups.setdefault((entry.kind, entry.begun, entry.of), []).append(entry)
+    return [
+        {
+            "kind": kind,
+            "of": "unfinished, of a process that works or was killed" if begun else of,
+            "entries": len(group),
+            "bytes": sum(entry.size for entry in group),
+            "days_unread": max(0.0, (time.time() - max(entry.read for entry in group)) / 86400),
+        }
+        for (kind, begun, of), group in groups.items()
+    ]
+
+
+def show_status(cache: Path, rows: list[dict[str, Any]], console: Console) -> None:
+    """Print what lies in the cache, or what was taken out of it."""
+    say = _printer(console)
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        mine = [row for row in rows if row["kind"] == kind]
+        what = stock.KINDS[kind][1] if kind in stock.KINDS else "remembered hashes of files"
+        say(f"{kind}: {_sum(mine)} ({what})")
+        for row in mine:
+            if row["of"]:
+                say(f"  {row['of']}: {_sum([row])}")
+    say(f"{cache}: {_sum(rows)}" if rows else f"{cache}: nothing of ours")
+
+
+def _sum(rows: list[dict[str, Any]]) -> str:
+    entries, size = sum(row["entries"] for row in rows), sum(row["bytes"] for row in rows)
+    days = min(row["days_unread"] for row in rows)
+    when = "less than a day ago" if days < 1 else f"{days:.0f} days ago"
+    return f"{entries} entr{'y' if entries == 1 else 'ies'}, {size / 1e6:,.1f} MB, last read {when}"
+
+
+def _printer(console: Console) -> Any:
+    return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prepare, tell or clean; the exit status."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m mer.prepare", description=__doc__, formatter_class=form)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--dry", action="store_true", help="load the samples, look at their files, tell what is missing")
+    what.add_argument("--status", action="store_true", help="tell what lies in cache_dir: entries, bytes, last reading")
+    what.add_argument("--clean", action="store_true", help="remove entries of this program from cache_dir at once")
+    kinds = (*stock.KINDS, stock.HASHES)
+    parser.add_argument(
+        "--kind", action="append", choices=kinds, default=[], help="with --status, --clean: only these; repeatable"
+    )
+    parser.add_argument("--older", type=float, metavar="DAYS", help="only what nobody has read for so many days")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("overrides", nargs="*", help="as of mer.run; with --status, --clean only cache_dir counts")
+    given = parser.parse_intermixed_args(arguments)
+    stocking = given.status or given.clean
+    if not stocking and (given.kind or given.older is not None):
+        parser.error("expected --status or --clean with --kind and --older")
+    if given.older is not None and not given.older >= 0:
+        parser.error(f"--older: expected 0 or more days, got {given.older:g}")
+    console = Console(quiet=given.json)
+    found: Any
+    try:
+        config = config_of(given.overrides)
+        if stocking:
+            cache = prepared.cache_of(config)
+            chosen = (
+                stock.old(stock.entries(cache), kinds=given.kind, days=given.older or 0)
+                if (given.clean or given.kind or given.older is not None)
+                else stock.entries(cache)
+            )
+            found = as_status(chosen)
+            if given.clean:
+                stock.remove(chosen)
+                console.print("Removed:" if found else "Nothing to remove.")
+            show_status(cache, found, console)
+        elif given.dry:
+            found = outlook(config)
+            show_outlook(found, console)
+        else:
+            found = prepare(config, progress=config.trainer.progress and not given.json)
+            show(found, console)
+    except MerError as error:
+        print(f"mer: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.filename is None:
+            raise  # a defect of ours keeps its traceback
+        print(f"mer: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("mer: interrupted; the same command goes on with what is missing", file=sys.stderr)
+        return 130
+    if given.json:
+        print(json.dumps(found, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
