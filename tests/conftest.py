@@ -44,14 +44,14 @@ def private_folders(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -
 
 
 def tiny(cache_dir: Path) -> Config:
-    """A whole leave-one-subject-out run on drawn faces that takes a few seconds: four people, one epoch, 28x28 flow."""
+    """A whole leave-one-subject-out run on drawn faces that takes a few seconds: four people, one epoch, narrow."""
     return Config(
         name="tiny",
         data=SyntheticData(name="synthetic", subjects=4, clips=24, size=64),
         protocol=ProtocolConfig(),
         input=InputConfig(representation="flow", size=28),
         augment=AugmentConfig(),
-        model=ModelConfig(attention=AttentionConfig(stages=[1, 4])),
+        model=ModelConfig(width=16, attention=AttentionConfig(stages=[1, 4])),
         optim=OptimConfig(epochs=1, batch_size=8),
         trainer=TrainerConfig(accelerator="cpu", parallel_folds=1, progress=False),
         evaluation=EvaluationConfig(bootstrap=50, random_draws=50, attention_samples=3),

@@ -32,7 +32,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_experiment(name: str, trees: Path, cache_dir: Path, folder: Path, *more: str) -> dict[str, Any]:
     roots = [f"data.parts.{layout}.root={trees / layout}" for layout in ("casme2", "samm")]
     length = ["optim.iterations=2"] if name.startswith("peng") else ["optim.epochs=1"]
-    overrides = [*roots, *QUICK, *length, "model.width=8", "optim.batch_size=8", f"cache_dir={cache_dir}", *more]
+    overrides = [*roots, *QUICK, *length, "optim.batch_size=8", f"cache_dir={cache_dir}", *more]
     return run(composed(f"+experiment={name}", *overrides), folder)
 
 

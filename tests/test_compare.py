@@ -12,7 +12,7 @@ import pytest
 from mer.compare import NUMBERS, PAGE, PAIRS, TABLE, main
 from mer.config import SyntheticData
 from mer.run import run
-from tests.command import command
+from tests.command import process
 from tests.conftest import tiny
 
 
@@ -33,7 +33,7 @@ def runs(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_four_runs_are_compared(runs: Path, tmp_path: Path) -> None:
     names = [str(runs / name) for name in ("plain", "again", "fast", "unbalanced")]
-    done = command("mer.compare", *names, "--out", "found", "--draws", "500", cwd=tmp_path)
+    done = process("mer.compare", *names, "--out", "found", "--draws", "500", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for words in ("24 samples of 4 subjects", "seeds together", "Holm", "Synthetic data", "Power", "comparison.html"):
         assert words in done.stdout

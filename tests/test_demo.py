@@ -9,13 +9,13 @@ import pytest
 
 from mer.evaluation import files
 from mer.evaluation.reading import margin
-from tests.command import command
+from tests.command import process
 
 
 @pytest.mark.slow
 def test_the_demo_beats_every_baseline_by_a_quarter(tmp_path: Path, cache_dir: Path):
     arguments = ("+experiment=synthetic_loso", f"cache_dir={cache_dir}", "hydra.run.dir=demo", "trainer.progress=false")
-    done = command("mer.run", *arguments, cwd=tmp_path, timeout=900)
+    done = process("mer.run", *arguments, cwd=tmp_path, timeout=900)
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "demo" / files.RESULTS).read_text(encoding="utf-8"))
     assert results["synthetic"] is True

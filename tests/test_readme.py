@@ -29,7 +29,7 @@ MAKE = [line for line in COMMANDS if line[0] == "make"]
 def workplace(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the README names: trees in the official layouts, a manifest, a checkpoint, two runs."""
     folder = tmp_path_factory.mktemp("readme")
-    size = ("--subjects", "4", "--clips", "30", "--size", "64")
+    size = ("--subjects", "3", "--clips", "12", "--size", "64")
     for layout in ("samm", "casme2", "smic"):
         done = command("mer.corpus.synthetic", "--layout", layout, "--out", f"data/{layout}", *size, cwd=folder)
         assert done.returncode == 0, done.stderr
@@ -70,7 +70,7 @@ def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: 
     ]
     module, *arguments = arguments
     if module == "mer.corpus.synthetic":
-        arguments += ["--subjects", "4", "--clips", "30", "--size", "64"]
+        arguments += ["--subjects", "3", "--clips", "12", "--size", "64"]
     elif module == "mer.benchmark":
         arguments += ["--side", "28", "--batch", "2", "--rounds", "2", "--units", "micro"]
     elif module == "mer.run":

@@ -12,7 +12,7 @@ import pytest
 
 from mer.evaluation import files
 from mer.sweep import TABLE
-from tests.command import DRAWN_FEW, TINY, TINY_RECIPE, command
+from tests.command import DRAWN_FEW, TINY, TINY_RECIPE, command, process
 
 
 def cached(cache_dir: Path) -> str:
@@ -20,7 +20,7 @@ def cached(cache_dir: Path) -> str:
 
 
 def test_a_dry_run_tells_what_would_be_done_and_leaves_nothing(tmp_path, cache_dir):
-    done = command("mer.run", "+experiment=synthetic_loso", *TINY, cached(cache_dir), "dry_run=true", cwd=tmp_path)
+    done = process("mer.run", "+experiment=synthetic_loso", *TINY, cached(cache_dir), "dry_run=true", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for word in (
         "24 clips of 4 subjects",
@@ -43,20 +43,14 @@ def test_help_names_every_group_and_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("override", "words"),
-    [
-        ("model.attention.stages=[5]", ("model.attention.stages", "5", "1", "4")),
-        ("optim.balance=smote", ("optim.balance", "smote", "oversample")),
-        ("data.clips=0", ("data.clips",)),
-    ],
-)
-def test_a_bad_value_ends_with_status_2_and_no_traceback(tmp_path, cache_dir, override, words):
-    done = command("mer.run", "+experiment=synthetic_loso", override, cached(cache_dir), cwd=tmp_path)
+def test_bad_values_end_with_status_2_and_no_traceback_all_named_at_once(tmp_path, cache_dir):
+    bad = ("model.attention.stages=[5]", "optim.balance=smote", "data.clips=0")
+    done = process("mer.run", "+experiment=synthetic_loso", *bad, cached(cache_dir), cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
-    for word in words:
-        assert word in done.stderr
+    lines = done.stderr.splitlines()
+    for words in (("model.attention.stages", "5", "1", "4"), ("optim.balance", "smote", "oversample"), ("data.clips",)):
+        assert any(all(word in line for word in words) for line in lines), words
 
 
 def test_a_typo_in_a_key_is_named(tmp_path):
@@ -78,7 +72,7 @@ def test_without_the_data_the_remedies_are_named(tmp_path, layout):
 @pytest.mark.parametrize("layout", ["samm", "casme2", "smic"])
 def test_each_official_layout_runs_through(tmp_path, cache_dir, layout):
     tree = tmp_path / "trees" / layout
-    size = ("--subjects", "5", "--clips", "40", "--size", "64")
+    size = ("--subjects", "3", "--clips", "15", "--size", "64")
     written = command("mer.corpus.synthetic", "--layout", layout, "--out", str(tree), *size, cwd=tmp_path)
     assert written.returncode == 0, written.stderr
     before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
@@ -94,7 +88,7 @@ def test_each_official_layout_runs_through(tmp_path, cache_dir, layout):
     assert done.returncode == 0, done.stderr
     assert "UF1" in done.stdout and "report.html" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before, "the data folder was written to"
-    assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 40
+    assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 15
 
 
 def write_manifest(folder: Path, rows: list[dict[str, str]]) -> Path:
@@ -289,7 +283,7 @@ def test_two_processes_score_every_sample_once_and_as_one_does(tmp_path, cache_d
     )
     one = command("mer.run", *shared, "hydra.run.dir=one", cwd=tmp_path)
     assert one.returncode == 0, one.stderr
-    two = command("mer.run", *shared, "trainer=ddp", "trainer.devices=2", "hydra.run.dir=two", cwd=tmp_path)
+    two = process("mer.run", *shared, "trainer=ddp", "trainer.devices=2", "hydra.run.dir=two", cwd=tmp_path)
     assert two.returncode == 0, two.stderr
     single, double = (pd.read_csv(tmp_path / name / files.PREDICTIONS) for name in ("one", "two"))
     assert list(double["sample_id"]) == list(single["sample_id"])
@@ -305,7 +299,7 @@ def test_two_processes_score_every_sample_once_and_as_one_does(tmp_path, cache_d
 
 @pytest.mark.slow
 def test_a_sweep_over_two_processes_runs_each_job_once(tmp_path, cache_dir):
-    done = command(
+    done = process(
         "mer.run",
         "-m",
         "+experiment=synthetic_loso",

@@ -13,7 +13,7 @@ from mer import weights
 from mer.config import ModelConfig
 from mer.errors import MerError
 from mer.models import build, checkpoint
-from tests.command import command
+from tests.command import process
 from tests.models.caffe_files import file_bytes, forward, random_blobs
 
 CARD = {"classes": ["a", "b"], "input": {"representation": "flow", "size": 28}}
@@ -36,7 +36,7 @@ def call(*arguments: str | Path) -> int:
 
 
 def test_import_end_to_end(caffemodel: Path, tmp_path: Path) -> None:
-    done = command("mer.weights", "import", str(caffemodel), "new/net.pt", "--classes", "a,b,c,d,e", cwd=tmp_path)
+    done = process("mer.weights", "import", str(caffemodel), "new/net.pt", "--classes", "a,b,c,d,e", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert "taken    layer_128_1_conv_expand  -> layer2.0.shortcut" in lines
@@ -58,7 +58,7 @@ def test_import_end_to_end(caffemodel: Path, tmp_path: Path) -> None:
 def test_a_problem_of_the_user_ends_with_status_2_and_no_traceback(caffemodel: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.caffemodel"
     cut.write_bytes(caffemodel.read_bytes()[:1_000_000])
-    done = command("mer.weights", "import", str(cut), "net.pt", cwd=tmp_path)
+    done = process("mer.weights", "import", str(cut), "net.pt", cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("mer: ")

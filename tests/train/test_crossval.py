@@ -188,7 +188,9 @@ def test_folds_computed_under_different_versions_are_noted(finished, tiny_config
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads the list of child processes from Linux' /proc")
-def test_a_run_killed_in_the_middle_finishes_what_is_missing_and_gives_the_same_bytes(finished, cache_dir, tmp_path):
+def test_a_run_killed_in_the_middle_finishes_what_is_missing_and_gives_the_same_bytes(
+    finished, tiny_config, cache_dir, tmp_path
+):
     folder, _ = finished
     target = tmp_path / "killed"
     shared = ("model.attention.stages=[1,4]", "name=tiny", "trainer.parallel_folds=2", f"cache_dir={cache_dir}")
@@ -213,7 +215,7 @@ def test_a_run_killed_in_the_middle_finishes_what_is_missing_and_gives_the_same_
     assert 1 <= len(kept) < 4, "the run should have been killed before its last fold"
     stamps = {one.name: (one / files.FOLD).stat().st_mtime_ns for one in kept}
     assert not (target / files.RESULTS).exists()
-    subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
+    run(tiny_config, target)
     assert (target / files.PREDICTIONS).read_bytes() == (folder / files.PREDICTIONS).read_bytes()
     assert stamps == {one.name: (one / files.FOLD).stat().st_mtime_ns for one in kept}, (
         "finished folds were trained again"
