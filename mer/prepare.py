@@ -141,16 +141,12 @@ def show(found: dict[str, Any], console: Console) -> None:
         f"{found['frames_per_second']:.0f} frames/s, {found['threads']} threads"
     )
     for name, count in found["steps"].items():
-        say(
-            f"{name}: {count['made']} of {count['clips']} clips made in {count['thread_seconds']:.1f} s, the others kept"
-        )
+        say(f"{name}: {count['made']} of {count['clips']} clips made in {count['thread_seconds']:.1f} s")
     spent = found["thread_seconds"]
     whole = sum(spent.values())
     if any(count["made"] for count in found["steps"].values()):
-        say(
-            "share of these seconds, which are summed over the threads: "
-            + ", ".join(f"{name} {spent[name] / whole:.0%}" for name in spent)
-        )
+        shares = ", ".join(f"{name} {spent[name] / whole:.0%}" for name in spent)
+        say(f"share of these seconds, summed over the threads: {shares}")
 
 
 def show_outlook(rows: list[dict[str, Any]], console: Console) -> None:
@@ -234,16 +230,16 @@ def main(arguments: list[str] | None = None) -> int:
         config = config_of(given.overrides)
         if stocking:
             cache = prepared.cache_of(config)
-            chosen = (
-                stock.old(stock.entries(cache), kinds=given.kind, days=given.older or 0)
-                if (given.clean or given.kind or given.older is not None)
-                else stock.entries(cache)
-            )
+            chosen = stock.entries(cache)
+            if given.clean or given.older is not None:
+                chosen = stock.old(chosen, days=given.older or 0)
+            chosen = [entry for entry in chosen if not given.kind or entry.kind in given.kind]
             found = as_status(chosen)
             if given.clean:
                 stock.remove(chosen)
                 console.print("Removed:" if found else "Nothing to remove.")
-            show_status(cache, found, console)
+            if found or given.status:
+                show_status(cache, found, console)
         elif given.dry:
             found = outlook(config)
             show_outlook(found, console)

@@ -1,7 +1,7 @@
 """What lies in the cache, and its removal: entries by kind, known by the names that this program gives and no others.
 
-Contract: nothing else is ever counted or removed: no foreign file, no link and nothing behind one, no folder that is
-not empty then. Entries may be removed at any time; they are made again when they are needed.
+Contract: nothing else is ever counted or removed: no foreign file or folder beside them, no link and nothing behind
+one. Entries may be removed at any time; they are made again when they are needed.
 """
 
 from __future__ import annotations
@@ -71,19 +71,14 @@ def entries(cache_dir: Path) -> list[Entry]:
     return found
 
 
-def old(found: Sequence[Entry], *, kinds: Sequence[str] = (), days: float = 0) -> list[Entry]:
-    """Entries of these kinds (none: all) that nobody has read for so many days, as candidates of `remove`."""
+def old(found: Sequence[Entry], *, days: float = 0) -> list[Entry]:
+    """Entries that nobody has read for so many days, begun ones at least for `BEGUN`: what may be removed."""
     now = time.time()
-    return [
-        entry
-        for entry in found
-        if (not kinds or entry.kind in kinds)
-        and now - entry.read >= (max(days * 86400, BEGUN) if entry.begun else days * 86400)
-    ]
+    return [entry for entry in found if now - entry.read >= max(days * 86400, BEGUN if entry.begun else 0)]
 
 
 def remove(found: Sequence[Entry]) -> None:
-    """Remove entries, and folders of kinds that are empty then. OSError where something cannot be removed."""
+    """Remove entries; OSError where one cannot be removed. Folders of kinds stay: another process may write there."""
     for entry in found:
         for path in entry.paths:
             if path.is_dir():
@@ -94,9 +89,6 @@ def remove(found: Sequence[Entry]) -> None:
                 shutil.rmtree(gone)
             else:
                 path.unlink(missing_ok=True)
-    for folder in {path.parent for entry in found if entry.kind != HASHES for path in entry.paths}:
-        if not any(folder.iterdir()):
-            folder.rmdir()
 
 
 def _of_kind(folder: Path, kind: str) -> Iterator[Entry]:
