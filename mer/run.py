@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import traceback
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from mer.train import accounts, leaks
 from mer.train.crossval import is_main_process, missing_folds, parallel_folds, train_folds
 from mer.train.dryrun import describe
 from mer.train.runfolder import claim, collect
+from mer.train.runlock import held
 from mer.train.sanity import add_null_tests
 from mer.train.stages import train_shared
 from mer.train.study import Study, check, load_study
@@ -57,6 +59,13 @@ def run(config: Config, folder: Path, *, console: Console | None = None) -> dict
     if config.dry_run:
         describe(study, console)
         return {}
+    with held(folder) if main else nullcontext():  # the other ranks of a training work for rank 0
+        return _train(study, audited, folder, console, main=main)
+
+
+def _train(study: Study, audited: dict[str, Any], folder: Path, console: Console, *, main: bool) -> dict[str, Any]:
+    """Results of a study in a folder that this process, or rank 0 for it, holds; arguments as in `run`."""
+    config = study.config
     whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
     assert isinstance(whole, dict)  # a dataclass always gives one
     todo = missing_folds(study, folder)

@@ -9,6 +9,7 @@
 <run>/stages/<stage>/  one finished training before the folds: model.ckpt curves.csv stage.json; folds/<fold>/stages/
                        where each fold needs its own; <stage>-member1 and so on for further members
 <run>/leaks.json       what the leak audit looked at, and waived findings
+<run>/.lock            which process works, or last worked, in the folder
 <run>/error.json       a sweep's job that could not begin: its overrides and the reason
 <run>/failures/<fold>.json  why a fold failed; gone once it succeeds
 <run>/sanity/sanity.json    null tests and their verdicts; sanity/<name>/ is the folder of a null run
@@ -31,6 +32,7 @@ REPORT = "report.html"
 CONFUSION = "confusion.png"
 ERROR = "error.json"
 LEAKS = "leaks.json"
+LOCK = ".lock"
 FOLDS_FOLDER = "folds"
 FAILURES_FOLDER = "failures"
 STAGES_FOLDER = "stages"

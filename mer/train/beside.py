@@ -37,12 +37,26 @@ def problems(config: Config) -> list[str]:
         )
     if config.protocol.name == "zero_shot" and config.cotrain.data is not None:
         found.append("cotrain.data: expected null with protocol.name=zero_shot, which trains nothing in its fold")
+    found += frozen_problems(config)
     if config.stages and any("model." in line for line in config.protocol.candidates):
         found.append(
             "protocol.candidates: expected no overrides of model with stages, got some: the stages train one network, "
             "whose weights fit no other"
         )
     return found
+
+
+def frozen_problems(config: Config) -> list[str]:
+    """What is wrong where the first training of a run would hold levels still that were drawn at random."""
+    if config.init.name != "random":
+        return []
+    where, optim = next(((f"stages.{name}.", stage.optim) for name, stage in config.stages.items()), ("", config.optim))
+    if optim.freeze <= 0:
+        return []
+    return [
+        f"{where}optim.freeze: expected 0 where nothing was learned before, got {optim.freeze}: the frozen levels "
+        "would stay as they were drawn at random; set init.path or a stage before it"
+    ]
 
 
 def recipe_problems(optim: OptimConfig, config: Config) -> list[str]:

@@ -1,8 +1,9 @@
 """Null runs: the same machinery on data in which there is nothing to learn, or nothing that may be learned from.
 
 Contract: `null` in the configuration makes a run a null run, with folders, resume and report like any other.
-`permuted_labels` shuffles labels within the training part of each fold, and within its inner split, from the run's
-seed and the fold's name; what is tested keeps its true labels. `onset_only` puts the onset frame in place of the apex.
+`permuted_labels` shuffles labels within the training part of each fold, within its inner split, and within the data of
+each stage and of co-training, from the run's seed and the fold's name or the stage's; what is tested keeps its true
+labels. `onset_only` puts the onset frame in place of the apex.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from mer.provenance import seed_from
 NONE, PERMUTED, ONSET = "none", "permuted_labels", "onset_only"
 #: Values of `null` with what they do, in words for reports.
 NULLS = {
-    PERMUTED: "Networks trained on labels that were shuffled within each fold's training part; tested on true labels.",
+    PERMUTED: "Networks trained on labels that were shuffled within each fold's training part, and within the data of "
+    "stages and co-training where there are any; tested on true labels.",
     ONSET: "Networks trained and tested without the apex: the onset frame stands in its place.",
 }
 
@@ -72,6 +74,24 @@ def of_fold(table: SampleTable, config: Config, fold: Fold) -> SampleTable:
         generator = np.random.default_rng(seed_from(config.seed, PERMUTED, fold.name, part))
         labels[rows] = labels[generator.permutation(rows)]
     return replace(table, frame=table.frame.assign(label=labels))
+
+
+def of_other(table: SampleTable, config: Config, key: str) -> SampleTable:
+    """The table of a stage or of co-training as training sees it: as it is but for `permuted_labels`.
+
+    Its true labels would carry the real task into a run that must find nothing, above all where it shows the people of
+    the protocol's own data.
+
+    Args:
+        table: of the other source.
+        config: of the run.
+        key: where the configuration names it, e.g. `stages.macro`; gives each source an order of its own.
+    """
+    if config.null != PERMUTED:
+        return table
+    labels = table.frame["label"].to_numpy(dtype=object, copy=True)
+    generator = np.random.default_rng(seed_from(config.seed, PERMUTED, key))
+    return replace(table, frame=table.frame.assign(label=labels[generator.permutation(len(labels))]))
 
 
 def null_configs(config: Config, table: SampleTable, folds: Sequence[Fold]) -> dict[str, Config]:

@@ -17,7 +17,7 @@ from mer.evaluation.predictions import MARK
 from mer.inputs import represent
 from mer.models import problems as model_problems
 from mer.protocols.folds import Fold, selection_of
-from mer.train import module
+from mer.train import beside, module
 
 LEAKY = "leaky"
 #: Parts of the configuration that a nested search may vary: what training does, not what it is given or tested on.
@@ -76,6 +76,7 @@ def _candidate_problems(config: Config, line: str) -> list[str]:
         return [str(error).splitlines()[0]]
     return [
         *module.problems(changed.optim),
+        *(beside.frozen_problems(changed) if changed.optim.freeze != config.optim.freeze else ()),
         *represent.problems(changed.input, changed.augment),
         *model_problems(changed.model, side=changed.input.size),
     ]

@@ -114,6 +114,8 @@ def load_study(config: Config, *, progress: bool = False) -> Study:
     for name, stage in config.stages.items():
         others = _other_samples(stage.data, samples, config, f"stages.{name}", progress=progress)
         people = people_in_both(others, samples, tested)
+        if config.protocol.candidates:
+            _refuse_known_people(name, others, samples)
         shared = not people and all(before.shared for before in stages)
         stages.append(Stage(name, stage, others, shared, people))
     if any(not fold.train for fold in folds):
@@ -132,7 +134,19 @@ def _other_samples(data: DataConfig, own: Samples, config: Config, key: str, *, 
             f"{key}.data: expected inputs of shape {own.pixels.shape[1:]} as those of {own.table.name}, {table.name} "
             f"gives {pixels.shape[1:]}; choose an input that has the same channels for both, e.g. input=apex"
         )
-    return Samples(table, pixels)
+    return Samples(nulls.of_other(table, config, key), pixels)
+
+
+def _refuse_known_people(name: str, others: Samples, own: Samples) -> None:
+    """Raise where a stage shows people of the protocol's own table, on whom a nested search would compare recipes."""
+    met = people_in_both(others, own, own.table.frame["sample_id"])
+    if met:
+        who, how = next(iter(met.items()))
+        raise SampleError(
+            f"stages.{name}.data: expected other people than those of {own.table.name} with protocol.candidates, got "
+            f"{len(met)} who are in both ({who}: {how}): recipes are compared on parts of a fold's training people, "
+            "whom the stage would have seen. Choose other data for the stage, or set protocol.candidates=[]"
+        )
 
 
 def _refuse_other_classes(table: SampleTable, stages: list[Stage], config: Config) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,11 @@ import pytest
 import torch
 from rich.console import Console
 
-from mer.config import AttentionConfig, Config, ModelConfig, ProtocolConfig
+from mer.config import AttentionConfig, Config, InitConfig, ModelConfig, ProtocolConfig
 from mer.errors import ConfigError
 from mer.evaluation import files
-from mer.models import build
+from mer.models import build, checkpoint
 from mer.models.checkpoint import load
-from mer.provenance import seed_from
 from mer.run import run
 from mer.train.study import check, load_study
 from mer.train.training import fit
@@ -28,6 +27,17 @@ SMALL = ModelConfig(width=8, attention=AttentionConfig(stages=[]))
 @pytest.fixture(scope="module")
 def config(cache_dir: Path) -> Config:
     return replace(tiny(cache_dir), model=SMALL)
+
+
+@pytest.fixture(scope="module")
+def begun(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """The run that begins with the weights of a file, which levels may be frozen of."""
+    path = tmp_path_factory.mktemp("weights") / "model.ckpt"
+    torch.manual_seed(7)
+    network = build(config.model, in_channels=3, classes=3)
+    card = {"classes": list(load_study(config).table.classes), "input": asdict(config.input)}
+    checkpoint.save(path, network, model=config.model, card=card)
+    return replace(config, init=InitConfig("file", str(path)))
 
 
 def with_options(config: Config, **options: Any) -> Config:
@@ -43,8 +53,8 @@ def with_options(config: Config, **options: Any) -> Config:
         {"average": "swa", "freeze": 2, "layer_decay": 0.8, "epochs": None, "iterations": 3},
     ],
 )
-def test_folds_train_with_the_options_together(config, tmp_path, options):
-    results = run(with_options(config, **options), tmp_path / "run")
+def test_folds_train_with_the_options_together(begun, tmp_path, options):
+    results = run(with_options(begun, **options), tmp_path / "run")
     assert not results["failed_folds"]
     assert results["scores"]["all"]["samples"] == 24
 
@@ -73,14 +83,13 @@ def test_the_chosen_epoch_is_that_of_the_average(config):
     assert kept["validation_loss"] == pytest.approx(loss, rel=1e-5)
 
 
-def test_frozen_levels_end_as_they_began_in_the_checkpoint(config, tmp_path):
-    config = with_options(config, freeze=3)
+def test_frozen_levels_end_as_they_began_in_the_checkpoint(begun, tmp_path):
+    config = with_options(begun, freeze=3)
     results = run(config, tmp_path / "run")
     study = load_study(config)
     name = study.folds[0].name
     network, _ = load(files.fold_folder(tmp_path / "run", name) / files.CHECKPOINT)
-    torch.manual_seed(seed_from(config.seed, "fold", name))
-    drawn = build(config.model, in_channels=3, classes=3)
+    drawn, _ = checkpoint.load(config.init.path)
     still = {name for name in drawn.state_dict() if drawn.level_of(name) < 3}
     final, first = network.state_dict(), drawn.state_dict()
     assert all(torch.equal(final[name], first[name]) for name in still)
@@ -90,16 +99,16 @@ def test_frozen_levels_end_as_they_began_in_the_checkpoint(config, tmp_path):
     assert results["parameters"] == sum(parameter.numel() for parameter in drawn.parameters())
 
 
-def test_a_dry_run_counts_what_is_trained(config, tmp_path):
+def test_a_dry_run_counts_what_is_trained(begun, tmp_path):
     shown = Console(file=StringIO(), width=200)
-    run(replace(with_options(config, freeze=5), dry_run=True), tmp_path, console=shown)
+    run(replace(with_options(begun, freeze=5), dry_run=True), tmp_path, console=shown)
     text = shown.file.getvalue()  # type: ignore[attr-defined]
     assert f"{8 * 8 * 3 + 3} of them trained" in " ".join(text.split())
 
 
-def test_more_frozen_levels_than_the_network_has_are_a_problem(config):
+def test_more_frozen_levels_than_the_network_has_are_a_problem(begun):
     with pytest.raises(ConfigError, match=r"optim\.freeze: expected 0\.\.5 of the levels stem"):
-        check(with_options(config, freeze=6))
+        check(with_options(begun, freeze=6))
 
 
 def test_weights_of_classes_are_refused_on_several_devices(config):

@@ -317,6 +317,12 @@ def test_companions_of_tested_people_are_left_out_and_none_left_is_said(base):
         ({"stages": {"a/b": StageConfig(data=MACRO)}}, "stages: expected names of letters"),
         ({"stages": {"m": StageConfig(data=replace(MACRO, clips=0))}}, "stages.m.data.clips"),
         ({"stages": {"m": StageConfig(data=MACRO, optim=OptimConfig(lr=-1.0))}}, "stages.m.optim.lr"),
+        ({"optim": replace(RECIPE, freeze=2)}, "optim.freeze: expected 0 where nothing was learned before, got 2"),
+        ({"stages": {"m": StageConfig(data=MACRO, optim=replace(RECIPE, freeze=1))}}, "stages.m.optim.freeze"),
+        (
+            {"protocol": ProtocolConfig(candidates=["", "optim.freeze=3"])},
+            "protocol.candidates: 'optim.freeze=3': optim.freeze: expected 0",
+        ),
         ({"cotrain": CotrainConfig(data=MACRO, share=1.0)}, "cotrain.share"),
         ({"protocol": ProtocolConfig(name="zero_shot")}, "protocol.name: expected stages or init.path"),
         (
@@ -333,3 +339,32 @@ def test_problems_name_the_key_of_the_stage(base, change, start):
         check(replace(base, **change))
     assert len(caught.value.problems) == 1
     assert caught.value.problems[0].startswith(start)
+
+
+def test_levels_may_be_frozen_behind_a_stage(base):
+    frozen = replace(RECIPE, freeze=2)
+    check(replace(staged(base, macro=MACRO), optim=frozen))
+    stages = {"first": StageConfig(data=MACRO, optim=RECIPE), "second": StageConfig(data=MACRO, optim=frozen)}
+    check(replace(base, stages=stages))
+
+
+def test_a_nested_search_is_refused_where_a_stage_shows_the_people_it_compares_recipes_on(base):
+    nested = ProtocolConfig(candidates=["optim.lr=0.01", "optim.lr=0.001"], inner=2)
+    assert load_study(replace(staged(base, macro=MACRO), protocol=nested)).stages[0].shared
+    with pytest.raises(MerError, match=r"stages\.same\.data: expected other people .*3 who are in both"):
+        load_study(replace(staged(base, same=replace(MICRO)), protocol=nested))
+
+
+def test_permuted_labels_are_those_of_stages_and_companions_too(base):
+    config = replace(staged(base, macro=MACRO, same=replace(MICRO)), cotrain=CotrainConfig(data=replace(MICRO)))
+    real, null = load_study(config), load_study(replace(config, null="permuted_labels"))
+    pairs = [(one.samples, other.samples) for one, other in zip(real.stages, null.stages, strict=True)]
+    for one, other in (*pairs, (real.companions, null.companions)):
+        before, after = one.table.frame["label"].tolist(), other.table.frame["label"].tolist()
+        assert sorted(before) == sorted(after) and before != after
+        assert one.table.frame.drop(columns="label").equals(other.table.frame.drop(columns="label"))
+        assert one.table.classes == other.table.classes
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+    again = load_study(replace(config, null="permuted_labels"))
+    assert again.stages[1].samples.table.frame.equals(null.stages[1].samples.table.frame)
+    assert null.table.frame.equals(real.table.frame), "what is tested keeps its labels"
