@@ -1,8 +1,8 @@
 """Runs on the same samples side by side: `python -m mer.compare RUN RUN ...`, one table, every pair tested.
 
-A RUN is the folder of a run or of a sweep. Runs that differ in seed only are one configuration. Written: the table and
-the pairs as CSV, everything as JSON, a page for people, and the learning curve as a picture where runs train on
-different numbers of people. Exit status 2 where the runs cannot be compared, with the reason.
+A RUN is the folder of a run or of a sweep. Runs that differ in seed only are one configuration. Written: the table,
+the pairs and the clips as CSV, everything as JSON, a page for people, and the learning curve as a picture where runs
+train on different numbers of people. Exit status 2 where the runs cannot be compared, with the reason.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from mer.evaluation.comparable import group, read_run, run_folders
 from mer.evaluation.comparison import compare
 from mer.evaluation.comparison_report import write_comparison
 from mer.evaluation.comparison_table import comparison_console, configuration_rows, pair_rows
+from mer.evaluation.hard_clips import clip_table, hard_clips
 from mer.evaluation.learning_curve import learning_curve
 from mer.provenance import digest, write_atomically, write_json
 
 #: Names of what is written.
 TABLE, PAIRS, NUMBERS, PAGE = "comparison.csv", "pairs.csv", "comparison.json", "comparison.html"
-CURVE = "learning_curve.png"
+CLIPS, CURVE = "clips.csv", "learning_curve.png"
 
 
 def run(paths: Sequence[Path], out: Path, *, draws: int, seed: int, console: Console) -> dict[str, Any]:
@@ -36,7 +37,12 @@ def run(paths: Sequence[Path], out: Path, *, draws: int, seed: int, console: Con
     """
     runs = [read_run(folder) for path in paths for folder in run_folders(path)]
     comparison = compare(runs, draws=draws, seed=seed)
-    for name, table in ((TABLE, configuration_rows(comparison)), (PAIRS, pair_rows(comparison))):
+    clips = clip_table(runs)
+    for name, table in (
+        (TABLE, configuration_rows(comparison)),
+        (PAIRS, pair_rows(comparison)),
+        (CLIPS, clips),
+    ):
         with write_atomically(out / name) as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")
     write_json(out / NUMBERS, comparison)
@@ -47,6 +53,12 @@ def run(paths: Sequence[Path], out: Path, *, draws: int, seed: int, console: Con
             # without the version of matplotlib in it, the file depends on the picture alone
             figure.savefig(temporary, format="png", metadata={"Software": None})
     console.print(comparison_console(comparison))
+    console.print(
+        hard_clips(clips, runs=len(runs)) + f" Every clip: {(out / CLIPS).resolve()}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
     if figure is not None:
         console.print(f"learning curve: {(out / CURVE).resolve()}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"report: {page.resolve()}", markup=False, highlight=False, soft_wrap=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mer.compare import NUMBERS, PAGE, PAIRS, TABLE, main
+from mer.compare import CLIPS, CURVE, NUMBERS, PAGE, PAIRS, TABLE, main
 from mer.config import SyntheticData
 from mer.run import run
 from tests.command import process
@@ -42,8 +42,21 @@ def test_four_runs_are_compared(runs: Path, tmp_path: Path) -> None:
     assert rows["seeds"].astype(str).tolist() == ["0 1", "0", "0"]
     numbers = json.loads((tmp_path / "found" / NUMBERS).read_text(encoding="utf-8"))
     assert [one["name"] for one in numbers["rows"]] == rows["name"].tolist()
+    clips = pd.read_csv(tmp_path / "found" / CLIPS)
+    assert (
+        len(clips) == 24 and f"{(clips['right'] == 0).sum()} of 24 clips are wrong in each of the 4 runs" in done.stdout
+    )
+    assert not (tmp_path / "found" / CURVE).exists()
     page = (tmp_path / "found" / PAGE).read_text(encoding="utf-8")
     assert "Comparison of 3 configurations" in page and "<script" not in page
+
+
+def test_runs_on_fewer_people_make_a_learning_curve(runs: Path, cache_dir: Path, tmp_path: Path) -> None:
+    config = tiny(cache_dir)
+    config = replace(config, model=replace(config.model, width=8))
+    run(replace(config, protocol=replace(config.protocol, train_subjects=2)), tmp_path / "fewer")
+    main([str(runs / "plain"), str(tmp_path / "fewer"), "--draws", "50", "--out", str(tmp_path / "found")])
+    assert (tmp_path / "found" / CURVE).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_folder_of_runs_stands_for_them(
