@@ -29,9 +29,6 @@ from mer.inputs import apex, clock, faces, frames, represent, stock
 from mer.inputs.store import Step
 from mer.train import nulls, prepared
 
-#: Kinds of work whose share of the time is told; what is left is the rest.
-WORK = (clock.DECODING, clock.DETECTION, clock.FLOW, clock.WRITING, clock.HASHING)
-
 
 def problems(config: Config) -> list[str]:
     """What is wrong with the parts of a configuration that decide samples and inputs, one sentence each."""
@@ -68,7 +65,7 @@ def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
             total["made"] += step.made
             total["thread_seconds"] += step.seconds
     seconds, spent = time.perf_counter() - start, clock.spent()
-    work = {name: spent[name] - before[name] for name in WORK}
+    work = {name: spent[name] - before[name] for name in clock.WORK}
     # hashing is no part of a step's making of clips, all others are
     whole = work[clock.HASHING] + sum(count["thread_seconds"] for count in counts.values())
     return {

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 #: Kinds of work that are told apart.
-DECODING, DETECTION, FLOW, WRITING, HASHING = "decoding", "detection", "flow", "writing", "hashing"
+WORK = DECODING, DETECTION, FLOW, WRITING, HASHING = "decoding", "detection", "flow", "writing", "hashing"
 
 _lock = threading.Lock()
-_spent: Counter[str] = Counter()
+_spent = dict.fromkeys(WORK, 0.0)
 
 
 @contextmanager
@@ -27,10 +26,10 @@ def timed(work: str) -> Iterator[None]:
     finally:
         seconds = time.perf_counter() - start
         with _lock:
-            _spent[work] += seconds  # type: ignore[assignment]
+            _spent[work] += seconds
 
 
-def spent() -> Counter[str]:
+def spent() -> dict[str, float]:
     """Seconds by kind of work since this process began, a copy."""
     with _lock:
-        return Counter(_spent)
+        return dict(_spent)

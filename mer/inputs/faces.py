@@ -99,7 +99,7 @@ def step(
     """How the crops of a table come about, known from the content of its files; nothing is computed. As `aligned`."""
     cache = Path(cache_dir).expanduser()
     known = _landmarks(face) if face.detector == "precomputed" else {}
-    rows = table.frame.to_dict("records")
+    rows: list[dict[str, Any]] = table.frame.to_dict("records")  # type: ignore[assignment]
     files = [_files(row, config) for row in rows]
     paths = [path for some in files if not isinstance(some, SampleError) for path in some]
     hashes = file_hashes(paths, cache, title=f"frames of {table.name}", progress=progress)
@@ -107,8 +107,9 @@ def step(
     def settings(place: int) -> dict[str, Any]:
         row, points = rows[place], known.get(rows[place]["sample_id"])
         own = files[place]
+        paths = () if isinstance(own, SampleError) else own
         return {
-            "files": [(Path(path).name, hashes[path].hex()[:16]) for path in own if not isinstance(own, SampleError)],
+            "files": [(Path(path).name, hashes[path].hex()[:16]) for path in paths],
             "first": Path(row["onset_path"] or row["apex_path"]).name,
             "landmarks": None if points is None else points.tolist(),
             **{key: value for key, value in asdict(face).items() if key not in ("landmarks", "missed")},

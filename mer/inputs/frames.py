@@ -27,7 +27,7 @@ from mer.inputs.hashes import file_hashes
 from mer.inputs.images import read_image
 from mer.inputs.magnify import magnified
 from mer.inputs.represent import REPRESENTATIONS, SPAN
-from mer.inputs.store import Step, in_threads
+from mer.inputs.store import Files, Step, in_threads
 from mer.provenance import digest, write_atomically, write_json
 
 #: Raise when the modules of this room compute other values from the same files.
@@ -78,7 +78,9 @@ def plan(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: 
     """
     cache = Path(cache_dir).expanduser()
     needed = _needed(table, config)
-    files = [row if isinstance(row, SampleError) else tuple(p for some in row.values() for p in some) for row in needed]
+    files: list[Files] = [
+        row if isinstance(row, SampleError) else tuple(p for some in row.values() for p in some) for row in needed
+    ]
     paths = [path for some in files if not isinstance(some, SampleError) for path in some]
     hashes = file_hashes(paths, cache, title=f"files of {table.name}", progress=progress)
     same = {**asdict(config), "code": CODE_VERSION, "libraries": [cv2.__version__, PIL.__version__, np.__version__]}
@@ -151,8 +153,9 @@ def _hash_of(needed: Sequence[Needed], hashes: Mapping[str, bytes]) -> str:
     """Hash over the bytes of the files of all clips, and over which of them are whose."""
     total = hashlib.sha256()
     for row in needed:
-        for path in (path for some in row.values() for path in some) if isinstance(row, dict) else ():
-            total.update(hashes[path])
+        if isinstance(row, dict):
+            for path in (path for some in row.values() for path in some):
+                total.update(hashes[path])
     # which clip the files belong to, and which clips have none
     counts = [len(row[SPAN]) if isinstance(row, dict) and SPAN in row else type(row).__name__ for row in needed]
     total.update(repr(counts).encode())

@@ -158,3 +158,12 @@ def test_a_missing_package_is_named_with_the_way_to_get_it(monkeypatch: pytest.M
     monkeypatch.setattr(mtcnn.importlib.util, "find_spec", lambda name: None)
     (line,) = mtcnn.problems()
     assert "mer[face]" in line
+
+
+def test_a_clip_without_its_frames_is_named_beside_one_that_has_them(tmp_path: Path, landmarks: FaceConfig) -> None:
+    onset = [save(tmp_path / f"{k}/img7.png", texture(100, seed=k)) for k in range(2)]
+    apex = [save(tmp_path / f"{k}/img9.png", texture(100, seed=k + 5)) for k in range(2)]
+    table = table_of(apex, onset)
+    table = replace(table, frame=table.frame.assign(folder=[str(tmp_path / "0"), ""]))
+    with pytest.raises(SampleError, match=r"frames cannot be used:\n  set/001: has no folder"):
+        aligned(table, landmarks, replace(FRAMES, representation="stack"), tmp_path / "cache")
