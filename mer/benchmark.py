@@ -2,8 +2,9 @@
 
 Contract: the variants of a network take turns step by step, so that a machine whose speed drifts slows all of them
 alike; what is quoted is the median of the paired ratios to the same network without attention, with the range of their
-middle half. Counts (parameters, multiply-adds, bytes held for the backward pass) need no such care. The second job,
-`python -m mer.benchmark training --side 28`, is `mer.train.speed`: the loop of a fold against a bare one.
+middle half. Counts (parameters, multiply-adds, bytes held for the backward pass) need no such care.
+`python -m mer.benchmark training --side 28` is `mer.train.speed`, the loop of a fold against a bare one;
+`python -m mer.benchmark prepare` is `mer.inputs.measure_prepare`, from raw frames to inputs.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from rich.table import Table
 from torch import nn
 
 from mer.config import AttentionConfig, ModelConfig
+from mer.errors import MerError
+from mer.inputs import measure_prepare
+from mer.inputs.apex import SPOTTERS
 from mer.models import build, count_parameters, problems
 from mer.models.attention import NONE, UNITS
 from mer.models.build import describe
@@ -191,7 +195,9 @@ def write_rows(path: Path, rows: list[Row]) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `python -m mer.benchmark`."""
     parser = argparse.ArgumentParser(prog="python -m mer.benchmark", description=__doc__)
-    parser.add_argument("what", choices=["model", "training"], help="every network, or the training loop of a fold")
+    parser.add_argument(
+        "what", choices=["model", "training", "prepare"], help="every network, a fold's loop, or inputs"
+    )
     parser.add_argument("--backbone", nargs="+", choices=list(DEPTHS), default=list(DEPTHS), help="default all")
     parser.add_argument("--depth", nargs="+", type=int, help="default all of the backbone")
     parser.add_argument("--units", nargs="+", choices=list(ATTENTION), default=list(ATTENTION), help="default all")
@@ -200,12 +206,32 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=20, help="counted rounds, 2 or more (default 20)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
     parser.add_argument("--out", type=Path, help="also write all numbers as CSV")
+    drawn = parser.add_argument_group("prepare")
+    drawn.add_argument("--clips", type=int, default=250, help="drawn clips, 10 or more (default 250)")
+    drawn.add_argument("--frame", type=int, nargs=2, default=(640, 480), help="width, height (default 640 480)")
+    drawn.add_argument("--face", choices=["mtcnn", "none"], help="default mtcnn where its weights are installed")
+    drawn.add_argument(
+        "--apex", choices=["annotated", *SPOTTERS], default="flow", help="default flow: all frames count"
+    )
     given = parser.parse_args(arguments)
     chosen = networks(given.backbone, given.depth)
     if not chosen or given.rounds < 2 or given.batch < 2 or given.side < 28:
         parser.error("expected depths that a backbone has, --rounds and --batch 2 or more, --side 28 or more")
     torch.set_num_threads(given.threads)
     console = Console(highlight=False)
+    if given.what == "prepare":
+        if given.clips < 10 or min(given.frame) < 128:
+            parser.error("expected --clips 10 or more, --frame 128 or more")
+        size = (given.frame[0], given.frame[1])
+        try:
+            found = measure_prepare.prepare(
+                clips=given.clips, frame=size, face=given.face, apex=given.apex, console=console
+            )
+        except MerError as error:
+            parser.exit(2, f"mer: {error}\n")
+        if given.out is not None:
+            write_rows(given.out, found)
+        return
     if given.what == "training":
         speed.training(side=given.side, batch=given.batch, rounds=given.rounds, console=console)
         return

@@ -73,6 +73,8 @@ def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: 
         arguments += ["--subjects", "3", "--clips", "12", "--size", "64"]
     elif module == "mer.benchmark":
         arguments += ["--side", "28", "--batch", "2", "--rounds", "2", "--units", "micro"]
+    elif module == "mer.prepare":
+        arguments += [*TINY, f"cache_dir={cache_dir}"]
     elif module == "mer.run":
         arguments += TINY if "+experiment=synthetic_loso" in arguments else TINY_RECIPE
         drawn = {"+experiment=manifest_loso", "+experiment=motion_prior"} & {*arguments}
