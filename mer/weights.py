@@ -1,8 +1,9 @@
 """Weights as files: `python -m mer.weights import FILE.caffemodel OUT.pt`, `inspect FILE`, `export FILE OUT`.
 
 `import` makes a self-describing checkpoint of a Caffe file (`mer.models.checkpoint`) and shows what became of every
-layer; `inspect` says what a checkpoint or a Caffe file holds; `export` writes a checkpoint's network for use without
-this package, runs what it wrote and shows how well it agrees. Exit status 2: a problem that the user can solve.
+layer; `inspect` says what a checkpoint, a Caffe file or a state dict holds; `export` writes a checkpoint's network for
+use without this package, runs what it wrote and shows how well it agrees. Exit status 2: a problem that the user can
+solve.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -24,10 +26,17 @@ from mer.models.caffe import shapes_text
 from mer.models.caffe_format import parse_net, read_bytes
 from mer.models.export import BATCHES, TOLERANCE, WRITERS, export
 from mer.models.preact import RELEASES
-from mer.models.weights import Imported, import_caffemodel
+from mer.models.statefile import read_weights
+from mer.models.weights import BLUE_FIRST, Imported, import_caffemodel
 
 #: First bytes of a zip archive, which is what torch writes.
 ZIP = b"PK\x03\x04"
+
+#: First bytes of what torch wrote before.
+PICKLE = b"\x80"
+
+#: Lists in a card that no one reads: whom the network saw, one entry a person, a clip, a picture.
+LISTED = ("subjects", "samples", "pictures")
 
 #: Side of the pictures in the authors' definitions, in pixels.
 AUTHORS_SIZE = 224
@@ -67,6 +76,7 @@ def convert(
         "input": asdict(InputConfig(representation="apex" if grey_input else "image", size=AUTHORS_SIZE)),
         "trained_on": {key: found.source[key] for key in ("file", "sha256")},
         "notes": list(found.notes),
+        **({"colours": BLUE_FIRST} if found.network.in_channels == 3 else {}),
     }
     try:
         checkpoint.save(target, found.network, model=found.model, card=card)
@@ -100,25 +110,44 @@ def facts(found: Imported) -> str:
 
 
 def inspect(path: str | Path) -> Iterator[str]:
-    """Lines on what a checkpoint of ours or a Caffe file holds.
+    """Lines on what a checkpoint of ours, a Caffe file or a state dict of torch holds.
 
     Raises:
-        MerError: neither of the two, or damaged.
+        MerError: none of them, or damaged.
     """
     path = Path(path)
     if not path.is_file():
         raise MerError(f"no file at {path}; expected a checkpoint (model.ckpt, .pt) or a .caffemodel")
     with path.open("rb") as file:
-        archive = file.read(len(ZIP)) == ZIP
-    yield from _checkpoint(path) if archive else _caffe(path)
+        first = file.read(len(ZIP))
+    is_torch = first == ZIP or first.startswith(PICKLE) or path.suffix == ".safetensors"
+    yield from _torch(path) if is_torch else _caffe(path)
 
 
-def _checkpoint(path: Path) -> Iterator[str]:
+def _torch(path: Path) -> Iterator[str]:
+    try:
+        content = checkpoint.read(path)
+    except checkpoint.ForeignFileError:
+        file = read_weights(path)
+        yield f"{path}: {'; '.join(file.notes)}"
+        yield "no checkpoint of this package, yet a run may begin with it (init=file) where its network is the run's"
+        width = max(map(len, file.tensors))
+        yield from (f"  {name:{width}}  {tuple(tensor.shape)}" for name, tensor in file.tensors.items())
+        return
     network, _ = checkpoint.load(path)
-    content = checkpoint.read(path)
     yield f"{path}: checkpoint of this package ({content['format']}), {count_parameters(network):,} parameters"
     for key in ("model", "in_channels", "card"):
-        yield f"{key}: {json.dumps(content[key], indent=2, ensure_ascii=False, default=str)}"
+        yield f"{key}: {json.dumps(_counted(content[key]), indent=2, ensure_ascii=False, default=str)}"
+
+
+def _counted(value: Any) -> Any:
+    """The value with the long lists of people, clips and pictures in it as their numbers."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: f"{len(inner)} listed" if key in LISTED and isinstance(inner, list) else _counted(inner)
+        for key, inner in value.items()
+    }
 
 
 def _caffe(path: Path) -> Iterator[str]:

@@ -78,6 +78,8 @@ def test_colour_files_can_become_grey(tmp_path: Path, capsys: pytest.CaptureFixt
         assert card["input"]["representation"] == representation
         assert card["classes"] == [f"class_{k}" for k in range(9)]
         assert len(card["notes"]) == 1
+        # from_caffemodel keeps the file's order, which only a card can tell
+        assert card.get("colours") == ("blue, green, red" if name == "colour" else None)
 
 
 @pytest.mark.parametrize("names", ["a,b", "a,b,c,d,d", "a,b,c,d,"])
@@ -105,6 +107,26 @@ def test_inspect_shows_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "mer-checkpoint-1" in shown
     assert json.loads(shown.split("card: ")[1]) == card
     assert "in_channels: 3" in shown
+
+
+def test_inspect_counts_whom_a_checkpoint_saw(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "model.ckpt"
+    saw = {"subjects": ["set:anna"], "samples": [f"clip{k}" for k in range(300)], "pictures": ["0123abcd"] * 600}
+    card = {"classes": ["x", "y"], "trained_on": {"data": "set", **saw}}
+    checkpoint.save(path, build(ModelConfig(), in_channels=3, classes=2), model=ModelConfig(), card=card)
+    assert call("inspect", path) == 0
+    shown = capsys.readouterr().out
+    told = json.loads(shown.split("card: ")[1])["trained_on"]
+    assert told == {"data": "set", "subjects": "1 listed", "samples": "300 listed", "pictures": "600 listed"}
+    assert "anna" not in shown and "clip7" not in shown
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_inspect_knows_a_state_dict_of_either_layout_of_torch(old, tmp_path, capsys) -> None:
+    torch.save({"fc.weight": torch.zeros(3, 4)}, tmp_path / "x.pth", _use_new_zipfile_serialization=not old)
+    assert call("inspect", tmp_path / "x.pth") == 0
+    shown = capsys.readouterr().out
+    assert "state dict of 1 tensors" in shown and "(3, 4)" in shown and "Caffe" not in shown
 
 
 def test_inspect_shows_a_caffe_file_and_whether_it_fits(

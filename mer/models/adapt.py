@@ -6,7 +6,7 @@ at all, and the draft says which and why. The stages between them are never adap
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -50,6 +50,15 @@ class Draft:
 def is_input(name: str) -> bool:
     """Whether a tensor belongs to the first convolution or to what normalises its input."""
     return name.split(".")[0] in ("conv1", *DATA)
+
+
+def red_first(draft: Draft) -> None:
+    """The first layer of a file that learned on pictures with blue first, for pictures with red first; else equal."""
+    for name, tensor in draft.state.items():
+        axis = 1 if name == "conv1.weight" else 0 if name.startswith("data_bn.") and tensor.ndim else None
+        if axis is not None:
+            draft.state[name] = tensor.flip(axis)
+            draft.adapted[name] = "channels from blue, green, red to red, green, blue, the order of pictures here"
 
 
 def fit_input(draft: Draft, network: RecognitionNetwork, *, pixels: bool) -> None:
@@ -168,10 +177,31 @@ def _converted(tensors: dict[str, Tensor], wanted: dict[str, torch.Size]) -> tup
     return None
 
 
-def fit_classifier(draft: Draft, network: RecognitionNetwork) -> None:
-    """Classifier: as it is, or left where its shape is another."""
+def fit_classifier(
+    draft: Draft,
+    network: RecognitionNetwork,
+    *,
+    theirs: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+) -> None:
+    """Classifier: as it is, its rows put in order, or left where its shape or its classes are others.
+
+    Args:
+        draft: what would be loaded.
+        network: that it is for.
+        theirs: names of the file's classes, where it tells them.
+        classes: names of the network's; None where they do not matter.
+    """
     ours = tuple(network.fc.weight.shape)
     weight, bias = draft.state.get("fc.weight"), draft.state.get("fc.bias")
     if weight is None or bias is None or tuple(weight.shape) != ours or bias.shape != network.fc.bias.shape:
         found = "none" if weight is None else tuple(weight.shape)
         draft.leave(lambda name: name.startswith("fc."), f"classifier: {ours} here, {found} in the file")
+    elif classes is not None and theirs is not None and tuple(theirs) != tuple(classes):
+        if sorted(theirs) != sorted(classes):
+            named = f"{', '.join(theirs)} in the file, {', '.join(classes)} here"
+            draft.leave(lambda name: name.startswith("fc."), f"classifier of other classes: {named}")
+            return
+        rows = [list(theirs).index(name) for name in classes]
+        draft.state |= {"fc.weight": weight[rows], "fc.bias": bias[rows]}
+        draft.adapted |= dict.fromkeys(("fc.weight", "fc.bias"), f"rows in the order of {', '.join(classes)}")

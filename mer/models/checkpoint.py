@@ -23,6 +23,10 @@ from mer.provenance import write_atomically
 FORMAT = "mer-checkpoint-1"
 
 
+class ForeignFileError(MerError):
+    """A file that is there and is no checkpoint of this package: another kind of file, or a damaged one."""
+
+
 def save(path: str | Path, network: RecognitionNetwork, *, model: ModelConfig, card: dict[str, Any]) -> None:
     """Write a checkpoint atomically.
 
@@ -47,20 +51,21 @@ def read(path: str | Path) -> dict[str, Any]:
     """Content of a checkpoint: `format`, `model` (of `ModelConfig`), `in_channels`, `card`, `weights`.
 
     Raises:
-        MerError: no such file, or not one of ours.
+        MerError: no such file.
+        ForeignFileError: not one of ours, which is a MerError too.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise MerError(f"no checkpoint at {path}; a run leaves one a fold as folds/<fold>/model.ckpt")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a foreign, truncated or unsafe file
-        raise MerError(
+        raise ForeignFileError(
             f"{path} cannot be read as a checkpoint of this package ({error}); expected format {FORMAT}"
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format", "none") if isinstance(content, dict) else type(content).__name__
-        raise MerError(f"{path} is no checkpoint of this package: expected format {FORMAT}, found {found}")
+        raise ForeignFileError(f"{path} is no checkpoint of this package: expected format {FORMAT}, found {found}")
     return content
 
 

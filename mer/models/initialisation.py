@@ -8,17 +8,20 @@ what does not fit; first layer, attention units and classifier may stay as they 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mer.config import InitConfig, ModelConfig
 from mer.errors import ConfigError, MerError
-from mer.models.adapt import ATTENTION, Draft, fit_attention, fit_classifier, fit_input, is_input
+from mer.models.adapt import ATTENTION, Draft, fit_attention, fit_classifier, fit_input, is_input, red_first
+from mer.models.build import build
 from mer.models.naming import find_naming
 from mer.models.network import RecognitionNetwork
 from mer.models.statefile import WeightFile, read_weights
@@ -36,6 +39,25 @@ SHOWN = 8
 COUNTER = ".num_batches_tracked"
 
 State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Account:
+    """What became of the tensors of a file and of a network.
+
+    Attributes:
+        sentences: every tensor of the file and of the network, counted once on its side.
+        drawn: why a tensor of the network stays as it was drawn, by its name.
+        new_units: attention units of the network that the file's weights did not learn with, by their modules' names.
+        model: configuration of the file's network, where the file says it.
+        card: of a checkpoint of this package, else empty.
+    """
+
+    sentences: tuple[str, ...]
+    drawn: Mapping[str, str] = field(default_factory=dict)
+    new_units: tuple[str, ...] = ()
+    model: ModelConfig | None = None
+    card: Mapping[str, Any] = field(default_factory=dict)
 
 
 def problems(init: InitConfig, model: ModelConfig) -> list[str]:
@@ -56,27 +78,37 @@ def problems(init: InitConfig, model: ModelConfig) -> list[str]:
     return found
 
 
-def initialise(network: RecognitionNetwork, init: InitConfig, *, pixels: bool = True) -> list[str]:
+def initialise(
+    network: RecognitionNetwork, init: InitConfig, *, pixels: bool = True, classes: Sequence[str] | None = None
+) -> list[str]:
     """Sentences on where every weight of a network now comes from; the network is changed in place.
 
     Args:
         network: freshly built; what no file fills stays as it was drawn.
         init: where the weights come from.
         pixels: whether the input holds grey levels 0..255, which weights learned on pictures want normalised as those
-            were; motion maps, already of mean 0 and deviation 1, are taken as they are.
+            were (and, of colours, red first); motion maps, already of mean 0 and deviation 1, are taken as they are.
+        classes: names in the order of the network's logits; the classifier of a file that names others is not taken.
 
     Raises:
         MerError: the file cannot be read, or is of another network; the network is then as it was.
     """
+    return list(account(network, init, pixels=pixels, classes=classes).sentences)
+
+
+def account(
+    network: RecognitionNetwork, init: InitConfig, *, pixels: bool = True, classes: Sequence[str] | None = None
+) -> Account:
+    """What `initialise` says, and what it rests on; same arguments, change and errors."""
     if init.name == "random":
-        return ["all weights are drawn at random"]
+        return Account(("all weights are drawn at random",), dict.fromkeys(network.state_dict(), "init=random"))
     if init.name == "packaged":
         path = packaged_file()
     elif init.name == "file" and init.path is not None:
         path = Path(init.path)
     else:
         raise ConfigError([f"init: expected one of {list(NAMES)}, file with a path; got {init}"])
-    return fill(network, read_weights(path), pixels=pixels, source=str(path))
+    return fill(network, read_weights(path), pixels=pixels, classes=classes, source=str(path))
 
 
 def packaged_file() -> Path:
@@ -96,16 +128,22 @@ def packaged_file() -> Path:
     return files[0]
 
 
-def fill(network: RecognitionNetwork, file: WeightFile, *, pixels: bool, source: str) -> list[str]:
-    """Sentences of `initialise` for a file that was read; `source` names it in errors."""
+def fill(
+    network: RecognitionNetwork, file: WeightFile, *, pixels: bool, classes: Sequence[str] | None, source: str
+) -> Account:
+    """`account` of a file that was read; `source` names it in errors."""
     theirs, notes, outside = _renamed(network, file, source)
     draft = Draft({mine: file.tensors[name] for mine, name in theirs.items()})
     broken = [theirs[name] for name, tensor in draft.state.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise MerError(f"{source}: expected finite numbers, found others in {', '.join(broken[:SHOWN])}")
+    if file.blue_first and pixels and network.in_channels > 1:
+        red_first(draft)
     fit_input(draft, network, pixels=pixels)
     fit_attention(draft, network)
-    fit_classifier(draft, network)
+    fit_classifier(draft, network, theirs=file.card.get("classes"), classes=classes)
+    if classes is not None and "classes" not in file.card and "fc.weight" in draft.state:
+        notes.append(f"the file does not name its classes: its classifier's rows are taken for {', '.join(classes)}")
     ours = network.state_dict()
     parts = {name.split(".")[0] for name in ours}
     draft.leave(lambda name: name.split(".")[0] not in parts, "no such part in this network")
@@ -117,9 +155,35 @@ def fill(network: RecognitionNetwork, file: WeightFile, *, pixels: bool, source:
     network.load_state_dict(draft.state | {name: torch.zeros_like(ours[name]) for name in counters}, strict=False)
     left = {theirs[name]: reason for name, reason in draft.left.items()} | outside
     drawn = {name: _why_drawn(name, draft) for name in ours if name not in draft.state and name not in counters}
-    if file.release is not None and file.release != getattr(network, "release", file.release):
-        notes.append(f"release {file.release} in the file, here another: the last normalisation stands elsewhere")
-    return [*notes, *_sentences(draft, file, ours, left=left, drawn=drawn, counters=counters)]
+    release = None if file.model is None else file.model.release
+    if release is not None and release != getattr(network, "release", release):
+        notes.append(f"release {release} in the file, here another: the last normalisation stands elsewhere")
+    units = _new_units(network, drawn, file)
+    said = [*notes, *_sentences(draft, file, ours, left=left, drawn=drawn, counters=counters)]
+    if units:
+        which = ", ".join(dict.fromkeys(name.split(".")[0] for name in units))
+        said.append(
+            f"{len(units)} attention unit{'' if len(units) == 1 else 's'} that the file's weights did not learn with "
+            f"({which}): until they are trained, its features come out changed"
+        )
+    return Account(tuple(said), drawn, units, file.model, file.card)
+
+
+def _new_units(network: RecognitionNetwork, drawn: Collection[str], file: WeightFile) -> tuple[str, ...]:
+    """Modules of the attention units that are not the file's, those without a tensor of their own included."""
+    units = _units(network)
+    with_tensors = {name for name in units if any(True for _ in units[name].state_dict())}
+    theirs: dict[str, nn.Module] = {}
+    if file.model is not None and len(with_tensors) < len(units):
+        with torch.device("meta"):  # names and kinds, no numbers
+            theirs = _units(build(file.model, in_channels=network.in_channels, classes=network.classes))
+    strange = (name for name in units if name not in with_tensors and type(theirs.get(name)) is not type(units[name]))
+    new = {name for name in with_tensors if any(tensor.startswith(f"{name}.") for tensor in drawn)} | {*strange}
+    return tuple(name for name in units if name in new)
+
+
+def _units(network: nn.Module) -> dict[str, nn.Module]:
+    return {name: module for name, module in network.named_modules() if f"{name}.".endswith(ATTENTION)}
 
 
 def _renamed(

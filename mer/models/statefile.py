@@ -10,17 +10,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
+from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
+from mer.config import ModelConfig, from_dict
 from mer.errors import MerError
 from mer.models.checkpoint import FORMAT
-from mer.models.weights import import_caffemodel
+from mer.models.weights import BLUE_FIRST, import_caffemodel
 
 #: Entries under which training checkpoints keep a state dict: Lightning and many others, DeiT and timm, plain loops.
 WRAPPERS = ("state_dict", "model", "model_state_dict", "network", "net")
@@ -48,13 +50,17 @@ class WeightFile:
         tensors: by the file's own names.
         is_ours: whether the names are this package's.
         notes: what to know of it, in sentences; the first says what it is.
-        release: of the pre-activation family, where the file says it.
+        model: configuration of its network, where the file says it.
+        card: of a checkpoint of this package, else empty.
+        blue_first: whether it learned on colour pictures whose first channel is blue.
     """
 
     tensors: dict[str, Tensor]
     is_ours: bool
     notes: tuple[str, ...]
-    release: str | None = None
+    model: ModelConfig | None = None
+    card: Mapping[str, Any] = field(default_factory=dict)
+    blue_first: bool = False
 
 
 def read_weights(path: str | Path) -> WeightFile:
@@ -73,7 +79,8 @@ def read_weights(path: str | Path) -> WeightFile:
     if content.get("format") == FORMAT:
         card = content["card"]
         notes = [f"{path.name} (sha256 {digest}...): checkpoint of this package, classes {', '.join(card['classes'])}"]
-        return WeightFile(content["weights"], True, tuple(notes), release=content["model"].get("release"))
+        blue_first = card.get("colours") == BLUE_FIRST
+        return WeightFile(content["weights"], True, tuple(notes), _model(content["model"]), card, blue_first)
     entry = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
     inner = content if entry is None else content[entry]
     tensors = {str(key): value for key, value in inner.items() if isinstance(value, Tensor)}
@@ -85,6 +92,14 @@ def read_weights(path: str | Path) -> WeightFile:
     if len(tensors) < len(inner):
         notes.append(f"no tensors: {', '.join(str(key) for key in inner if str(key) not in tensors)}")
     return WeightFile(tensors, False, tuple(notes))
+
+
+def _model(values: dict[str, Any]) -> ModelConfig | None:
+    """Configuration of a checkpoint's network; None where it has options that this version does not know."""
+    try:
+        return from_dict(ModelConfig, values)
+    except OmegaConfBaseException:
+        return None
 
 
 def _others(content: Mapping[Any, Any], entry: str) -> str:
@@ -138,4 +153,5 @@ def _caffe(path: Path) -> WeightFile:
     left = [entry.layer for entry in found.report if entry.weights and not entry.taken]
     if left:
         notes.append(f"Caffe layers with weights and no place: {', '.join(left)}")
-    return WeightFile(dict(found.network.state_dict()), True, tuple(notes), release=found.model.release)
+    blue_first = found.network.in_channels == 3
+    return WeightFile(dict(found.network.state_dict()), True, tuple(notes), found.model, blue_first=blue_first)

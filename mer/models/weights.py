@@ -23,6 +23,9 @@ from mer.models.grey import grey_state
 from mer.models.preact import CHANNELS, RELEASES
 from mer.models.resnet import MicroAttentionResNet
 
+#: Colours of a picture's three channels in Caffe, in order; this package reads pictures red first.
+BLUE_FIRST = "blue, green, red"
+
 #: Problems shown of a file that does not fit; a foreign network has one for nearly every layer.
 SHOWN = 8
 
@@ -66,7 +69,10 @@ class Imported:
 def from_caffemodel(path: str | Path, *, grey: bool = False, release: str | None = None) -> MicroAttentionResNet:
     """Network in released form, evaluation mode and float32, from a Caffe file of the authors or of the CVGJ family.
 
-    Layers with weights that the network has no place for are logged as a warning; `import_caffemodel` reports all.
+    Layers with weights that the network has no place for are logged as a warning; `import_caffemodel` reports all. The
+    channels of the input stay in the file's order, so that the network equals its definition on equal numbers: of three
+    the first is blue (`BLUE_FIRST`). A run that begins with such a file on colour pictures has them turned round
+    (`mer.models.initialise`).
 
     Args:
         path: the `.caffemodel`, new or V1 layout.
@@ -111,7 +117,7 @@ def import_caffemodel(path: str | Path, *, grey: bool = False, release: str | No
         notes.append(note)
         shell = _shell(model, 1, classes)
     elif in_channels == 3:
-        notes.append("three input channels in the file's order: Caffe reads pictures as blue, green, red")
+        notes.append(f"three input channels in the file's order: Caffe reads pictures as {BLUE_FIRST}")
     shell.load_state_dict(state, assign=True)
     source = {"file": Path(path).name, "sha256": sha256(data).hexdigest(), "layout": net.layout, "name": net.name}
     report = tuple(_report(layer, places) for layer in net.layers)

@@ -16,9 +16,11 @@ from torch import Tensor
 from mer.config import AttentionConfig, InitConfig, ModelConfig
 from mer.errors import MerError
 from mer.models import build, checkpoint, init_problems, initialise, load
+from mer.models.initialisation import account
 from mer.models.lite0 import STAGES
 from mer.models.network import RecognitionNetwork
 from mer.models.statefile import read_weights
+from mer.weights import convert
 from tests.models.caffe_files import file_bytes, forward, random_blobs
 
 PLAIN = AttentionConfig(unit="none")
@@ -232,6 +234,85 @@ def test_another_unit_at_the_same_place_is_left_whole(tmp_path: Path):
     assert any("another attention unit in the file" in each for each in said)
 
 
+def checkpoint_with(names: list[str], network: RecognitionNetwork, model: ModelConfig, path: Path) -> Path:
+    checkpoint.save(path, network, model=model, card={"classes": names})
+    return path
+
+
+def test_a_classifier_goes_by_the_names_of_its_classes(tmp_path: Path):
+    model = ModelConfig(width=16, attention=PLAIN)
+    source = fresh(model)
+    path = checkpoint_with(["a", "b", "c"], source, model, tmp_path / "model.ckpt")
+    for classes in (["a", "b", "c"], ["c", "a", "b"]):
+        network = fresh(model, seed=1)
+        said = initialise(network, InitConfig("file", str(path)), classes=classes)
+        x = torch.randn(2, 3, 32, 32)
+        with torch.no_grad():
+            expected, found = source(x), network(x)
+        for k, name in enumerate(classes):
+            torch.testing.assert_close(found[:, k], expected[:, "abc".index(name)], rtol=1e-6, atol=1e-6)
+        assert_whole_account(said, source.state_dict(), network)
+        assert any("rows in the order of c, a, b" in each for each in said) == (classes[0] == "c")
+    network = fresh(model, seed=1)
+    before = network.fc.weight.clone()
+    said = initialise(network, InitConfig("file", str(path)), classes=["a", "b", "d"])
+    assert torch.equal(network.fc.weight, before), "the third class is another one"
+    assert any("classifier of other classes: a, b, c in the file, a, b, d here" in each for each in said)
+    assert_whole_account(said, source.state_dict(), network)
+
+
+def test_a_classifier_without_names_is_taken_by_its_size_and_that_is_said(tmp_path: Path):
+    path = save(foreign(fresh(RESNET)), tmp_path / "resnet18.pth")
+    said = initialise(fresh(RESNET, seed=1), InitConfig("file", str(path)), classes=["x", "y", "z"])
+    assert any("does not name its classes" in each and "x, y, z" in each for each in said)
+
+
+@pytest.mark.parametrize("unit", ["se", "eca", "cbam", "spatial", "simam", "coordinate"])
+def test_units_that_the_weights_did_not_learn_with_are_named(unit: str, tmp_path: Path):
+    """SimAM too, of which no file holds a tensor."""
+    attended = replace(LITE0, attention=AttentionConfig(unit=unit, stages=[2, 4], blocks="last"))
+    plain, own = fresh(LITE0), fresh(attended)
+    file = save(foreign(plain), tmp_path / "plain.pth")
+    ours = checkpoint_of(own, attended, tmp_path / "own.ckpt")
+    expected = ("layer2.1.attention", "layer4.4.attention")
+    for path, new in ((file, expected), (ours, ())):
+        network = fresh(attended, seed=1)
+        found = account(network, InitConfig("file", str(path)), pixels=False)
+        assert found.new_units == new
+        said = [each for each in found.sentences if "did not learn with" in each]
+        assert len(said) == bool(new) and all(
+            "2 attention units" in each and "(layer2, layer4)" in each for each in said
+        )
+    other = "eca" if unit == "simam" else "simam"
+    network = fresh(replace(attended, attention=replace(attended.attention, unit=other)), seed=1)
+    assert account(network, InitConfig("file", str(ours)), pixels=False).new_units == expected
+
+
+@pytest.mark.parametrize("kind", ["caffemodel", "imported"])
+def test_a_colour_caffe_file_sees_red_where_it_learned_red(kind: str, tmp_path: Path):
+    """The authors' definition shown blue, green, red is what the run's network must give shown red, green, blue."""
+    blobs = random_blobs(in_channels=3, classes=3)
+    path = tmp_path / "colour.caffemodel"
+    path.write_bytes(file_bytes(blobs))
+    if kind == "imported":
+        convert(path, tmp_path / "colour.pt", classes=["x", "y", "z"])
+        path = tmp_path / "colour.pt"
+    x = torch.randn(2, 3, 40, 40, dtype=torch.float64)
+    logits, _ = forward(blobs, x.flip(1), release="single")
+    network, _, said = filled(ModelConfig(), path, pixels=True)
+    with torch.no_grad():
+        found = network(x.float()).double()
+    assert ((found - logits).norm() / logits.norm()).item() < 1e-5
+    assert any("blue, green, red to red, green, blue" in each for each in said)
+    # motion has no colours: its channels stay where they are
+    logits, _ = forward(blobs, x, release="single")
+    network, _, said = filled(ModelConfig(), path, pixels=False)
+    with torch.no_grad():
+        found = network(x.float()).double()
+    assert ((found - logits).norm() / logits.norm()).item() < 1e-5
+    assert not any("red, green, blue" in each for each in said)
+
+
 def test_the_other_release_and_another_stem_are_said(tmp_path: Path):
     source = fresh(ModelConfig(attention=PLAIN))
     path = checkpoint_of(source, ModelConfig(attention=PLAIN), tmp_path / "model.ckpt")
@@ -406,6 +487,16 @@ def test_damaged_safetensors_are_refused(tmp_path: Path, content: bytes):
     (tmp_path / "x.safetensors").write_bytes(content)
     with pytest.raises(MerError, match="cannot be read as safetensors"):
         read_weights(tmp_path / "x.safetensors")
+
+
+def test_home_may_stand_for_itself_in_the_path_of_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    model = ModelConfig(width=16, attention=PLAIN)
+    checkpoint_of(fresh(model), model, tmp_path / "model.ckpt")
+    assert checkpoint.read("~/model.ckpt")["in_channels"] == 3
+    save(foreign(fresh(RESNET)), tmp_path / "resnet18.pth")
+    with pytest.raises(checkpoint.ForeignFileError):
+        checkpoint.read("~/resnet18.pth")
 
 
 def test_load_gives_the_network_with_its_card(tmp_path: Path):
