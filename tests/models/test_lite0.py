@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from skimage import data, transform
+from torch.nn import functional as F
 
 from mer.config import AttentionConfig, InitConfig, ModelConfig
 from mer.models import build, count_parameters, problems
-from mer.models.initialisation import PACKAGE, initialise
+from mer.models.initialisation import PACKAGE, initialise, packaged_file
 from mer.models.lite0 import SameConv
 
 #: Tests that need the weights; the extra `lite0` has them.
@@ -63,6 +64,60 @@ def test_grey_weights_give_the_colour_network_s_numbers_on_grey_pictures():
         expected, found = colour(picture.expand(-1, 3, -1, -1)), grey(picture)
     # its normalisation is one for all colours, so the sum is exact
     assert ((found - expected).norm() / expected.norm()).item() < 1e-5
+
+
+def definition(state: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """Logits of EfficientNet-Lite0 written a second time, as functions of the package's tensors by their own names.
+
+    Table 1 of the paper row by row: repeats, kernel, stride, expansion, channels; SAME padding, ReLU6, epsilon 1e-3.
+    """
+    rows = [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80)]
+    rows += [(3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320)]
+
+    def convolved(x: torch.Tensor, name: str, stride: int = 1, groups: int = 1) -> torch.Tensor:
+        weight = state[f"{name}.weight"]
+        before = []
+        for side in (x.shape[3], x.shape[2]):
+            missing = max((-(-side // stride) - 1) * stride + weight.shape[2] - side, 0)
+            before += [missing // 2, missing - missing // 2]
+        return F.conv2d(F.pad(x, before), weight, None, stride, 0, 1, groups)
+
+    def normalised(x: torch.Tensor, name: str) -> torch.Tensor:
+        mean, var, scale, shift = (
+            state[f"{name}.{leaf}"][:, None, None] for leaf in ("running_mean", "running_var", "weight", "bias")
+        )
+        return (x - mean) / torch.sqrt(var + 1e-3) * scale + shift
+
+    x = normalised(convolved((x - 127) / 128, "_conv_stem", 2), "_bn0").clamp(0, 6)
+    number = 0
+    for repeats, kernel, stride, expansion, channels in rows:
+        for place in range(repeats):
+            block, h = f"_blocks.{number}", x
+            if expansion > 1:
+                h = normalised(convolved(h, f"{block}._expand_conv"), f"{block}._bn0").clamp(0, 6)
+            assert state[f"{block}._depthwise_conv.weight"].shape == (expansion * x.shape[1], 1, kernel, kernel)
+            h = convolved(h, f"{block}._depthwise_conv", 1 if place else stride, h.shape[1])
+            h = normalised(h, f"{block}._bn1").clamp(0, 6)
+            h = normalised(convolved(h, f"{block}._project_conv"), f"{block}._bn2")
+            assert h.shape[1] == channels
+            x = x + h if place else h
+            number += 1
+    x = normalised(convolved(x, "_conv_head"), "_bn1").clamp(0, 6).mean(dim=(2, 3))
+    return x @ state["_fc.weight"].T + state["_fc.bias"]
+
+
+@needs_weights
+@pytest.mark.parametrize("side", [64, 97, 33])
+def test_logits_equal_a_second_definition_over_the_package_s_own_names(side: int):
+    state = torch.load(packaged_file(), map_location="cpu", weights_only=True)
+    network = build(LITE0, in_channels=3, classes=1000).eval()
+    initialise(network, InitConfig("packaged"))
+    x = 255 * torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(side))
+    with torch.no_grad():
+        expected = definition({name: tensor.double() for name, tensor in state.items()}, x.double())
+        found = network(x).double()
+    assert expected.abs().max() > 1
+    assert (found - expected).abs().max().item() < 1e-4
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])

@@ -183,6 +183,30 @@ def test_a_unit_at_its_neutral_value_gives_the_plain_network(unit, form, release
         assert torch.equal(network(x), plain(x))
 
 
+@pytest.mark.parametrize("backbone", ["resnet", "lite0"])
+@pytest.mark.parametrize(("unit", "form"), KINDS)
+def test_neutral_units_give_the_plain_network_of_the_other_backbones_too(unit, form, backbone, monkeypatch) -> None:
+    if backbone == "lite0" and unit == "micro":
+        pytest.skip("refused there: a block without a shortcut has nothing that micro-attention looks at")
+    torch.manual_seed(0)
+    depth = 18 if backbone == "resnet" else None
+    plain, network = (
+        build(
+            ModelConfig(backbone=backbone, depth=depth, attention=AttentionConfig(unit=one, form=form)),
+            in_channels=3,
+            classes=3,
+        ).eval()
+        for one in ("none", unit)
+    )
+    assert not network.load_state_dict(plain.state_dict(), strict=False).unexpected_keys
+    x = torch.randn(2, 3, 40, 33)
+    with torch.no_grad():
+        # drawn, a unit changes what comes out: weights that learned without it are no longer themselves
+        assert not torch.allclose(network.features(x), plain.features(x), rtol=1e-2)
+        monkeypatch.setattr(torch, "sigmoid", lambda x: torch.full_like(x, NEUTRAL[unit]))
+        torch.testing.assert_close(network(x), plain(x), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize(("unit", "form"), KINDS)
 def test_networks_train_at_the_smallest_side_and_give_the_maps_they_say(unit: str, form: str) -> None:
     torch.manual_seed(0)
