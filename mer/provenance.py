@@ -56,6 +56,11 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+def cores() -> int:
+    """Cores that this process may use; all of the machine where the system does not tell (macOS, Windows)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def file_hash(path: str | None) -> str | None:
     """First 16 hex digits of the SHA-256 of a file's bytes; None without a path."""
     return None if path is None else hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()[:16]

@@ -9,7 +9,6 @@ knows which flow the maps at hand come from.
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
@@ -21,8 +20,10 @@ from mer.config import MotionPriorData
 from mer.corpus import facs, motion, variational
 from mer.corpus.casting import PROFILES
 from mer.corpus.samples import SampleTable
+from mer.provenance import cores
 
-#: Version of the drawing: to be raised with every change of a value.
+#: Version of the drawing: to be raised with every change of a value. It stands in the table as the clip of every map,
+#: so that the table's hash, and with it every stage that trained on maps, is that of one drawing.
 DRAWING = 1
 
 #: Strength of an expression, lowest and highest: below .3 a unit drowns in the errors of flow.
@@ -74,7 +75,9 @@ def load(data: MotionPriorData) -> SampleTable:
         "person was recorded, and scores on these maps say nothing of scores on real faces."
     )
     frame = pd.DataFrame(rows, columns=["sample_id", "subject", "aus", "emotion", "label"])
-    frame = frame.assign(dataset="motion_prior", clip="1", **dict.fromkeys(_FRAMES, pd.NA), **dict.fromkeys(_TEXTS, ""))
+    frame = frame.assign(
+        dataset="motion_prior", clip=str(DRAWING), **dict.fromkeys(_FRAMES, pd.NA), **dict.fromkeys(_TEXTS, "")
+    )
     return SampleTable(frame, classes, name="motion prior", notes=(note,), synthetic=True)
 
 
@@ -93,7 +96,7 @@ def sample_bank(
     """Maps `indices` (default: all) of the prior, (N, 3, size, size) float32; `processes` None = one a core."""
     wanted = list(range(data.maps)) if indices is None else indices
     parts = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
-    workers = min(len(parts), processes or len(os.sched_getaffinity(0)))
+    workers = min(len(parts), processes or cores())
     if workers <= 1:
         drawn = [_draw(data, size, part) for part in parts]
     else:

@@ -25,7 +25,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from mer.config import Config
 from mer.evaluation import files
 from mer.protocols.folds import Fold
-from mer.provenance import write_json
+from mer.provenance import cores, write_json
 from mer.train import nulls
 from mer.train.fold import run_fold
 from mer.train.study import Study, load_study
@@ -81,8 +81,7 @@ def parallel_folds(config: Config) -> int:
     on_gpu = hardware.accelerator != "cpu" and torch.cuda.is_available()
     if hardware.devices > 1 or on_gpu:
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // hardware.threads)
+    return max(1, cores() // hardware.threads)
 
 
 def is_main_process(config: Config) -> bool:
