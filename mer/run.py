@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -29,7 +32,7 @@ from mer.errors import AllFoldsFailedError, MerError
 from mer.evaluation import files
 from mer.evaluation.results import console_table
 from mer.provenance import write_json
-from mer.train import accounts, leaks
+from mer.train import accounts, beginning, leaks
 from mer.train.crossval import is_main_process, missing_folds, parallel_folds, train_folds
 from mer.train.dryrun import describe
 from mer.train.runfolder import claim, collect
@@ -55,9 +58,10 @@ def run(config: Config, folder: Path, *, console: Console | None = None) -> dict
     main = is_main_process(config)
     console = console or Console(quiet=not main)
     study = load_study(config, progress=config.trainer.progress and main)
+    origin = beginning.check(study)
     audited = leaks.audit(study)
     if config.dry_run:
-        describe(study, console)
+        describe(study, console, origin=origin)
         return {}
     with held(folder) if main else nullcontext():  # the other ranks of a training work for rank 0
         return _train(study, audited, folder, console, main=main)
@@ -176,9 +180,26 @@ def _progress(console: Console, *, enabled: bool) -> Progress:
     return Progress(*columns, console=console, disable=not enabled)
 
 
+def unreadable(arguments: Sequence[str]) -> str | None:
+    """What to do about the first override that Hydra's grammar cannot read; None where it reads all of them."""
+    parser = OverridesParser.create()
+    for argument in arguments:
+        key, sign, value = argument.partition("=")
+        if sign and not key.startswith("-"):
+            try:
+                parser.parse_override(argument)
+            except HydraException:
+                return f"{argument} cannot be read: quote its value, within quotes of the shell: \"{key}='{value}'\""
+    return None
+
+
 def main() -> None:
     """Entry point of `python -m mer.run` and `mer-run`."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    problem = unreadable(sys.argv[1:])
+    if problem is not None:
+        _say(Console(stderr=True), f"mer: {problem}")
+        sys.exit(2)
     register_schema()
     _job()
 

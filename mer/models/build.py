@@ -34,22 +34,36 @@ class Backbone:
         problems: what is wrong with the options that the family uses, one sentence a key; the second argument is the
             side of the input in pixels or None.
         options: the fields of `ModelConfig` that it uses besides `backbone` and `attention`.
+        levels: names of its levels from the input to the classifier, the same for all of its networks.
         title: its name, with `{depth}` where it has depths.
     """
 
     make: Callable[..., RecognitionNetwork]
     problems: Callable[[ModelConfig, int | None], list[str]]
     options: frozenset[str]
+    levels: tuple[str, ...]
     title: str
 
 
 #: Family by `ModelConfig.backbone`.
 BACKBONES: dict[str, Backbone] = {
-    "preact": Backbone(MicroAttentionResNet, preact.problems, preact.OPTIONS, "ResNet-{depth}"),
-    "resnet": Backbone(
-        postact.PostActivationResNet, postact.problems, postact.OPTIONS, "post-activation ResNet-{depth}"
+    "preact": Backbone(
+        MicroAttentionResNet, preact.problems, preact.OPTIONS, tuple(MicroAttentionResNet.PARTS), "ResNet-{depth}"
     ),
-    "lite0": Backbone(lite0.EfficientNetLite0, lite0.problems, lite0.OPTIONS, "EfficientNet-Lite0"),
+    "resnet": Backbone(
+        postact.PostActivationResNet,
+        postact.problems,
+        postact.OPTIONS,
+        tuple(postact.PostActivationResNet.PARTS),
+        "post-activation ResNet-{depth}",
+    ),
+    "lite0": Backbone(
+        lite0.EfficientNetLite0,
+        lite0.problems,
+        lite0.OPTIONS,
+        tuple(lite0.EfficientNetLite0.PARTS),
+        "EfficientNet-Lite0",
+    ),
 }
 
 Network = TypeVar("Network", bound=RecognitionNetwork)

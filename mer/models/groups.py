@@ -6,6 +6,7 @@ Contract: what does not learn has `requires_grad` False and is in no group. Leve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
@@ -32,10 +33,9 @@ def freeze(network: RecognitionNetwork, levels: int, *, norm: bool = False) -> t
     Raises:
         ConfigError: more levels than there are below the classifier.
     """
-    below = network.levels[:-1]
-    if levels > len(below):
-        names = ", ".join(below)
-        raise ConfigError([f"optim.freeze: expected 0..{len(below)} of the levels {names}, got {levels}"])
+    found = level_problems(network.levels, levels)
+    if found:
+        raise ConfigError(found)
     for name, parameter in network.named_parameters():
         if network.level_of(name) < levels:
             parameter.requires_grad_(False)
@@ -46,6 +46,14 @@ def freeze(network: RecognitionNetwork, levels: int, *, norm: bool = False) -> t
         if isinstance(module, _BatchNorm) and (norm or network.level_of(name) < levels):
             held.append(module)
     return tuple(held)
+
+
+def level_problems(names: Sequence[str], frozen: int) -> list[str]:
+    """What is wrong with so many frozen levels of a network whose levels have these names."""
+    below = names[:-1]
+    if frozen <= len(below):
+        return []
+    return [f"optim.freeze: expected 0..{len(below)} of the levels {', '.join(below)}, got {frozen}"]
 
 
 def parameter_groups(

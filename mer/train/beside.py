@@ -26,7 +26,8 @@ def problems(config: Config) -> list[str]:
         found += _under(where, source_problems(stage.data, config))
         augment = represent.problems(config.input, stage.augment)
         found += _under(where, [line for line in augment if line.startswith("augment.")])
-        found += _under(where, [*module.problems(stage.optim), *recipe_problems(stage.optim, config)])
+        frozen = module.freeze_problems(stage.optim, config.model)
+        found += _under(where, [*module.problems(stage.optim), *frozen, *recipe_problems(stage.optim, config)])
     if not 0 < config.cotrain.share < 1:
         found.append(f"cotrain.share: expected 0 < share < 1, got {config.cotrain.share}; for none: cotrain.data=null")
     if config.cotrain.data is not None:
@@ -47,16 +48,22 @@ def problems(config: Config) -> list[str]:
 
 
 def frozen_problems(config: Config) -> list[str]:
-    """What is wrong where the first training of a run would hold levels still that were drawn at random."""
+    """What is wrong where the first training of a run would hold still what was drawn at random."""
     if config.init.name != "random":
         return []
     where, optim = next(((f"stages.{name}.", stage.optim) for name, stage in config.stages.items()), ("", config.optim))
-    if optim.freeze <= 0:
-        return []
-    return [
-        f"{where}optim.freeze: expected 0 where nothing was learned before, got {optim.freeze}: the frozen levels "
-        "would stay as they were drawn at random; set init.path or a stage before it"
-    ]
+    found = []
+    if optim.freeze > 0:
+        found.append(
+            f"{where}optim.freeze: expected 0 where nothing was learned before, got {optim.freeze}: the frozen levels "
+            "would stay as they were drawn at random; set init.path or a stage before it"
+        )
+    if optim.freeze_norm:
+        found.append(
+            f"{where}optim.freeze_norm: expected false where nothing was learned before, got true: the statistics of "
+            "no data would stay; set init.path or a stage before it"
+        )
+    return found
 
 
 def recipe_problems(optim: OptimConfig, config: Config) -> list[str]:

@@ -19,7 +19,8 @@ from mer.train.study import Study
 
 def of_fold(study: Study, fold: Fold, predictions: pd.DataFrame) -> dict[str, Any]:
     """The card of a fold's networks; `predictions` are those of its test part, averaged over the members."""
-    seen = lineage.of_fold(study, selection.seen(fold, study.config.protocol)).as_card()
+    saw = lineage.of_fold(study, selection.seen(fold, study.config.protocol))
+    seen = saw.as_card()
     own = {"data": study.table.name, "synthetic": study.table.synthetic, "held_out": fold.name} if fold.train else {}
     card = {
         "classes": list(study.table.classes),
@@ -28,21 +29,34 @@ def of_fold(study: Study, fold: Fold, predictions: pd.DataFrame) -> dict[str, An
     }
     if not fold.train:
         card["tested_on"] = _tested(study, predictions)
-    return {**card, "limits": limits(study, fold)}
+    return {**card, "limits": limits(study, fold, saw)}
 
 
-def limits(study: Study, fold: Fold) -> list[str]:
-    """What the network is not known to do, one sentence each."""
+def limits(study: Study, fold: Fold, saw: lineage.Seen) -> list[str]:
+    """What the network is not known to do, one sentence each; `saw`: what trained it."""
     found = [
         "Made for research: a movement of the face is no proof of a feeling, and nobody should be judged by it.",
         "Expects aligned faces, and inputs made as `input` says, from the onset to the apex of one movement.",
         "Always names one of its classes, also where nothing moves or another emotion shows.",
     ]
     if not fold.train:
-        found.append("No clip of the tested data trained it: drawn motion knows anatomy, no camera and no coder.")
+        found.append(_zero_shot(study, fold, saw))
     if study.table.synthetic:
         found.append("Tested on drawn faces: its scores say nothing about real ones.")
     return found
+
+
+def _zero_shot(study: Study, fold: Fold, saw: lineage.Seen) -> str:
+    """Whether the tested data can have trained a network that no fold trained."""
+    init, table = study.config.init, study.table
+    subjects = set(table.subjects[table.frame["sample_id"].isin(fold.test)])
+    if saw.samples & {*fold.test} or saw.subjects & subjects:
+        return "Clips or people of the tested data were among those that trained it before."
+    if init.name == "file" and lineage.told_by(init) is None:
+        return f"Nothing was trained on the tested data here; what {init.path} saw before, it does not say."
+    drawn = bool(study.stages) and all(stage.config.data.name == "motion_prior" for stage in study.stages)
+    knows = ": drawn motion knows anatomy, no camera and no coder" if drawn and init.name == "random" else ""
+    return f"No clip of the tested data trained it{knows}."
 
 
 def _stage(study: Study, name: str) -> dict[str, Any]:

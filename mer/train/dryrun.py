@@ -6,7 +6,7 @@ Contract: trains nothing that is kept and writes nothing but the caches that a r
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -29,8 +29,14 @@ from mer.train.training import build_module, datamodule
 TIMED_STEPS = 3
 
 
-def describe(study: Study, console: Console) -> None:
-    """Print what the run would do, with an estimate of the time from a few real training steps of the first fold."""
+def describe(study: Study, console: Console, *, origin: Sequence[str]) -> None:
+    """Print what the run would do, with an estimate of the time from a few real training steps of the first fold.
+
+    Args:
+        study: of the run.
+        console: where to print.
+        origin: sentences on where the weights of the first training come from.
+    """
     config, table = study.config, study.table
     data = datamodule(study, study.folds[0], seed=0)
     data.setup("fit")
@@ -57,6 +63,7 @@ def describe(study: Study, console: Console) -> None:
         "input": f"{config.input.representation} {'x'.join(map(str, study.pixels.shape[1:]))}",
         "network": f"{describe_model(config.model)}, {describe_attention(config.model.attention)}, "
         f"{_parameters(module.network)}",
+        "weights": "\n".join(origin),
         "training": f"{config.optim.name}, lr {config.optim.lr:g}, batch {config.optim.batch_size}; "
         f"{_span(steps)} steps a fold, {sum(steps):,} in all",
         **{name: cost.text for name, cost in stages.items()},

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from mer.config import InitConfig
-from mer.errors import MerError
 from mer.models import checkpoint
 from mer.protocols.folds import Fold
 from mer.train.overlap import Samples, allowed, people_in_both
@@ -76,7 +75,7 @@ def told_by(init: InitConfig) -> Seen | None:
         return None
     try:
         told: Any = checkpoint.read(init.path)["card"].get("trained_on", {})
-    except MerError:  # another kind of weight file; whether it can be used is not asked here
+    except checkpoint.ForeignFileError:  # another kind of weight file; whether it can be used is not asked here
         return None
     if not isinstance(told, dict) or "samples" not in told:
         return None

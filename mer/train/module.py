@@ -17,10 +17,11 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mer.config import ModelConfig, OptimConfig, from_dict
-from mer.errors import ConfigError
 from mer.evaluation.metrics import f1
 from mer.inputs import mixing
 from mer.models import build, freeze, parameter_groups
+from mer.models.build import BACKBONES
+from mer.models.groups import level_problems
 from mer.provenance import seed_from
 from mer.train.averaging import AVERAGES
 from mer.train.losses import LOSSES, ClassificationLoss
@@ -190,13 +191,9 @@ def problems(optim: OptimConfig) -> list[str]:
 
 
 def freeze_problems(optim: OptimConfig, model: ModelConfig) -> list[str]:
-    """What is wrong with the frozen levels for this network; nothing where it has problems of its own."""
-    try:
-        with torch.device("meta"):  # names and shapes, no numbers
-            freeze(build(model, in_channels=1, classes=2), optim.freeze)
-    except ConfigError as error:
-        return [problem for problem in error.problems if problem.startswith("optim.freeze")]
-    return []
+    """What is wrong with the number of frozen levels for this network; nothing where its family is not known."""
+    backbone = BACKBONES.get(model.backbone)
+    return [] if backbone is None else level_problems(backbone.levels, optim.freeze)
 
 
 def _take(metric: MeanMetric) -> float:

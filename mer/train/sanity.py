@@ -24,6 +24,7 @@ from mer.inputs.datamodule import EVALUATION_BATCH
 from mer.models import RecognitionNetwork, load
 from mer.protocols.folds import Fold
 from mer.provenance import write_json
+from mer.train import lineage
 from mer.train.crossval import is_main_process
 from mer.train.nulls import NULLS, ONSET, null_configs, what_is_seen, why_not
 from mer.train.study import Study
@@ -43,7 +44,7 @@ def add_null_tests(study: Study, run: Path, start: Callable[[Config, Path], dict
     configs = null_configs(study.config, study.table, study.folds)
     found: dict[str, Any] = {}
     for name, what in NULLS.items():
-        seen = f" The network sees {what_is_seen(study.config)}." if name == ONSET else ""
+        seen = f" The network sees {what_is_seen(study.config)}." if name == ONSET else what_began(study)
         if name in configs:
             results = start(configs[name], files.sanity_folder(run, name))
             verdict = null_tests.chance_verdict(results) if results else {}
@@ -55,6 +56,25 @@ def add_null_tests(study: Study, run: Path, start: Callable[[Config, Path], dict
     found["linear"] = linear_baseline(study)
     found["identity"] = identity_probe(study, run)
     write_json(run / files.SANITY_FOLDER / files.SANITY, found)
+
+
+def what_began(study: Study) -> str:
+    """What networks with permuted labels know all the same, since they begin with a file; a sentence, or nothing.
+
+    Permuted are the labels of this run's trainings; those that an earlier one learned from are in the weights.
+    """
+    init = study.config.init
+    if init.name != "file":
+        return ""
+    seen, frame = lineage.told_by(init), study.table.frame
+    if seen is None:
+        told = "which does not say whether it learned from these clips and their true labels"
+    else:
+        met = int((frame["sample_id"].isin(seen.samples) | study.table.subjects.isin(seen.subjects)).sum())
+        told = f"which learned from {met} of these {len(frame)} clips, or from their people, with true labels"
+        if not met:
+            return f" They begin with {init.path}, which learned from none of these clips and people."
+    return f" They begin with {init.path}, {told}: a score above chance may come from there, not from a leak in here."
 
 
 def read(run: Path) -> dict[str, Any]:

@@ -76,7 +76,8 @@ def _candidate_problems(config: Config, line: str) -> list[str]:
         return [str(error).splitlines()[0]]
     return [
         *module.problems(changed.optim),
-        *(beside.frozen_problems(changed) if changed.optim.freeze != config.optim.freeze else ()),
+        *module.freeze_problems(changed.optim, changed.model),
+        *(line for line in beside.frozen_problems(changed) if line not in beside.frozen_problems(config)),
         *represent.problems(changed.input, changed.augment),
         *model_problems(changed.model, side=changed.input.size),
     ]

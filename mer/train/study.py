@@ -156,7 +156,7 @@ def _refuse_other_classes(table: SampleTable, stages: list[Stage], config: Confi
         source, known = f"stages.{stages[-1].name}", stages[-1].samples.table.classes
     else:
         source, known = "init.path", tuple(checkpoint.read(str(config.init.path))["card"]["classes"])
-    if known != table.classes:
+    if sorted(known) != sorted(table.classes):  # the order is put right by name
         raise SampleError(
             f"{source}: expected the classes {', '.join(table.classes)} of {table.name}, which is tested without any "
             f"training, got {', '.join(known)}; choose a label set that both know (data.labels)"
