@@ -16,12 +16,14 @@ from mer.corpus import catalog
 from mer.inputs.frames import compute_rows
 from mer.provenance import digest
 from mer.train import lineage, nulls
-from mer.train.leak_pairs import Pair, equal_rows, equal_to, near_rows, near_to, person_codes
-from mer.train.overlap import Samples
+from mer.train.leak_pairs import Pair, equal_rows, equal_to, near_rows, near_to
+from mer.train.overlap import Samples, person_code, person_codes
 from mer.train.study import Study
 
 #: Rows of one finding that a message lists; results and report hold all of them.
 SHOWN = 12
+#: Key of co-training in the configuration.
+COTRAIN = "cotrain"
 #: Rows of the table whose inputs are computed again from their own files.
 RECOMPUTED = 3
 
@@ -75,7 +77,7 @@ def find(study: Study) -> Iterator[Leak]:
 def others_of(study: Study) -> dict[str, Samples]:
     """Samples beside the run's own that train its networks, by their key in the configuration."""
     found = {f"stages.{stage.name}": stage.samples for stage in study.stages}
-    return found if study.companions is None else {**found, "cotrain": study.companions}
+    return found if study.companions is None else {**found, COTRAIN: study.companions}
 
 
 def sides_of(study: Study) -> np.ndarray:
@@ -140,7 +142,8 @@ def _other_data(study: Study, sides: np.ndarray, key: str, samples: Samples) -> 
         folds = []
         for number in np.flatnonzero(sides[:, pair.b] > 1).tolist():
             if number not in kept:
-                kept[number] = set(lineage.allowed_in(study, samples, study.folds[number]))
+                trained = lineage.joining if key == COTRAIN else lineage.allowed_in
+                kept[number] = set(trained(study, samples, study.folds[number]))
             if ids[pair.a] in kept[number]:
                 folds.append(study.folds[number].name)
         if folds:
@@ -176,11 +179,14 @@ def _init(study: Study, sides: np.ndarray) -> Iterator[Leak]:
     if seen is None:
         return
     met: dict[str, list[tuple[int, str]]] = {}
+    # an id with more colons than one is a data set's own affair: its name ends at the first
+    known_people = {person_code(dataset, name) for dataset, _, name in (one.partition(":") for one in seen.subjects)}
     held_out = np.any(sides > 1, axis=0)
-    listed = zip(study.table.subjects, study.table.frame["sample_id"], study.samples.pictures, strict=True)
-    for row, (subject, sample, pictures) in enumerate(listed):
+    table, codes = study.table, person_codes(study.table)
+    listed = zip(table.subjects, codes, table.frame["sample_id"], study.samples.pictures, strict=True)
+    for row, (subject, code, sample, pictures) in enumerate(listed):
         known = not seen.pictures.isdisjoint(picture[: lineage.DIGITS] for picture in pictures)
-        how = "person" if subject in seen.subjects else "id" if sample in seen.samples else "picture" if known else ""
+        how = "person" if code in known_people else "id" if sample in seen.samples else "picture" if known else ""
         if how and held_out[row]:
             met.setdefault(subject, []).append((row, how))
     for subject, found in met.items():

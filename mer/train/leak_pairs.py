@@ -7,7 +7,6 @@ stands in the ids, and no protocol parts them. Nothing here asks on which side o
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -16,12 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from mer.corpus.prints import near_pairs
-from mer.corpus.samples import SampleTable
 from mer.inputs.prints import Prints, key_frame_prints
-from mer.train.overlap import Samples
-
-#: Data sets under two names, whose people and their numbers are the same: SMIC-E is SMIC with more frames a clip.
-SAME_PEOPLE = {"smic_e": "smic"}
+from mer.train.overlap import Samples, person_codes
 
 
 @dataclass(frozen=True)
@@ -31,16 +26,6 @@ class Pair:
     a: int
     b: int
     how: str
-
-
-def person_codes(table: SampleTable) -> np.ndarray:
-    """Text (N,) that is one for all spellings of a person's id: `S01`, `s1` and `s001` of one data set."""
-
-    def code(dataset: str, subject: str) -> str:
-        plain = re.sub(r"\d+", lambda digits: str(int(digits.group())), subject.casefold())
-        return f"{SAME_PEOPLE.get(dataset, dataset)}:{re.sub(r'[^a-z0-9]+', '-', plain)}"
-
-    return np.array([code(*row) for row in zip(table.frame["dataset"], table.frame["subject"], strict=True)])
 
 
 def equal_rows(samples: Samples) -> list[Pair]:

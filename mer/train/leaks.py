@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mer.config import InitConfig
 from mer.errors import LeakError
 from mer.evaluation import files
 from mer.protocols.folds import selection_of
@@ -23,7 +24,8 @@ from mer.train.waivers import is_waived
 def audit(study: Study) -> dict[str, Any]:
     """What was looked at and found, plain values.
 
-    `selection` (what chooses the epoch), `checked` (sentences), `findings` (all waived), `unused` waivers.
+    `selection` (what chooses the epoch), `weights` (what training begins with: random, packaged, or a file whose
+    history is known or unknown), `checked` (sentences), `findings` (all waived), `unused` waivers.
 
     Raises:
         LeakError: findings that nobody waived, all at once.
@@ -35,6 +37,7 @@ def audit(study: Study) -> dict[str, Any]:
     used = {word for leak in found for word in (leak.kind, leak.name)}
     return {
         "selection": selection_of(protocol),
+        "weights": weights(study.config.init),
         "checked": checked(study),
         "findings": [
             {"name": leak.name, "kind": leak.kind, "text": leak.text, "rows": [list(row) for row in leak.rows]}
@@ -42,6 +45,13 @@ def audit(study: Study) -> dict[str, Any]:
         ],
         "unused": [name for name in protocol.waive if name not in used],
     }
+
+
+def weights(init: InitConfig) -> str:
+    """What training begins with: `random`, `packaged`, or a file whose history is `known` or `unknown`."""
+    if init.name != "file":
+        return init.name
+    return "unknown" if lineage.told_by(init) is None else "known"
 
 
 def read(run: Path) -> dict[str, Any] | None:
@@ -66,10 +76,15 @@ def checked(study: Study) -> list[str]:
     found.append(f"Balancing ({config.optim.balance}) counts the classes of a fold's training part only.")
     if selection_of(config.protocol) == "leaky":
         found.append("LEAKY, as asked for: the tested samples choose the epoch, which no comparison of samples shows.")
-    if config.init.name == "packaged":
+    begun = weights(config.init)
+    if begun == "packaged":
         found.append("The weights begin as ImageNet's, which is no data set of micro-expressions; not compared.")
-    elif config.init.name == "file" and lineage.told_by(config.init) is None:
+    elif begun == "unknown":
         found.append(f"What {config.init.path} was trained on is NOT known, for the file does not say it.")
-    elif config.init.name == "file":
-        found.append(f"People, clips and pictures that {config.init.path} was trained on were compared.")
+    elif begun == "known":
+        found.append(
+            f"People (in any spelling), clips and pictures (byte by byte) that {config.init.path} was trained on were "
+            "compared. A picture stored anew, as another format or size, under a new name is not known again: prints "
+            "of faces would tell of the people, so a weight file holds none."
+        )
     return found

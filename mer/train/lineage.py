@@ -48,7 +48,7 @@ def of_fold(study: Study, fold: Fold) -> Seen:
     """What a fold's network has seen: `fold` as training saw it, whose validation part chose the epoch."""
     seen = of_samples(study.samples, (*fold.train, *fold.validation)) | of_init(study.config.init)
     if study.companions is not None and fold.train:
-        seen |= of_samples(study.companions, allowed_in(study, study.companions, fold))
+        seen |= of_samples(study.companions, joining(study, study.companions, fold))
     for stage in study.stages:
         seen |= of_samples(stage.samples, _ids(study, stage, fold))
     return seen
@@ -101,6 +101,18 @@ def of_samples(samples: Samples, ids: Iterable[str]) -> Seen:
 def allowed_in(study: Study, samples: Samples, fold: Fold) -> Sequence[str]:
     """Ids of the samples of another source that may train a fold's network."""
     return allowed(samples, people_in_both(samples, study.samples, (*fold.validation, *fold.test)))
+
+
+def joining(study: Study, samples: Samples, fold: Fold) -> Sequence[str]:
+    """Ids of the samples of co-training that join a fold's batches.
+
+    Own people come along only where the fold trains on them. It would not do to leave out only those whom it tests: an
+    inner fold of a nested search does not list the people whom the fold around it tests, nor a learning curve those
+    whom it goes without.
+    """
+    trained = set(fold.train) - {*fold.validation, *fold.test}
+    others = (sample for sample in study.table.frame["sample_id"] if sample not in trained)
+    return allowed(samples, people_in_both(samples, study.samples, others))
 
 
 def _ids(study: Study, stage: Stage, fold: Fold | None) -> Sequence[str]:

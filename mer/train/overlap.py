@@ -1,11 +1,13 @@
 """Samples beside the protocol's own (of a stage, of co-training), and which of them show people that are tested.
 
 Contract: pure functions of the tables and the bytes of their key frames. One clip of a person that meets the tested
-data by subject, sample id or picture bars all clips of that person: a copy under another name is the same person.
+data by subject (in whatever spelling), sample id or picture bars all clips of that person: a copy under another name is
+the same person.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +17,9 @@ import numpy as np
 from mer.corpus.checks import IMAGE_COLUMNS
 from mer.corpus.samples import SampleTable
 from mer.provenance import picture_hash
+
+#: Data sets under two names, whose people and their numbers are the same: SMIC-E is SMIC with more frames a clip.
+SAME_PEOPLE = {"smic_e": "smic"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,17 @@ class Samples:
         return tuple(frozenset(picture_hash(path) for path in row if path) for row in columns)
 
 
+def person_code(dataset: str, subject: str) -> str:
+    """Text that is one for all spellings of a person's id: `S01`, `s1` and `s001` of one data set."""
+    plain = re.sub(r"\d+", lambda digits: str(int(digits.group())), subject.casefold())
+    return f"{SAME_PEOPLE.get(dataset, dataset)}:{re.sub(r'[^a-z0-9]+', '-', plain)}"
+
+
+def person_codes(table: SampleTable) -> np.ndarray:
+    """`person_code` of each row, text (N,)."""
+    return np.array([person_code(*row) for row in zip(table.frame["dataset"], table.frame["subject"], strict=True)])
+
+
 def people_in_both(other: Samples, own: Samples, tested: Iterable[str]) -> dict[str, str]:
     """Subjects of `other` who are among the tested samples of `own`, each with the reason.
 
@@ -47,12 +63,16 @@ def people_in_both(other: Samples, own: Samples, tested: Iterable[str]) -> dict[
     ids = set(tested)
     rows = np.flatnonzero(own.table.frame["sample_id"].isin(ids).to_numpy())
     subjects = set(own.table.subjects.iloc[rows])
+    codes = set(person_codes(own.table)[rows])
     pictures = frozenset[str]().union(*(own.pictures[row] for row in rows))
     found: dict[str, str] = {}
-    listed = zip(other.table.subjects, other.table.frame["sample_id"], other.pictures, strict=True)
-    for subject, sample, shown in listed:
+    frame = other.table.frame
+    listed = zip(other.table.subjects, person_codes(other.table), frame["sample_id"], other.pictures, strict=True)
+    for subject, code, sample, shown in listed:
         if subject in subjects:
             found.setdefault(subject, "the same subject id")
+        elif code in codes:
+            found.setdefault(subject, "the same subject id in another spelling")
         elif sample in ids:
             found.setdefault(subject, f"the same sample id {sample}")
         elif shown & pictures:

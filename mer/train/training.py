@@ -25,10 +25,11 @@ from mer.inputs.represent import REPRESENTATIONS
 from mer.models.initialisation import Account, account
 from mer.models.network import RecognitionNetwork
 from mer.protocols.folds import Fold
+from mer.train import lineage
 from mer.train.averaging import Averaging
 from mer.train.callbacks import BestEpoch, Curves
 from mer.train.module import RecognitionModule
-from mer.train.overlap import Samples, allowed, people_in_both
+from mer.train.overlap import Samples
 from mer.train.study import Study
 from mer.train.sync import synchronise
 
@@ -157,7 +158,7 @@ def from_init(network: RecognitionNetwork, study: Study) -> Account:
 
 
 def datamodule(study: Study, fold: Fold, *, seed: int) -> FoldDataModule:
-    """The data module of one fold; what joins its batches shows nobody whom it tests or chooses on."""
+    """The data module of one fold; what joins its batches shows nobody of the run's own whom it does not train on."""
     config, companions = study.config, None
     if study.companions is not None and fold.train:
         companions = companions_of(study, study.companions, fold, share=config.cotrain.share)
@@ -175,12 +176,17 @@ def datamodule(study: Study, fold: Fold, *, seed: int) -> FoldDataModule:
 
 
 def companions_of(study: Study, samples: Samples, fold: Fold, *, share: float) -> Companions:
-    """Samples of co-training for one fold, under the run's classes; MerError where the fold tests all their people."""
-    people = people_in_both(samples, study.samples, (*fold.validation, *fold.test))
-    ids = set(allowed(samples, people))
+    """Samples of co-training for one fold, under the run's classes; MerError where nobody is left for it.
+
+    Of the protocol's own people only those come along whom the fold trains on (`lineage.joining`).
+    """
+    ids = set(lineage.joining(study, samples, fold))
     rows = np.flatnonzero(samples.table.frame["sample_id"].isin(ids).to_numpy())
     if not len(rows):
-        raise MerError(f"cotrain: fold {fold.name} tests every person of {samples.table.name}; nobody is left to join")
+        raise MerError(
+            f"cotrain: fold {fold.name} does without every person of {samples.table.name}, whom it tests or holds "
+            "back; nobody is left to join"
+        )
     numbers = np.array([study.table.classes.index(name) for name in samples.table.classes], dtype=np.int64)
     return Companions(np.asarray(samples.pixels), numbers[samples.table.targets], rows, share)
 

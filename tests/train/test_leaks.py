@@ -37,7 +37,7 @@ from mer.provenance import config_hash
 from mer.run import run
 from mer.train import leaks
 from mer.train.leak_findings import Leak, find
-from mer.train.leak_pairs import person_codes
+from mer.train.overlap import person_codes
 from mer.train.study import check, load_study
 from mer.train.training import datamodule
 from tests.conftest import tiny
@@ -240,9 +240,22 @@ def test_weights_say_whom_they_saw_and_may_not_meet_them_again(base: Config, tmp
     leaks_found = found(again)
     held_out = set(study.table.subjects[study.table.frame["sample_id"].isin(first.test)])
     assert {leak.kind for leak in leaks_found} == {"init"}
+    assert (leaks.weights(config.init), leaks.weights(again.init)) == ("random", "known")
+    assert any("pictures (byte by byte)" in line for line in leaks.checked(load_study(again)))
     assert {leak.who[0] for leak in leaks_found} == set(study.table.subjects) - held_out
     # where only the person whom it did not see is tested, nothing meets
     assert list(find(replace(load_study(again), folds=(first,)))) == []
+    # nor does another spelling of their ids hide them
+    spelled = study.table.frame["subject"].str.upper().str.replace(r"(\d+)", r"00\1", regex=True)
+    ids = [f"other/{k}" for k in range(len(study.table))]
+    frame = study.table.frame.assign(subject=spelled, sample_id=ids)
+    for column in ("onset_path", "apex_path"):  # not their bytes: pictures stored anew
+        frame[column] = [str(jpeg(Path(one), tmp_path / f"{k}_{column}")) for k, one in enumerate(frame[column])]
+    other = SampleTable(frame, study.table.classes, name="spelled otherwise")
+    fold = replace(first, train=(), test=tuple(ids))
+    met = find(replace(load_study(again), table=other, folds=(fold,)))
+    hidden = set(other.subjects) - set(other.subjects[study.table.frame["sample_id"].isin(first.test)])
+    assert {leak.who[0] for leak in met if leak.kind == "init"} == hidden
     # the same people under other names are known by their pictures, and what trained a stage is handed down
     frame = study.table.frame.assign(dataset="new", sample_id=[f"new/{k}" for k in range(len(study.table))])
     renamed = SampleTable(frame, study.table.classes, name="renamed")

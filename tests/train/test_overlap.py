@@ -70,6 +70,14 @@ def test_only_the_samples_asked_about_count(tmp_path):
     assert people_in_both(other, own, []) == {}
 
 
+def test_another_spelling_of_a_person_is_that_person(tmp_path):
+    own = samples(tmp_path, [("own/1", "smic", "s03", "one"), ("own/2", "smic", "s30", "two")])
+    other = samples(tmp_path, [("m/1", "smic", "S3", "x"), ("m/2", "smic_e", "3", "y"), ("m/3", "smic", "s30", "z")])
+    assert set(people_in_both(other, own, ["own/1"])) == {"smic:S3"}
+    other = samples(tmp_path, [("m/1", "smic_e", "s3", "x"), ("m/2", "set", "s03", "y"), ("m/3", "set", "s3", "z")])
+    assert people_in_both(other, own, ["own/1"]) == {"smic_e:s3": "the same subject id in another spelling"}
+
+
 PEOPLE = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 8)), min_size=2, max_size=12)
 
 

@@ -311,6 +311,24 @@ def test_companions_of_tested_people_are_left_out_and_none_left_is_said(base):
         companions_of(study, study.companions, everyone, share=0.5)
 
 
+def test_nobody_whom_the_fold_around_it_tests_joins_an_inner_fold(base):
+    from mer.protocols.folds import inner_folds
+    from mer.train import lineage
+    from mer.train.training import companions_of
+
+    config = replace(base, cotrain=CotrainConfig(data=replace(MICRO), share=0.5))
+    study = load_study(config)
+    person = dict(zip(study.table.frame["sample_id"], study.table.subjects, strict=True))
+    ids = study.companions.table.frame["sample_id"].to_numpy()
+    for fold in study.folds:
+        for part in inner_folds(fold, study.table, 2):
+            joining = companions_of(study, study.companions, part, share=0.5).rows
+            assert {person[one] for one in ids[joining]} == {person[one] for one in part.train}
+            assert not set(ids[joining]) & {*fold.test, *part.test}
+            # what a checkpoint says of itself is what joined
+            assert set(ids[joining]) == set(lineage.joining(study, study.companions, part))
+
+
 @pytest.mark.parametrize(
     ("change", "start"),
     [
