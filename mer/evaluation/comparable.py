@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mer.errors import MerError
-from mer.evaluation import files
+from mer.evaluation import files, reading
 from mer.evaluation.predictions import PREFIX, read_predictions
 
 #: Samples or keys named in one sentence before the rest is only counted.
@@ -86,6 +86,14 @@ def refuse_unlike(runs: Sequence[Run]) -> None:
     reasons = [
         f"{run.folder} was given twice" for run, place in zip(runs, places, strict=True) if places.count(place) > 1
     ]
+    known: dict[str, Run] = {}
+    for run, place in zip(runs, places, strict=True):
+        twin = known.setdefault(json.dumps([run.results["data_hash"], run.config], sort_keys=True), run)
+        if twin.folder.resolve() != place:
+            reasons.append(
+                f"{run.folder} has the configuration, data and seed of {twin.folder}: a copy or a repeat is no second "
+                "seed; give one of them"
+            )
     first, table = runs[0], runs[0].predictions.set_index("sample_id")
     for run in runs[1:]:
         here = f"{run.folder} against {first.folder}"
@@ -122,7 +130,10 @@ def refuse_unlike(runs: Sequence[Run]) -> None:
 
 
 def group(runs: Sequence[Run]) -> list[Group]:
-    """The runs by configuration, those that differ in seed only together; names are unique and say what differs."""
+    """The runs by configuration, those that differ in seed only together; names are unique and say what differs.
+
+    A name begins with LEAKY or NULL where its scores are no result (`reading.prefix`).
+    """
     members: dict[str, list[Run]] = {}
     for run in runs:
         rest = {key: value for key, value in run.config.items() if key != "seed"}
@@ -139,7 +150,7 @@ def group(runs: Sequence[Run]) -> list[Group]:
         names = [f"{name} ({part[0].folder.name})" for name, part in zip(names, found, strict=True)]
     if len(set(names)) < len(names):
         names = [f"{place}. {name}" for place, name in enumerate(names, 1)]
-    return [Group(name, tuple(part)) for name, part in zip(names, found, strict=True)]
+    return [Group(reading.prefix(part[0].results) + name, tuple(part)) for name, part in zip(names, found, strict=True)]
 
 
 def ensemble(one: Group, classes: Sequence[str]) -> pd.DataFrame:

@@ -71,6 +71,7 @@ def compare(runs: Sequence[Run], *, draws: int = 10_000, seed: int = 0) -> dict[
         "subjects": int(global_subjects(runs[0].predictions).nunique()),
         "data": sorted({run.results["data"]["name"] for run in runs}),
         "synthetic": any(run.results["synthetic"] for run in runs),
+        "no_result": no_result(rows),
         "interval": {**first_run["interval"], "level": LEVEL, "draws": bootstrap},
         "rows": rows,
         "pairs": pairs,
@@ -79,6 +80,21 @@ def compare(runs: Sequence[Run], *, draws: int = 10_000, seed: int = 0) -> dict[
         "match": published.key_of(first_run) if len({run.results["protocol"]["name"] for run in runs}) == 1 else None,
         "notes": notes(groups, pairs),
     }
+
+
+def no_result(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which configurations' scores are no result, or in doubt, in sentences for the head of a page."""
+    told = {
+        "LEAKY, their epochs chosen on the tested samples": [row for row in rows if row["selection"] == "leaky"],
+        "NULL runs, in which there is nothing to find": [row for row in rows if row["null"] != "none"],
+        "with waived findings of the leak audit": [row for row in rows if row["waived"]],
+    }
+    return [
+        f"No result, or in doubt: {len(found)} of {len(rows)} configurations {what}: "
+        f"{'; '.join(row['name'] for row in found)}."
+        for what, found in told.items()
+        if found
+    ]
 
 
 def notes(groups: Sequence[Group], pairs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -130,6 +146,7 @@ def _row(
     pooled = confusions_by_subject(together, classes)[1]
     return {
         "name": one.name,
+        **reading.marks(*results),
         "folders": [str(run.folder) for run in one.runs],
         "seeds": [run.config["seed"] for run in one.runs],
         "parameters": results[0]["parameters"],

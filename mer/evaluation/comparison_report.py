@@ -23,6 +23,7 @@ def write_comparison(path: Path, comparison: Mapping[str, Any]) -> Path:
     context = {
         "comparison": comparison,
         "headings": reading.HEADINGS,
+        "numbers": {one["name"]: place for place, one in enumerate(comparison["rows"], 1)},
         "tested": {key: reading.HEADINGS[key] for key in TESTED},
         "strips": [difference_strip(pair["uf1"], reach=reach) for pair in comparison["pairs"]],
         "method": METHOD,

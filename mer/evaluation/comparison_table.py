@@ -18,6 +18,8 @@ from mer.evaluation.comparison import TESTED
 from mer.evaluation.pages import p_text, score_text, signed_text
 from mer.evaluation.reading import HEADINGS
 
+#: Columns of `reading.marks`, which say what a score must not be read without.
+MARKS = ("selection", "null", "waived")
 #: How the tests work, for console and page.
 METHOD = (
     "Differences are first minus second, of pooled scores. p: two-sided permutation test that swaps the two runs' "
@@ -27,13 +29,14 @@ METHOD = (
 
 
 def configuration_rows(comparison: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a configuration: name, seeds, folders, then value, low, high, deviation of each score, and ensembles."""
+    """One row a configuration: name, seeds, folders, marks, then value, low, high, deviation of each score."""
     rows = []
     for one in comparison["rows"]:
         row = {
             "name": one["name"],
             "seeds": " ".join(map(str, one["seeds"])),
             "folders": " ".join(one["folders"]),
+            **{mark: one[mark] for mark in MARKS},
             "synthetic": comparison["synthetic"],
             "samples": comparison["samples"],
             "subjects": comparison["subjects"],
@@ -49,9 +52,12 @@ def configuration_rows(comparison: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def pair_rows(comparison: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a pair and score: difference, interval, p, Holm's p, effect size, detectable difference, McNemar."""
+    """One row a pair and score: names and marks, difference, interval, p, Holm's p, effect, detectable, McNemar."""
+    marked = {one["name"]: {mark: one[mark] for mark in MARKS} for one in comparison["rows"]}
     return pd.DataFrame(
-        {"first": pair["first"], "second": pair["second"], "score": key}
+        {"first": pair["first"], "second": pair["second"]}
+        | {f"{side}_{mark}": value for side in ("first", "second") for mark, value in marked[pair[side]].items()}
+        | {"score": key}
         | {
             part: pair[key][part]
             for part in ("difference", "low", "high", "p", "p_holm", "exact", "swaps", "standardised", "detectable")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from mer.evaluation import reading
 from mer.evaluation.comparable import Run
 from mer.evaluation.predictions import PREFIX
 
@@ -19,7 +20,7 @@ def clip_table(runs: Sequence[Run]) -> pd.DataFrame:
 
     Columns: sample_id, dataset, subject, label; `right`, in how many runs; `taken_for`, the class predicted most often
     (the first of equally frequent ones in the order of classes); `alike`, in how many runs; `prob_label`, the label's
-    probability, mean over runs.
+    probability, mean over runs; `selection`, `null` and `waived`, the marks of all the runs together.
     """
     first = runs[0].predictions.set_index("sample_id")
     predicted = pd.DataFrame(
@@ -36,6 +37,7 @@ def clip_table(runs: Sequence[Run]) -> pd.DataFrame:
         taken_for=votes.idxmax(axis=1),
         alike=votes.max(axis=1),
         prob_label=own,
+        **reading.marks(*(run.results for run in runs)),
     )
     return table.sort_values(["right", "prob_label"], kind="stable").reset_index()
 

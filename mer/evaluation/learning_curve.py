@@ -19,6 +19,8 @@ from mer.evaluation.comparable import SHOWN, Group, Run
 #: Protocols whose folds train on all people but those of the fold, who are different people in every fold.
 BY_PEOPLE = ("loso", "kfold")
 
+#: Of the split, what no line may mix: epochs chosen on the test samples and others.
+KEPT = ("protocol.selection",)
 #: Points of a line: people in training, and UF1 of every run there.
 Line = list[tuple[float, list[float]]]
 
@@ -40,7 +42,8 @@ def curve_lines(groups: Sequence[Group]) -> dict[str, Line]:
         people = training_people(one.runs[0])
         if people is None:
             continue
-        rest = {k: v for k, v in one.runs[0].config.items() if k != "seed" and not k.startswith("protocol.")}
+        config = one.runs[0].config
+        rest = {k: v for k, v in config.items() if k != "seed" and (k in KEPT or not k.startswith("protocol."))}
         _, line = lines.setdefault(json.dumps(rest, sort_keys=True), (rest, []))
         line.append((people, [run.results["scores"]["all"]["uf1"]["value"] for run in one.runs]))
     if max((len({people for people, _ in line}) for _, line in lines.values()), default=0) < 2:

@@ -8,10 +8,64 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mer.evaluation.null_tests import linear_verdict
+from mer.evaluation.null_tests import linear_verdict, may_know
 
 #: Headings of the scores, in the order in which they are shown.
 HEADINGS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "weighted_f1": "weighted F1"}
+
+
+def marks(*runs: Mapping[str, Any]) -> dict[str, str]:
+    """What a score must not be read without, for columns of tables: `selection`, `null`, `waived`.
+
+    Each holds the values of all runs, spaces between: what chose the epochs, the kind of null run or `none`, and names
+    of the leak audit's waived findings.
+    """
+    waived = (row["name"] for results in runs for row in (results.get("leaks") or {}).get("findings", []))
+    return {
+        "selection": " ".join(dict.fromkeys(results.get("selection", "") for results in runs)),
+        "null": " ".join(dict.fromkeys(results.get("null", "none") for results in runs)),
+        "waived": " ".join(dict.fromkeys(waived)),
+    }
+
+
+def prefix(results: Mapping[str, Any]) -> str:
+    """`LEAKY `, `NULL `, both, or nothing: what stands before the name of a run whose scores are no result."""
+    leaky = "LEAKY " if results.get("selection") == "leaky" else ""
+    return leaky + ("NULL " if results.get("null", "none") != "none" else "")
+
+
+def unseen(results: Mapping[str, Any]) -> tuple[str, str]:
+    """By whom each sample was predicted, and each person tested: what may be claimed of this run, for captions."""
+    leaks = results.get("leaks") or {}
+    others = "Each person was tested by a network trained on others"
+    if results.get("selection") == "leaky":
+        return (
+            "by a network whose epoch was chosen on these very samples (leaky)",
+            f"{others}, but stopped at the epoch that was best on this very person (leaky).",
+        )
+    if leaks.get("findings"):
+        return (
+            "by a network that may have seen its subject, for findings of the leak audit were waived",
+            "Each person was to be tested by a network trained on others; waived findings of the leak audit say where "
+            "that may not hold.",
+        )
+    if leaks.get("weights") == "unknown":
+        return (
+            "by a network that never saw its subject in this run; what its first weights had seen is not known",
+            f"{others} in this run; whom its first weights (init.path) had seen is not known.",
+        )
+    return "by a network that never saw its subject", f"{others}."
+
+
+def null_warning(results: Mapping[str, Any]) -> str:
+    """How a null run's score is to be read."""
+    found = f"Null run ({results['null']}): "
+    if may_know(results):
+        return (
+            f"{found}its weights begin as those of init.path, whose labels nobody shuffled; a score above chance may "
+            "be what they knew of the task before, and is then no fault; begin with init=random to test the machinery."
+        )
+    return found + "a score above chance here would be a fault, not a finding."
 
 
 def warnings(results: Mapping[str, Any]) -> list[str]:
@@ -31,7 +85,7 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
     if results["synthetic"]:
         found.append("Synthetic data: these scores say nothing about real micro-expressions.")
     if results.get("null", "none") != "none":
-        found.append(f"Null run ({results['null']}): a score above chance here would be a fault, not a finding.")
+        found.append(null_warning(results))
     if not results["complete"]:
         found.append(
             f"Incomplete: {len(results['failed_folds'])} of {results['protocol']['folds']} folds have no result; "

@@ -52,6 +52,7 @@ def _context(run: Path) -> dict[str, Any]:
         "reliability": reliability_diagram(results.get("calibration") or {"bins": []}),
         "members": reading.members(results),
         "sanity": reading.null_tests(results),
+        "unseen": reading.unseen(results),
         "leak_lines": reading.leak_lines(results),
         "leaks": (results.get("leaks") or {}).get("findings", []),
         "published": published.beside(published.key_of(results)),

@@ -20,10 +20,12 @@ CHROMIUM = next(
 _PROBE = """<script>addEventListener('load', () => {
   const wide = [...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll, pre, svg')
     && getComputedStyle(e).position !== 'absolute' && e.getBoundingClientRect().right > innerWidth + 1);
+  const tight = [...document.querySelectorAll('.scroll th, .scroll td')].filter(e => e.scrollWidth > e.clientWidth + 1);
   const reach = [...document.querySelectorAll('a[href], summary, [tabindex]')].filter(e => e.tabIndex >= 0).length;
   const scrolls = [...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth + 1);
   parent.postMessage(JSON.stringify({page: document.documentElement.scrollWidth, window: innerWidth,
     wide: wide.slice(0, 5).map(e => e.tagName + '.' + e.className), reach,
+    tight: tight.slice(0, 5).map(e => e.tagName + ' ' + e.textContent.slice(0, 60)),
     unreachable: scrolls.filter(e => e.tabIndex < 0).length,
     paper: getComputedStyle(document.body).backgroundColor}), '*')})</script></body>"""
 

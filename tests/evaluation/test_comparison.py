@@ -16,7 +16,9 @@ from mer.corpus.samples import SampleTable
 from mer.evaluation import files
 from mer.evaluation.comparable import ComparisonError, Run, group, read_run, refuse_unlike, run_folders
 from mer.evaluation.comparison import compare
+from mer.evaluation.comparison_report import write_comparison
 from mer.evaluation.comparison_table import comparison_console, configuration_rows, pair_rows
+from mer.evaluation.hard_clips import clip_table
 from mer.evaluation.predictions import pool, read_predictions, write_predictions
 from mer.provenance import write_json
 from tests.evaluation.conftest import make_predictions, make_run, make_table
@@ -144,6 +146,51 @@ def test_other_samples_labels_classes_or_subjects_are_refused_with_all_reasons(
         assert words in text
     with pytest.raises(ComparisonError, match="two runs or more"):
         compare([first])
+
+
+def test_a_copied_or_repeated_run_is_no_second_seed(runs: list[Run], table: SampleTable, tmp_path: Path) -> None:
+    again = make(tmp_path / "again", table, right=0.8, luck=99, seed=2, **{"optim.lr": 0.1})
+    with pytest.raises(ComparisonError, match=r"again has the configuration, data and seed of .*a2: .* no second seed"):
+        compare([*runs, again])
+    again.results["data_hash"] = "other"  # the same configuration on other data is another run
+    assert len(compare([*runs, again], draws=50)["rows"]) == 4
+
+
+def marked(run: Run, **results) -> Run:
+    """The run with other entries in its results, also on disk."""
+    run.results.update(results)
+    write_json(run.folder / files.RESULTS, run.results)
+    return run
+
+
+WAIVED = {"findings": [{"name": "near_pixels-3fa2c1", "kind": "near_pixels", "text": "x", "rows": []}], "checked": []}
+
+
+def test_scores_that_are_no_result_are_marked_wherever_they_stand(runs: list[Run]) -> None:
+    plain, leaky, null = runs[2], marked(runs[3], selection="leaky"), marked(runs[4], null="permuted_labels")
+    marked(plain, leaks={**WAIVED, "unused": []})
+    found = compare([plain, leaky, null], draws=100)
+    rows, pairs = configuration_rows(found).set_index("name"), pair_rows(found)
+    names = ["invented_loso, lr=0.1", "LEAKY invented_loso, lr=0.2", "NULL invented_loso, lr=0.3"]
+    assert rows.index.tolist() == names
+    assert rows["selection"].tolist() == ["fixed", "leaky", "fixed"]
+    assert rows["null"].tolist() == ["none", "none", "permuted_labels"]
+    assert rows["waived"].tolist() == ["near_pixels-3fa2c1", "", ""]
+    for row in pairs.to_dict("records"):
+        for side in ("first", "second"):
+            own = rows.loc[row[side]]
+            assert [row[f"{side}_{mark}"] for mark in ("selection", "null", "waived")] == [
+                own[mark] for mark in ("selection", "null", "waived")
+            ]
+    clips = clip_table([plain, leaky, null])
+    assert set(clips["selection"]) == {"fixed leaky"} and set(clips["null"]) == {"none permuted_labels"}
+    assert set(clips["waived"]) == {"near_pixels-3fa2c1"}
+    page = write_comparison(runs[0].folder.parent / "page.html", found)
+    head = page.read_text(encoding="utf-8").split("</header>")[0]
+    for words in (f"LEAKY, their epochs chosen on the tested samples: {names[1]}.", f"find: {names[2]}.", names[0]):
+        assert words in head
+    clean = write_comparison(runs[0].folder.parent / "clean.html", compare(runs[:2], draws=50))
+    assert "No result" not in clean.read_text(encoding="utf-8")
 
 
 def test_an_unfinished_run_is_named_as_the_reason(table: SampleTable, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mer.corpus.samples import SampleTable
+from mer.evaluation import reading
 from mer.evaluation.null_tests import chance_verdict, linear_inputs, linear_predictions, linear_verdict, probe_verdict
 from mer.evaluation.predictions import pool
 from tests.evaluation.conftest import make_folds
@@ -56,6 +57,7 @@ def results(value: float | None, *, constant: float | None = 0.2) -> dict:
 def test_a_null_run_passes_where_it_is_no_better_than_chance(value, constant, passed) -> None:
     found = chance_verdict(results(value, constant=constant))
     assert found["passed"] is passed
+    assert chance_verdict(results(value, constant=constant) | {"null": "permuted_labels"}) == found
     if passed is not None:
         assert ("HIGHER" in found["verdict"]) is not passed
         assert "0.250 to 0.360" in found["verdict"]
@@ -77,3 +79,15 @@ def test_the_probe_s_verdict_weighs_the_loss_against_its_error(without: float, w
     probe = dict.fromkeys(("features", "pixels", "chance"), 0.5) | {"subjects": 8, "folds": 10, "directions": 7}
     probe |= {"emotion": 0.62, "emotion_without": without, "emotion_random": 0.6, "emotion_error": 0.05}
     assert words in probe_verdict(probe)
+
+
+@pytest.mark.parametrize("weights", ["known", "unknown", "packaged", "random"])
+def test_what_a_weight_file_knew_of_the_task_is_no_fault(weights: str) -> None:
+    shuffled = results(0.6) | {"null": "permuted_labels", "leaks": {"weights": weights}}
+    found, words = chance_verdict(shuffled), reading.null_warning(shuffled)
+    from_file = weights in ("known", "unknown")
+    assert found["passed"] is (None if from_file else False)
+    assert ("No fault of the machinery" in found["verdict"]) is from_file
+    assert ("is then no fault" in words) is from_file and ("would be a fault" in words) is not from_file
+    assert chance_verdict(shuffled | {"null": "onset_only"})["passed"] is False
+    assert chance_verdict({**results(0.3), **{key: shuffled[key] for key in ("null", "leaks")}})["passed"] is True

@@ -73,6 +73,7 @@ def test_pages_fit_the_window_and_are_reached_by_keyboard(page, width, request, 
     assert found["window"] == width
     assert found["page"] <= width, f"wider than the window: {found['wide']}"
     assert found["wide"] == []
+    assert found["tight"] == [], "names or numbers run into what stands beside them"
     assert found["unreachable"] == 0, "a part that scrolls sideways cannot be reached by keyboard"
     links = len(re.findall(r"<a |<summary|tabindex=", path.read_text(encoding="utf-8")))
     assert found["reach"] == links > 5
@@ -105,7 +106,10 @@ def test_the_page_of_a_run_shows_what_was_added(report: Path) -> None:
 
 def test_the_page_of_a_comparison_shows_every_pair_and_loads_nothing(comparison: Path) -> None:
     text = comparison.read_text(encoding="utf-8")
-    assert text.count("<small>minus ") == 3
+    names = dict(re.findall(r'<th scope="row">(\d) (invented_loso, [^<]+)<small>', text))
+    assert [name.rpartition("=")[2] for name in names.values()] == ["0.1", "0.2", "0.3"]
+    pairs = re.findall(r'<th scope="row" title="([^"]+) minus ([^"]+)">(\d) − (\d)</th>', text)
+    assert pairs == [(names[a], names[b], a, b) for a, b in ("12", "13", "23")]
     assert "seeds together" in text and "<script" not in text
     assert not re.search(r"(src|href)=\"(?!#|data:)", text)
 

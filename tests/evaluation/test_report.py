@@ -17,6 +17,10 @@ from tests.evaluation.conftest import make_run, make_table
 VOID = {"meta", "link", "img", "br", "line", "circle"}
 
 
+#: A waived finding of the leak audit.
+LEAK = {"name": "init-123456", "kind": "init", "text": "weights saw alpha:001", "rows": []}
+
+
 class Page(HTMLParser):
     """A page's elements and text; a tag that is not closed where it should be is an error."""
 
@@ -163,6 +167,27 @@ def test_a_complete_run_on_real_data_carries_no_warning(run: Path) -> None:
     shown = page(run)
     assert not [tag for tag, attributes in shown.elements if attributes.get("class") == "warning"]
     assert "synthetic" not in shown.text.lower()
+
+
+SEEN = "by a network that never saw its subject, and scored"
+OTHERS = "Each person was tested by a network trained on others."
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"selection": "leaky"}, "stopped at the epoch that was best on this very person"),
+        ({"leaks": {"findings": [LEAK], "checked": [], "unused": []}}, "that may have seen its subject"),
+        ({"leaks": {"findings": [], "checked": [], "unused": [], "weights": "unknown"}}, "had seen is not known"),
+    ],
+    ids=["leaky", "waived", "history unknown"],
+)
+def test_captions_claim_no_more_than_holds(run: Path, change: dict, words: str) -> None:
+    assert SEEN in page(run).text and OTHERS in page(run).text
+    results = json.loads((run / files.RESULTS).read_text(encoding="utf-8"))
+    (run / files.RESULTS).write_text(json.dumps(results | change), encoding="utf-8")
+    text = page(run).text
+    assert SEEN not in text and OTHERS not in text and words in text
 
 
 def test_synthetic_data_and_failed_folds_are_said_first(table: SampleTable, tmp_path: Path) -> None:
