@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
 
 from mer.config import Config, FolderData, LoggerConfig, OptimConfig, TrainerConfig
-from mer.provenance import config_hash, digest, environment, flatten, seed_from, write_atomically, write_json
+from mer.provenance import config_hash, cores, digest, environment, flatten, seed_from, write_atomically, write_json
 
 
 def test_seeds_depend_on_the_names_and_on_nothing_else():
@@ -18,6 +19,16 @@ def test_seeds_depend_on_the_names_and_on_nothing_else():
 
 def test_names_do_not_run_into_each_other():
     assert seed_from(0, "ab", "c") != seed_from(0, "a", "bc")
+
+
+def test_cores_are_counted_where_a_system_does_not_tell_which_a_process_may_use(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 8}, raising=False)
+    assert cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert cores() == 6
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert cores() == 1
 
 
 def test_digest_ignores_the_order_of_keys():

@@ -76,7 +76,7 @@ def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: 
     elif module == "mer.prepare":
         arguments += [*TINY, f"cache_dir={cache_dir}"]
     elif module == "mer.run":
-        arguments += TINY if "+experiment=synthetic_loso" in arguments else TINY_RECIPE
+        arguments += TINY if {"+experiment=synthetic_loso", "data=synthetic"} & {*arguments} else TINY_RECIPE
         drawn = {"+experiment=manifest_loso", "+experiment=motion_prior"} & {*arguments}
         arguments += DRAWN_FEW if drawn else ()
         arguments += [f"cache_dir={cache_dir}"]

@@ -175,7 +175,8 @@ def to_caffemodel(network: MicroAttentionResNet, *, layout: str = "new", name: s
     """Content of a `.caffemodel` with the layer names of the network's release, for use with the authors' definition.
 
     It holds the layers with weights and nothing of the graph, which Caffe takes from a `.prototxt`. A folded unit is
-    written as C equal rows, whose mean it is.
+    written as C equal rows, whose mean it is. The input's channels stay in the network's order, in which a run on
+    colour pictures has red first and Caffe's own readers have blue first.
 
     Raises:
         MerError: a network that the authors' definitions do not hold: another depth, unit, width, stem, head or norm.

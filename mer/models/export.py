@@ -24,7 +24,7 @@ from mer.errors import MerError
 from mer.models.network import RecognitionNetwork
 from mer.provenance import write_atomically
 
-#: Largest difference from the network that a written file may have (issue: "agreement below 1e-5").
+#: Largest difference from the network that a written file may have: a few times float32 rounding over its layers.
 TOLERANCE = 1e-5
 
 #: Batches that a written file is tried with.

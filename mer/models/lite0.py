@@ -2,7 +2,8 @@
 
 Contract: what `mer.models.build.BACKBONES` asks of a family. Source: Tan, Le, ICML 2019 (EfficientNet-B0, table 1) and
 the Lite variant of its authors: no squeeze-and-excitation, ReLU6, stem and last convolution not scaled; padding as
-TensorFlow's SAME, in which it was trained.
+TensorFlow's SAME, in which it was trained. Of timm's networks only `tf_efficientnet_lite0` is this one: its
+`efficientnet_lite0` has the same names and shapes, pads alike on both sides, and would come out wrong unnoticed.
 """
 
 from __future__ import annotations

@@ -57,6 +57,14 @@ def test_a_map_depends_on_its_index_alone(size: int) -> None:
     assert not np.array_equal(alone, prior.sample_bank(replace(SMALL, seed=1), size, indices=[7]))
 
 
+def test_another_drawing_has_another_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = MotionPriorData(name="motion_prior", maps=60)
+    before = prior.load(data).content_hash()
+    assert prior.load(data).content_hash() == before
+    monkeypatch.setattr(prior, "DRAWING", prior.DRAWING + 1)
+    assert prior.load(data).content_hash() != before
+
+
 def test_processes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prior, "CHUNK", 10)
     np.testing.assert_array_equal(
