@@ -170,7 +170,7 @@ def _compare(rows: list[Row], left: int, folder: Path) -> None:
     if second or resumed != first - left:
         raise MerError(f"expected 0 and {first - left} entries to be made again, got {second} and {resumed}")
     arrays = [
-        {path.name: path.read_bytes() for path in (folder / cache / "pixels").glob("*.npy")}
+        {path.name: path.read_bytes() for path in (folder / cache / "pixels").glob("[!.]*.npy")}
         for cache in ("cache", "killed")
     ]
     if not arrays[0] or arrays[0] != arrays[1]:
