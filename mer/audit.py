@@ -78,6 +78,7 @@ def show(found: Audit, console: Console) -> None:
         table.add_row(name, str(count), str(found.expected.get(name, "?")))
     table.add_row("in all", str(sum(found.counts.values())), str(sum(found.expected.values()) or "?"))
     table.add_row("subjects", str(len(found.people)), str(found.expected_people or "?"))
+    table.add_row("described, whatever the label", str(found.described), " or ".join(map(str, found.totals)) or "?")
     console.print(table)
     for word, count in found.left_out.items():
         say(f"left out by the label set: {word} {count}")

@@ -52,7 +52,7 @@ def table_of(reading: Reading, data: FolderData, card: Official) -> SampleTable:
         _check_span(chosen, origin)
     chosen = _with_files(chosen, origin)
     chosen = _with_apex(chosen, data.missing_apex, told, origin)
-    frame = _frame(chosen, card, origin)
+    frame = _frame(chosen, card, origin, described=clips)
     counts = {label: int((frame["label"] == label).sum()) for label in labels.classes}
     if not synthetic and (expected := published(labels, data, card)) and counts != expected:
         told.append(_difference(counts, expected, card.title, name))
@@ -169,9 +169,12 @@ def _middle(item: _Chosen) -> _Chosen:
     return replace(item, clip=replace(item.clip, apex=apex), apex_source="middle")
 
 
-def _frame(chosen: Sequence[_Chosen], card: Official, origin: Path) -> pd.DataFrame:
-    """The rows of the table; SampleError lists every key frame that is not on disk and every clip that stands twice."""
-    shared = Counter((item.clip.subject, item.clip.clip) for item in chosen)
+def _frame(chosen: Sequence[_Chosen], card: Official, origin: Path, *, described: Sequence[CodedClip]) -> pd.DataFrame:
+    """The rows of the table; SampleError lists every key frame that is not on disk and every clip that stands twice.
+
+    Ids depend on all clips that the set describes, so that they are the same under every label set.
+    """
+    shared = Counter((clip.subject, clip.clip) for clip in described)
     rows: list[dict[str, object]] = []
     missing = []
     for item in chosen:

@@ -30,6 +30,7 @@ KINDS = {
     "cell": "a cell or a file of labels that cannot be used",
     "twice": "a clip that stands in the sheet twice",
     "label": "a label that the label set does not know",
+    "doubt": "a row whose columns contradict each other",
     "case": "a label in another case than its like",
     "units": "action units that cannot be parsed",
     "span": "no onset or offset, or an onset behind the offset",
@@ -83,6 +84,8 @@ class Audit:
         counts: class -> number of clips.
         expected: class -> published number, empty where unknown or where the clips are drawn.
         expected_people: announced number of subjects, None where unknown.
+        described: number of clips, or of recordings where the published totals count those.
+        totals: published numbers of these, several where several releases circulate; empty as `expected`.
         left_out: annotation that the label set leaves out -> number of clips.
         findings: in the order of `KINDS`.
         notes: what the loader said, repairs included.
@@ -100,6 +103,8 @@ class Audit:
     counts: dict[str, int]
     expected: dict[str, int]
     expected_people: int | None
+    described: int
+    totals: tuple[int, ...]
     left_out: dict[str, int]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
@@ -154,13 +159,17 @@ def audit(
     expected = {} if drawn else published(labels, data, card)
     people = Counter(clip.subject for clip in clips)
     announced = None if drawn or (card.counted and card.part(data) not in card.counted) else card.people
+    described = len({(clip.subject, clip.clip) for clip in clips}) if card.recordings else len(clips)
+    totals = () if drawn else tuple(card.totals.get(card.part(data), ()))
     findings = [
         *(Finding("cell", fault.split(":")[0].split(",")[0], "", "", fault) for fault in reading.faults),
+        *(Finding("doubt", doubt.split(",")[0], "", "", doubt) for doubt in reading.doubts),
         *_of_sheet(clips, words, labels, card),
         *(found for clip, item in zip(clips, files, strict=True) for found in _of_files(clip, item, card)),
         *(Finding("unlisted", path.name, "", "", f"{path}: no row names it") for path in reading.unlisted),
         *_copies(clips, whole, still=card.still),
         *_of_counts(counts, expected, len(people), announced),
+        *_of_total(described, totals, card),
     ]
     return Audit(
         title=card.title,
@@ -173,6 +182,8 @@ def audit(
         counts=counts,
         expected=expected,
         expected_people=announced,
+        described=described,
+        totals=totals,
         left_out=dict(Counter(word or "none given" for word in words if word in labels.left_out)),
         findings=tuple(sorted(findings, key=lambda found: list(KINDS).index(found.kind))),
         notes=(*reading.notes, *repaired),
@@ -285,3 +296,10 @@ def _of_counts(counts: dict[str, int], expected: dict[str, int], people: int, an
     if announced is not None and people != announced:
         found.append(Finding("counts", "subjects", "", "", f"{people}, announced {announced}"))
     return found
+
+
+def _of_total(described: int, totals: tuple[int, ...], card: Official) -> list[Finding]:
+    if not totals or described in totals:
+        return []
+    what = "recordings" if card.recordings else "clips, whatever their label"
+    return [Finding("counts", "in all", "", "", f"{described} {what}, published {' or '.join(map(str, totals))}")]

@@ -1,7 +1,8 @@
 """Action units as coders write them: `R14A or 17A`, `4+L10`, `12(k)`, `AU6`; text in, typed units out.
 
-Contract: a coding is a conjunction of terms, each of one unit or of alternatives; "or" joins the units beside it only,
-so that `4+R14 or 17` is 4 and (R14 or 17). Text that is no coding is a ValueError that quotes the part.
+Contract: a coding is a conjunction of terms, each of one unit or of alternatives; "or", with blanks about it or without
+(`7or 43`), joins the units beside it only, so that `4+R14 or 17` is 4 and (R14 or 17). Text that is no coding is a
+ValueError that quotes the part.
 Source of the notation: Ekman, Friesen, Hager, Facial Action Coding System, 2002 (sides, intensities A..E).
 """
 
@@ -48,7 +49,7 @@ def parse_aus(text: str) -> Coding:
     if text.strip().casefold() in _BLANK:
         return ()
     terms = [part for part in re.split(r"[+,;&]", text) if part.strip()]
-    return tuple(tuple(_unit(word) for word in re.split(r"\bor\b|/|\|", term, flags=re.IGNORECASE)) for term in terms)
+    return tuple(tuple(_unit(word) for word in re.split(r"or|/|\|", term, flags=re.IGNORECASE)) for term in terms)
 
 
 def numbers(coding: Coding, *, certain: bool = False) -> frozenset[int]:

@@ -39,6 +39,8 @@ CARD = Official(
         "selected": "the same frames uncropped, `CASME_raw_selected/`",
     },
     people=19,
+    # Announced, and in the coding sheet that circulates.
+    totals={"cropped": (195, 189), "selected": (195, 189)},
 )
 
 LAYOUT = SheetSet(

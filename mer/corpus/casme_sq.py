@@ -20,7 +20,7 @@ from mer.corpus import sheets
 from mer.corpus.clips_on_disk import clip_folder, find_folder, folders, numbered_folders
 from mer.corpus.coded import CodedClip, Reading, clips_of_rows
 from mer.corpus.labels import emotions, three_classes
-from mer.corpus.official import USUAL, Official, open_root
+from mer.corpus.official import USUAL, Official, frames_note, open_root
 from mer.corpus.sheet_sets import find_sheet
 from mer.errors import SampleError
 
@@ -65,12 +65,14 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
     frames = find_folder(root, _PLACES[place], holds=_PERSON)
     if frames is None:
         raise CARD.not_found(root, f"the frames in the folder {_PLACES[place][0]}")
+    own = {f"{which}_{one}": places for which in ("micro", "macro") for one, places in _PLACES.items()}
+    read_from = frames_note(frames, data, CARD, own)
     sheet = find_sheet(root, _SHEET)
     if sheet is None:
         raise CARD.not_found(root, "the sheet CAS(ME)^2code_final.xlsx")
     first, people, codes = _book(sheet)
     on_disk = numbered_folders(frames, _PERSON)
-    notes = [f"Coding sheet: {sheet.name}."]
+    notes = [f"Coding sheet: {sheet.name}.", read_from]
 
     def folder(clip: CodedClip) -> Path:
         person = on_disk.get(int(clip.subject[1:]), frames / clip.subject)

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.corpus.clips_on_disk import clip_folder, find_folder, folders, index_frames, numbered_folders
+from mer.corpus.clips_on_disk import clip_folder, find_folder, folders, frames_or_fault, numbered_folders
 from mer.corpus.coded import CodedClip, Reading
 from mer.corpus.labels import emotions, three_classes
 from mer.corpus.official import USUAL, Official, open_root
@@ -58,11 +58,13 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
     clips, faults = [], []
     for number, person in sorted(numbered_folders(images, _PERSON).items()):
         for folder in folders(person).values():
-            index = index_frames(folder)
+            index = frames_or_fault(folder)
             emotion = _emotion(clip_folder(clip_folder(labels, person.name), folder.name))
-            if emotion is None or not index:
-                problem = "no frames inside" if not index else "expected a number 0..7 in its *_emotion.txt"
-                faults.append(f"{folder}: {problem}")
+            if isinstance(index, str):
+                faults.append(index)
+                continue
+            if emotion is None:
+                faults.append(f"{folder}: expected a number 0..7 in its *_emotion.txt")
                 continue
             first, last = min(index), max(index)
             where = f"folder {person.name}/{folder.name}"

@@ -39,6 +39,14 @@ def index_frames(folder: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
+def frames_or_fault(folder: Path) -> dict[int, Path] | str:
+    """Frame files of a folder as `index_frames` gives them, or what is wrong with it, for a list of faults."""
+    try:
+        return index_frames(folder) or f"{folder}: no frames inside"
+    except SampleError as error:
+        return str(error)
+
+
 def frame_number(name: str) -> int | None:
     """Last integer of an image file's name (`reg_img46.jpg` -> 46, `006_05562.JPG` -> 5562); None for stray files."""
     path = Path(name)

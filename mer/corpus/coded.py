@@ -68,6 +68,7 @@ class Reading:
         notes: what the loader has to say, one sentence each.
         faults: cells, folders or files that cannot be used, one sentence each with the place.
         unlisted: folders of frames that no row names.
+        doubts: rows whose columns contradict each other, yet can be used; one sentence each, beginning with the place.
     """
 
     clips: tuple[CodedClip, ...]
@@ -75,6 +76,7 @@ class Reading:
     notes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     unlisted: tuple[Path, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def coded_clips(

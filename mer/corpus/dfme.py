@@ -26,6 +26,7 @@ CARD = Official(
         USUAL: emotions(*_SEVEN, source="the set's own seven emotions", left_out=("others",)),
         "megc2019": three_classes(*_SEVEN, "others"),
     },
+    totals={"": (7526,)},
 )
 
 LAYOUT = SheetSet(

@@ -13,7 +13,7 @@ from pathlib import Path
 from mer.config import FolderData
 from mer.corpus import sheets
 from mer.corpus.coded import Reading, clips_of_rows
-from mer.corpus.labels import emotions, three_classes
+from mer.corpus.labels import canonical_emotion, emotions, three_classes
 from mer.corpus.official import USUAL, Official, open_root
 from mer.corpus.sheet_sets import Finder, SheetSet, find_sheet, frames_folder
 
@@ -29,6 +29,7 @@ CARD = Official(
         "megc2019": three_classes(*_FIVE, "mixed"),
     },
     people=41,
+    totals={"": (267,)},
 )
 
 LAYOUT = SheetSet(
@@ -60,20 +61,42 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
         SampleError: the sheet cannot be read.
     """
     root = open_root(data, CARD)
-    finder = Finder(frames_folder(root, data, CARD, LAYOUT), LAYOUT)
+    frames, read_from = frames_folder(root, data, CARD, LAYOUT)
+    finder = Finder(frames, LAYOUT)
     sheet = find_sheet(root, LAYOUT.sheet)
     if sheet is None:
         raise CARD.not_found(root, "the sheet 4DME_Labelling_Micro_release v1.xlsx")
     rows = sheets.read_sheet(sheet, LAYOUT.columns, optional=LAYOUT.optional)
     one = [{**row, "emotion": _label(row)} for row in rows]
     reading = clips_of_rows(one, sheet, subject=LAYOUT.named, folder=finder.folder)
-    return Reading(reading.clips, sheet, (f"Coding sheet: {sheet.name}.",), reading.faults, finder.unlisted())
+    doubts = tuple(doubt for row in rows if (doubt := _doubt(row)))
+    notes = [f"Coding sheet: {sheet.name}.", read_from]
+    if doubts:
+        notes.append(f"The text counts in {len(doubts)} rows whose flags say something else: {'; '.join(doubts)}.")
+    return Reading(reading.clips, sheet, tuple(notes), reading.faults, finder.unlisted(), doubts)
 
 
 def _label(row: dict[str, object]) -> str:
     """The one label of a row, "mixed" where the flags or the text name several."""
-    flags = [label for label in _FIVE if sheets.text(row.get(label)) == "1"]
-    words = [word for word in re.split(r"[+,/&;]|\band\b", sheets.text(row["emotion"])) if word.strip()]
+    flags, words = _flags(row), _words(row)
     if len(flags) > 1 or len(words) > 1:
         return "mixed"
     return words[0] if words else next(iter(flags), "")
+
+
+def _flags(row: dict[str, object]) -> list[str]:
+    """Labels whose flag is set."""
+    return [label for label in _FIVE if sheets.text(row.get(label)) == "1"]
+
+
+def _words(row: dict[str, object]) -> list[str]:
+    """Labels that the text names, as written."""
+    return [word for word in re.split(r"[+,/&;]|\band\b", sheets.text(row["emotion"])) if word.strip()]
+
+
+def _doubt(row: dict[str, object]) -> str:
+    """How the flags of a row contradict its text; "" where they do not, or where one of the two says nothing."""
+    flags, words = _flags(row), _words(row)
+    if not flags or not words or set(flags) == {canonical_emotion(word) for word in words}:
+        return ""
+    return f"row {row['row']}, text {' + '.join(word.strip() for word in words)}, flags {' + '.join(flags)}"

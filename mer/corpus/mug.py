@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.corpus.clips_on_disk import find_folder, folders, index_frames, numbered_folders
+from mer.corpus.clips_on_disk import find_folder, folders, frames_or_fault, numbered_folders
 from mer.corpus.coded import CodedClip, Reading
 from mer.corpus.labels import canonical_emotion, emotions, three_classes
 from mer.corpus.official import USUAL, Official, open_root
@@ -50,9 +50,9 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
         person = folders(outer).get(outer.name.casefold(), outer)
         for emotion, place in folders(person).items():
             for take, folder in folders(place).items():
-                index = index_frames(folder)
-                if not index:
-                    faults.append(f"{folder}: no frames inside")
+                index = frames_or_fault(folder)
+                if isinstance(index, str):
+                    faults.append(index)
                     continue
                 where, name = f"folder {outer.name}/{emotion}/{take}", f"{canonical_emotion(emotion)}_{take}"
                 clips.append(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mer.config import FolderData
 from mer.corpus.labels import LabelSet
-from mer.errors import DatasetNotFoundError
+from mer.errors import DatasetNotFoundError, SampleError
 
 #: File in a root that says that we drew the clips; `mer.corpus.layouts` writes it.
 SYNTHETIC_MARK = "SYNTHETIC.txt"
@@ -39,6 +39,9 @@ class Official:
         still: whether a clip is one image, without onset and offset.
         people: subjects announced for the counted parts, None where unknown.
         gaps: whether the official release itself lacks frames within clips.
+        totals: part -> numbers of clips that a whole release describes, whatever their label; several where several
+            releases or copies circulate.
+        recordings: whether `totals` count recordings, one of which may hold several clips.
     """
 
     key: str
@@ -51,6 +54,8 @@ class Official:
     still: bool = False
     people: int | None = None
     gaps: bool = False
+    totals: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    recordings: bool = False
 
     def part(self, data: FolderData) -> str:
         """The part that a configuration asks for: `data.part`, or the first; "" where the set has one only."""
@@ -73,6 +78,38 @@ class Official:
                 ]
             )
         )
+
+
+def frames_note(place: Path, data: FolderData, card: Official, *names: Mapping[str, Collection[str]]) -> str:
+    """The note which folder the frames were read from.
+
+    Args:
+        place: that folder.
+        data: with the part that was asked for.
+        card: of the data set.
+        names: part -> names of folders that are that part's, without regard to case; the folder itself decides, or
+            else the one above it. Several such tables are asked one after the other.
+
+    Raises:
+        SampleError: the name says that the frames are another part's, as where `data.root` is that part's folder.
+    """
+    part = card.part(data)
+    for table in names:
+        for folder in (place, place.parent):
+            whose = [
+                one for one, known in table.items() if folder.name.casefold() in {name.casefold() for name in known}
+            ]
+            if part in whose:
+                break
+            if whose:
+                raise SampleError(
+                    f"{card.title}: expected the frames of part {part!r} below data.root={data.root}, found {place}, "
+                    f"which by the name {folder.name} is part {' or '.join(map(repr, whose))}. "
+                    f"Set data.part={whose[0]} to take these frames, or data.root to the folder that holds both parts."
+                )
+    root = Path(data.root).expanduser().resolve()
+    inside = place.relative_to(root.parent) if place.is_relative_to(root.parent) else place
+    return f"Frames: {inside.as_posix()}."
 
 
 def open_root(data: FolderData, card: Official) -> Path:

@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.corpus.clips_on_disk import find_folder, folders, index_frames, numbered_folders
+from mer.corpus.clips_on_disk import find_folder, folders, frames_or_fault, numbered_folders
 from mer.corpus.coded import CodedClip, Reading
 from mer.corpus.labels import canonical_emotion, emotions, three_classes
 from mer.corpus.official import USUAL, Official, open_root
@@ -56,9 +56,9 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
     clips, faults = [], []
     for number, person in sorted(numbered_folders(people, _PERSON).items()):
         for folder in folders(person).values():
-            index = index_frames(folder)
-            if not index:
-                faults.append(f"{folder}: no frames inside")
+            index = frames_or_fault(folder)
+            if isinstance(index, str):
+                faults.append(index)
                 continue
             first, last = min(index), max(index)
             where, emotion = f"folder {person.name}/{folder.name}", folder.name

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from mer.config import FolderData
 from mer.corpus.clips_on_disk import clip_folder, find_file, find_folder, folders, numbered_folders
 from mer.corpus.coded import CodedClip, Reading, coded_clips
-from mer.corpus.official import Official, open_root
+from mer.corpus.official import Official, frames_note, open_root
 
 #: Headings of the sets by the group behind CASME, which others took over.
 CASME_COLUMNS: Mapping[str, Collection[str]] = {
@@ -71,7 +71,7 @@ def read_sheet_set(data: FolderData, card: Official, layout: SheetSet) -> Readin
         SampleError: the sheet cannot be read.
     """
     root = open_root(data, card)
-    frames = frames_folder(root, data, card, layout)
+    frames, note = frames_folder(root, data, card, layout)
     sheet = find_sheet(root, layout.sheet)
     if sheet is None:
         raise card.not_found(root, f"the sheet {PurePosixPath(card.expects[0]).name}")
@@ -79,16 +79,22 @@ def read_sheet_set(data: FolderData, card: Official, layout: SheetSet) -> Readin
     reading = coded_clips(
         sheet, layout.columns, optional=layout.optional, subject=layout.named, folder=lambda clip: finder.folder(clip)
     )
-    return replace(reading, notes=(f"Coding sheet: {sheet.name}.",), unlisted=finder.unlisted())
+    return replace(reading, notes=(f"Coding sheet: {sheet.name}.", note), unlisted=finder.unlisted())
 
 
-def frames_folder(root: Path, data: FolderData, card: Official, layout: SheetSet) -> Path:
-    """Folder of the frames of the part that `data` asks for; DatasetNotFoundError where there is none."""
+def frames_folder(root: Path, data: FolderData, card: Official, layout: SheetSet) -> tuple[Path, str]:
+    """Folder of the frames of the part that `data` asks for, and a note that names it.
+
+    Raises:
+        DatasetNotFoundError: there is none.
+        SampleError: it is the folder of another part.
+    """
     candidates = layout.frames[card.part(data)]
     found = find_folder(root, candidates, holds=re.compile(layout.holds or layout.person, re.IGNORECASE))
     if found is None:
         raise card.not_found(root, f"the frames in the folder {' or '.join(c for c in candidates if c != '.')}")
-    return found
+    names = {part: [PurePosixPath(place).name for place in places] for part, places in layout.frames.items()}
+    return found, frames_note(found, data, card, names)
 
 
 def find_sheet(root: Path, pattern: str) -> Path | None:

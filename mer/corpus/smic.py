@@ -12,10 +12,10 @@ import re
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.corpus.clips_on_disk import find_folder, folders, index_frames, numbered_folders
+from mer.corpus.clips_on_disk import find_folder, folders, frames_or_fault, numbered_folders
 from mer.corpus.coded import CodedClip, Reading
 from mer.corpus.labels import LabelSet, themselves
-from mer.corpus.official import USUAL, Official, open_root
+from mer.corpus.official import USUAL, Official, frames_note, open_root
 
 _THREE = ("negative", "positive", "surprise")
 
@@ -42,6 +42,11 @@ CARD = Official(
         for version, how in (("cropped", "registered and cropped faces"), ("raw", "whole images"))
     },
     counted=("hs_cropped", "hs_raw"),
+    totals={
+        f"{camera}_{version}": (164 if camera == "hs" else 71,)
+        for camera in ("hs", "vis", "nir")
+        for version in ("cropped", "raw")
+    },
     people=16,
 )
 
@@ -63,6 +68,9 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
     people = find_folder(root, places, holds=_SUBJECT)
     if people is None:
         raise CARD.not_found(root, f"the folder {places[0].upper()} with a folder for each subject")
+    cameras = {part: [part.split("_")[0]] for part in CARD.parts}
+    versions = {part: [f"SMIC_all_{part.split('_')[1]}"] for part in CARD.parts}
+    read_from = frames_note(people, data, CARD, cameras, versions)
     clips: list[CodedClip] = []
     faults: list[str] = []
     for number, person in sorted(numbered_folders(people, _SUBJECT).items()):
@@ -77,7 +85,7 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
                     clips.append(clip)
     if not clips and not faults:
         raise CARD.not_found(root, "clips in sNN/micro/negative, positive, surprise")
-    notes = ("Onset and offset are the first and the last frame of each clip's folder.",)
+    notes = ("Onset and offset are the first and the last frame of each clip's folder.", read_from)
     return Reading(tuple(clips), people, notes, tuple(faults))
 
 
@@ -89,8 +97,8 @@ def _clip(folder: Path, person: int, label: str) -> CodedClip | str:
     number, code, take = int(match.group(1)), match.group(2).lower(), int(match.group(3))
     if number != person or _CODES[code] != label:
         return f"{folder}: subject and class in the name differ from the folders above it"
-    index = index_frames(folder)
-    if not index:
-        return f"{folder}: no frames inside"
+    index = frames_or_fault(folder)
+    if isinstance(index, str):
+        return index
     subject, name = f"s{person:02d}", f"s{person:02d}_{code}_{take:02d}"
     return CodedClip(f"folder {folder.name}", subject, name, min(index), None, max(index), "", label, "", folder)

@@ -36,6 +36,9 @@ CARD = Official(
         "nir": "near infrared, 25 fps, `SMIC-NIR-E/`",
     },
     counted=("hs",),
+    # Long recordings, one of which may hold two micro-expressions.
+    totals={"hs": (157,), "vis": (71,), "nir": (71,)},
+    recordings=True,
     people=16,
 )
 
@@ -50,18 +53,23 @@ _COLUMNS = {
 
 
 def _layout(part: str) -> SheetSet:
-    name = f"SMIC-{part.upper()}-E"
-    places = (f"{part}_long/{name}/{part}", f"{part}_long/{name}", f"{name}/{part}", name, ".")
     return SheetSet(
         sheet=rf"smic[-_ ]{part}[-_ ]e[-_ ]annotation.*\.xlsx?",
         columns=_COLUMNS,
         optional=("onset2", "offset2"),
         person=r"s0*(\d+)",
         subject="s{:02d}",
-        frames={part: (*places, *(f"SMIC-E_raw image/{place}" for place in places[:-1]))},
+        frames={one: _places(one) for one in CARD.parts},
         clip=("{person}/{clip}",),
         unpadded=True,
     )
+
+
+def _places(part: str) -> tuple[str, ...]:
+    """Folders that may hold the frames of a part."""
+    name = f"SMIC-{part.upper()}-E"
+    places = (f"{part}_long/{name}/{part}", f"{part}_long/{name}", f"{name}/{part}", name, ".")
+    return (*places, *(f"SMIC-E_raw image/{place}" for place in places[:-1]))
 
 
 def read(data: FolderData, cache_dir: Path) -> Reading:
@@ -73,11 +81,12 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
     """
     root, part = open_root(data, CARD), CARD.part(data)
     layout = _layout(part)
-    finder = Finder(frames_folder(root, data, CARD, layout), layout)
+    frames, read_from = frames_folder(root, data, CARD, layout)
+    finder = Finder(frames, layout)
     sheet = find_sheet(root, layout.sheet)
     if sheet is None:
         raise CARD.not_found(root, f"the sheet SMIC-{part.upper()}-E_annotation.xlsx")
-    notes = [f"Coding sheet: {sheet.name}."]
+    notes = [f"Coding sheet: {sheet.name}.", read_from]
     rows = []
     for row in sheets.read_sheet(sheet, layout.columns, optional=layout.optional):
         if not sheets.text(row["subject"]) and not sheets.text(row["clip"]):

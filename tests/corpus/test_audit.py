@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import openpyxl
 import pytest
 from PIL import Image
 
 from mer.config import FolderData, SyntheticData
 from mer.corpus import catalog
 from mer.corpus.audit import Audit, Finding, audit
-from mer.corpus.layouts import LAYOUTS, write_tree
+from mer.corpus.layouts import LAYOUTS, LayoutClip, write_tree
 from mer.corpus.official import SYNTHETIC_MARK
 from mer.corpus.prints import near_copies
 from mer.corpus.synthetic import layout_clips
@@ -153,6 +156,122 @@ def test_planted_fault_is_reported_with_its_row(fault: str, spoiled: Path) -> No
     assert len(hits) == 1 and text in hits[0].text, result.findings
     assert result.status == status, result.unusable
     assert trees.state(spoiled) == before
+
+
+@pytest.mark.parametrize("layout", ["smic", "ck_plus", "oulu_casia", "mug"])
+def test_the_audit_goes_on_behind_a_frame_that_stands_twice(layout: str, tmp_path: Path) -> None:
+    root = test_sets.write(layout, tmp_path)
+    before = examined(root, layout).clips
+    images = {}
+    for path in sorted(root.rglob("*")):
+        if path.suffix in (".bmp", ".png", ".jpg", ".jpeg") and "non_micro" not in path.parts:
+            images.setdefault(path.parent, []).append(path)
+    first, second = [paths for paths in images.values() if len(paths) > 4][:2]
+    for paths in (first, second):
+        shutil.copy(paths[2], paths[2].with_name(f"copy of {paths[2].name}"))
+    first[3].write_bytes(b"")
+    whole = examined(root, layout)
+    assert [item.text.count("two files for frame") for item in found(whole, "cell")] == [1, 1], whole.findings
+    for paths, item in zip((first, second), found(whole, "cell"), strict=True):
+        assert str(paths[0].parent) in item.text
+    assert whole.status == 2 and whole.clips == before - 2
+
+
+#: Sheet, headings, folder of the clip in a row, and the frames in it, of layouts with a sheet.
+SHEETED = {
+    "samm": ("SAMM_Micro_FACS_Codes_v2.xlsx", "Apex Frame", "Estimated Emotion", "SAMM/{0}/{1}"),
+    "mmew": ("MMEW_Micro_Exp.xlsx", "ApexFrame", "Estimated Emotion", "Micro_Expression/*/{1}"),
+}
+
+
+@pytest.mark.parametrize("layout", SHEETED)
+def test_faults_planted_in_other_layouts_are_all_found(layout: str, tmp_path: Path) -> None:
+    sheet, apex, emotion, where = SHEETED[layout]
+    root = write_tree(layout, _moving(layout), tmp_path / layout)
+    assert [f for f in examined(root, layout).findings if not f.harmless] == []
+    book = openpyxl.load_workbook(root / sheet)
+    cells = book.active
+    head = next(row for row in range(1, 40) if any(cell.value == apex for cell in cells[row]))
+    column = {cell.value: cell.column for cell in cells[head]}
+
+    def frames(row: int) -> list[Path]:
+        subject, name = str(cells.cell(row, 1).value), str(cells.cell(row, 2).value)
+        (folder,) = root.glob(where.format(f"{int(re.sub(r'[^0-9]', '', subject)):03d}", name))
+        return sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
+
+    frames(head + 1)[2].unlink()
+    cells.cell(head + 2, column[apex]).value = 9999
+    for source, target in zip(frames(head + 3), frames(head + 4), strict=True):
+        shutil.copy(source, target)
+    spelled = str(cells.cell(head + 5, column[emotion]).value)
+    cells.cell(head + 5, column[emotion]).value = spelled.swapcase()
+    (frames(head + 6)[0].parent / "notes.txt").write_text("x")
+    book.save(root / sheet)
+    result = examined(root, layout)
+    hits = {(item.kind, item.where) for item in result.findings if not item.harmless}
+    wanted = (("gap", 1), ("apex", 2), ("key frame", 2), ("copy", 4), ("case", 5), ("stray", 6))
+    assert hits == {(kind, f"row {head + place}") for kind, place in wanted}
+    assert result.status == 2 and result.clips == len(_moving(layout))
+
+
+def test_faults_planted_in_smic_are_all_found(tmp_path: Path) -> None:
+    root = write_tree("smic", _moving("smic"), tmp_path / "smic")
+    folders = sorted(path for path in root.glob("SMIC_all_cropped/HS/*/micro/*/*") if path.is_dir())
+    lost, target, source, strayed = (sorted(folder.glob("*.bmp")) for folder in (*folders[:3], folders[5]))
+    lost[2].unlink()
+    for one, other in zip(source, target, strict=True):
+        shutil.copy(one, other)
+    (strayed[0].parent / "notes.txt").write_text("x")
+    label = folders[3].parent
+    label.rename(label.with_name(label.name.swapcase()))  # a folder's case is free
+    result = examined(root, "smic")
+    hits = {(item.kind, item.where) for item in result.findings if not item.harmless}
+    places = {number: f"folder {folders[number].name}" for number in range(len(folders))}
+    assert hits == {("gap", places[0]), ("copy", places[2]), ("stray", places[5])}
+    assert result.status == 1 and result.clips == len(folders)
+
+
+def _moving(layout: str) -> list[LayoutClip]:
+    """Clips of equal length that are no copies of one another: each with a texture and a movement of its own."""
+
+    def frames(seed: int) -> Callable[[int], np.ndarray]:
+        rng = np.random.default_rng(seed)
+        still, moves = (cv2.resize(rng.random((6, 6)), (32, 32)) for _ in range(2))
+        return lambda number: (200 * still + 5 * (number % 50) * (moves - 0.5) / 2 + 25).clip(0, 255).astype(np.uint8)
+
+    emotions = catalog.OFFICIAL[layout].CARD.label_sets["usual"].classes
+    people = [(subject, emotion) for subject in (3, 4, 5) for emotion in emotions]
+    return [LayoutClip(who, what, ("4",), 10, 14, 19, frames(k)) for k, (who, what) in enumerate(people)]
+
+
+@pytest.mark.parametrize(
+    ("layout", "totals", "described"),
+    [
+        ("casme", (195, 189), 8),
+        ("smic_e", (157,), 6),
+        ("casme3", (1109, 862, 687), 14),
+        ("dfme", (7526,), 14),
+        ("fourdme", (267,), 10),
+        ("smic", (164,), 6),
+    ],
+)
+def test_the_number_of_clips_stands_beside_the_published_totals(
+    layout: str, totals: tuple[int, ...], described: int, tmp_path: Path
+) -> None:
+    root = test_sets.write(layout, tmp_path)
+    assert examined(root, layout).totals == ()
+    (root / SYNTHETIC_MARK).unlink()
+    result = examined(root, layout)
+    assert (result.totals, result.described) == (totals, described)
+    (item,) = (item for item in found(result, "counts") if item.where == "in all")
+    assert item.text.startswith(f"{described} ") and item.text.endswith(f"published {' or '.join(map(str, totals))}")
+    whole = replace(
+        catalog.OFFICIAL[layout].CARD,
+        totals={catalog.OFFICIAL[layout].CARD.part(FolderData(name=layout)): (described,)},
+    )
+    data = FolderData(name=layout, root=str(root), missing_apex="middle")
+    again = audit(catalog.OFFICIAL[layout].read(data, tmp_path), data, whole, read=read)
+    assert [item for item in found(again, "counts") if item.where == "in all"] == []
 
 
 def test_copied_clip_is_reported_exactly_and_when_encoded_anew(spoiled: Path) -> None:

@@ -22,6 +22,8 @@ from mer.corpus.facs import ACTION_UNITS
         ("AU14L", ((Unit(14, "L"),),)),
         ("4, 7", ((Unit(4),), (Unit(7),))),
         ("4+R14 or 17", ((Unit(4),), (Unit(14, "R"), Unit(17)))),
+        ("7or 43", ((Unit(7), Unit(43)),)),
+        ("14Aor17B", ((Unit(14, "", "A"), Unit(17, "", "B")),)),
         ("4+", ((Unit(4),),)),
         ("T23", ((Unit(23, "T"),),)),
         *((blank, ()) for blank in ("", " ", "/", "\\", "-", "none", "0")),

@@ -15,6 +15,7 @@ import pytest
 
 from mer.config import FolderData
 from mer.corpus import catalog
+from mer.corpus.audit import audit
 from mer.corpus.layouts import LAYOUTS, LayoutClip, write_tree
 from mer.corpus.samples import SampleTable
 from mer.errors import ConfigError, DatasetNotFoundError, SampleError
@@ -184,6 +185,45 @@ def test_raw_smic_is_jpg_or_bmp(tmp_path: Path) -> None:
         load(root, "smic")
 
 
+@pytest.mark.parametrize("part", [None, "raw"])
+def test_a_root_that_is_another_part_of_casme2_is_refused(tmp_path: Path, part: str | None) -> None:
+    root = write("casme2", tmp_path, "selected")
+    inner = root / "CASME2_RAW_selected"
+    shutil.move(root / "CASME2-coding-20140508.xlsx", inner)
+    with pytest.raises(SampleError, match=r"found .*CASME2_RAW_selected.* is part 'selected'. Set data.part=selected"):
+        load(inner, "casme2", part=part)
+    table = load(inner, "casme2", part="selected")
+    assert len(table) == 10 and "Frames: CASME2_RAW_selected/CASME2_RAW_selected." in table.notes
+
+
+@pytest.mark.parametrize(
+    ("kind", "place"), [("hs_raw", ""), ("hs_raw", "HS"), ("vis_raw", "VIS"), ("nir_cropped", "NIR")]
+)
+def test_a_root_that_is_another_part_of_smic_is_refused(tmp_path: Path, kind: str, place: str) -> None:
+    root = write("smic", tmp_path, kind) / f"SMIC_all_{kind.split('_')[1]}" / place
+    with pytest.raises(SampleError, match=r"part 'hs_cropped' below .* Set data\.part="):
+        load(root, "smic")
+    assert len(load(root, "smic", part=kind)) == 6
+
+
+@pytest.mark.parametrize(("layout", "kind"), [("casme", "selected"), ("casme_sq", "micro_raw")])
+def test_a_root_that_is_another_part_is_refused_in_other_sets(tmp_path: Path, layout: str, kind: str) -> None:
+    root = write(layout, tmp_path, kind)
+    (inner,) = (path for path in root.iterdir() if path.is_dir())
+    for sheet in root.glob("*.xls*"):
+        shutil.move(sheet, inner)
+    with pytest.raises(SampleError, match=r"Set data\.part="):
+        load(inner, layout)
+    assert len(load(inner, layout, part=kind)) == len(clips(layout))
+
+
+def test_a_folder_without_a_known_name_is_taken_as_it_is_and_said(tmp_path: Path) -> None:
+    root = write("smic", tmp_path)
+    (root / "SMIC_all_cropped" / "HS").rename(tmp_path / "mine")
+    assert "Frames: mine." in load(tmp_path / "mine", "smic").notes
+    assert "Frames: smic/SMIC_all_cropped/HS." in load(write("smic", tmp_path / "whole"), "smic").notes
+
+
 def test_casme_sq_maps_participants_stimuli_and_an_offset_of_zero(tmp_path: Path) -> None:
     root = write("casme_sq", tmp_path, "micro_raw")
     assert (root / "rawpic/s03/03_0101negative1").is_dir()
@@ -220,6 +260,20 @@ def test_casme3_clips_share_recordings_in_any_case_with_frames_missing(tmp_path:
     assert len(load(root, "casme3")) == 14
 
 
+def test_ids_are_the_same_under_every_label_set(tmp_path: Path) -> None:
+    made = clips("casme3")
+    emotions = ["disgust", "others", "surprise", "fear", "anger", "sadness", "happiness"]
+    # two clips of the one recording of person 5, of which the second label set leaves one out
+    made += [
+        LayoutClip(5, emotion, ("4",), 600 + 20 * k, 603 + 20 * k, 608 + 20 * k, picture)
+        for k, emotion in enumerate(emotions[:2])
+    ]
+    root = write("casme3", tmp_path, made=made)
+    every, basic = (load(root, "casme3", labels=labels).frame["sample_id"].tolist() for labels in (None, "basic"))
+    assert len(basic) == len(every) - 3 and set(basic) < set(every)
+    assert "casme3/spNO.5_b_600" in basic
+
+
 def test_casme3_objective_classes(tmp_path: Path) -> None:
     grades = ("I", "II", "III", "IV", "V", "VI", "VII")
     made = [replace(clip, objective=grades[k % 7]) for k, clip in enumerate(clips("casme3"))]
@@ -239,6 +293,26 @@ def test_fourdme_leaves_out_clips_with_two_labels(tmp_path: Path) -> None:
     table = load(write("fourdme", tmp_path, made=made), "fourdme")
     assert len(table) == 10 and any("mixed 1" in note for note in table.notes)
     assert "AU4+AUL14(k)" in set(table.frame["aus"])
+
+
+def test_fourdme_flags_that_contradict_the_text_are_said(tmp_path: Path) -> None:
+    root = write("fourdme", tmp_path)
+    sheet = root / "4DME_Labelling_Micro_release v1.xlsx"
+    book = openpyxl.load_workbook(sheet)
+    header = {str(cell.value).casefold(): cell.column for cell in book.active[1]}
+    other = "positive" if str(book.active.cell(3, header["emotion"]).value).casefold() != "positive" else "negative"
+    for label in ("positive", "negative", "surprise", "repression", "others"):
+        book.active.cell(3, header[label]).value = int(label == other)
+    book.save(sheet)
+    data = FolderData(name="fourdme", root=str(root))
+    module = catalog.OFFICIAL["fourdme"]
+    reading = module.read(data, tmp_path)
+    assert len(reading.doubts) == 1 and reading.doubts[0].startswith("row 3, text ")
+    assert reading.doubts[0].endswith(f"flags {other}")
+    assert any("The text counts in 1 rows" in note for note in load(root, "fourdme").notes)
+    result = audit(reading, data, module.CARD, read=lambda path: np.asarray(cv2.imread(str(path), 0)))
+    assert [(one.kind, one.where) for one in result.findings if not one.harmless] == [("doubt", "row 3")]
+    assert result.status == 1
 
 
 def test_smic_e_second_intervals_padding_text_and_tails(tmp_path: Path) -> None:
