@@ -15,7 +15,7 @@ from mer.models import build, checkpoint
 from mer.run import conf_dir, run
 from tests.command import DRAWN_FEW, TINY, TINY_RECIPE, command
 from tests.conftest import tiny
-from tests.test_run import rows, write_manifest
+from tests.test_run import rows, with_onsets, write_manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,6 +38,8 @@ def workplace(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
         run(replace(config, seed=seed, model=replace(config.model, width=8)), folder / "outputs" / name)
     (folder / "list").mkdir()
     write_manifest(folder / "list", rows())
+    (folder / "faces").mkdir()
+    write_manifest(folder / "faces", with_onsets(rows()))
     card = {"classes": ["a", "b"], "input": {"representation": "flow", "size": 28}}
     model = ModelConfig(width=16)
     network = build(model, in_channels=3, classes=2)
@@ -65,6 +67,7 @@ def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: 
             "data.root=/path/to/CASME2": "data.root=data/casme2",
             "data.root=/path/to/SMIC": "data.root=data/smic",
             "data.manifest=/path/to/manifest.csv": "data.manifest=list/manifest.csv",
+            "data.manifest=/path/to/frames.csv": "data.manifest=faces/manifest.csv",
         }.get(argument, argument)
         for argument in line[2:]
     ]

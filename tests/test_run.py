@@ -116,6 +116,12 @@ def rows(subjects: int = 3) -> list[dict[str, str]]:
     ]
 
 
+def with_onsets(listed: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows with an onset frame each: the image of another clip of the same person."""
+    after = {"negative": "positive", "positive": "surprise", "surprise": "negative"}
+    return [{**row, "onset": f"{row['subject']}_{after[row['label']]}.png"} for row in listed]
+
+
 def run_manifest(manifest: Path, cache_dir: Path, cwd: Path, *more: str):
     recipe = [override for override in TINY_RECIPE if not override.startswith("input")]
     return command(
@@ -134,6 +140,16 @@ def test_a_manifest_runs_through(tmp_path, cache_dir):
     done = run_manifest(write_manifest(tmp_path, rows()), cache_dir, tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 9
+
+
+def test_frames_of_faces_are_not_read_as_motion_maps(tmp_path, cache_dir):
+    listed = with_onsets(rows())
+    listed[0]["onset"] = listed[0]["path"]  # a row whose onset is its own apex is no sign of faces
+    done = run_manifest(write_manifest(tmp_path, listed), cache_dir, tmp_path)
+    assert done.returncode == 2 and "8 of 9 rows name an onset" in done.stderr and "first: s0_positive" in done.stderr
+    assert "+experiment=manifest_plain input=flow" in done.stderr and not (tmp_path / "run" / files.RESULTS).exists()
+    done = run_manifest(tmp_path / "manifest.csv", cache_dir, tmp_path, "input=flow")
+    assert done.returncode == 0, done.stderr
 
 
 def test_motion_maps_begin_with_drawn_motion(tmp_path, cache_dir):

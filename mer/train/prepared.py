@@ -17,6 +17,7 @@ import numpy as np
 from mer.config import Config, DataConfig
 from mer.corpus import catalog
 from mer.corpus.samples import SampleTable
+from mer.errors import SampleError
 from mer.inputs import apex, drawn, faces, frames
 from mer.inputs.drawn import drawn_cache
 from mer.inputs.store import Step
@@ -69,6 +70,7 @@ def inputs_of(
 ) -> np.ndarray:
     """Network inputs of a table (N, C, S, S): drawn by its source, or read from its files. Arguments as `table_of`."""
     cache = cache_of(config)
+    _refuse_faces(table, data, config)
     source = catalog.SOURCES[data.name]
     if source.pixels is not None:
         settings = [source.drawing, asdict(data)]
@@ -76,6 +78,22 @@ def inputs_of(
     plan = frames.plan(table, config.input, cache, progress=progress)
     _note(steps, "inputs", plan.step)
     return frames.fill(plan, progress=progress)
+
+
+def _refuse_faces(table: SampleTable, data: DataConfig, config: Config) -> None:
+    """Raise where a manifest's frames of faces would be read as motion maps: colour as motion, without an error."""
+    if data.name != "manifest" or config.input.representation != "motion_map":
+        return
+    onset, apex = table.frame["onset_path"], table.frame["apex_path"]
+    rows = np.flatnonzero(((onset != "") & (onset != apex)).to_numpy())
+    if len(rows):
+        raise SampleError(
+            f"{table.name}: input=motion_map reads red, green and blue of each image as u, v and strain, but "
+            f"{len(rows)} of {len(table)} rows name an onset beside another image (first: "
+            f"{table.frame['sample_id'].iloc[rows[0]]}), as frames of faces have it. "
+            "For frames of faces: +experiment=manifest_plain input=flow. Where the images "
+            "are motion maps: remove the column onset."
+        )
 
 
 def is_drawn(data: DataConfig) -> bool:
