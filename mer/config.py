@@ -393,7 +393,8 @@ class Config:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     #: What a search over runs (a sweeper that optimises) gets to see of each: `validation_uf1`, the mean score of the
-    #: inner splits. Scores of held-out samples are refused.
+    #: inner splits. Scores of held-out samples are refused. A recipe that is chosen by it has still seen every test
+    #: person, in the inner splits of other folds; only `protocol.candidates` chooses without.
     objective: str = "validation_uf1"
     #: A null run in place of the real one: `none`; `permuted_labels` (shuffled within each fold's training part);
     #: `onset_only` (the onset frame in place of the apex). `mer.train.nulls` says what each must show.

@@ -108,7 +108,10 @@ def _train(study: Study, audited: dict[str, Any], folder: Path, console: Console
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
 def _job(composed: DictConfig) -> float | None:
-    """One job of Hydra: returns the sweep objective, the mean score of the inner splits, never a held-out one."""
+    """One job of Hydra: returns the sweep objective, the mean score of the inner splits, never a held-out one.
+
+    No clean choice among jobs for all that: whom one fold tests is in the inner splits of the others.
+    """
     hydra_config = HydraConfig.get()
     sweeping = hydra_config.mode == RunMode.MULTIRUN
     folder = Path(hydra_config.runtime.output_dir)

@@ -96,8 +96,9 @@ def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
     if "selection" in table:
         console.print("LEAKY rows: their epochs were chosen on the test samples; these scores are inflated.")
     console.print(
-        "Choosing a row by these scores would be selection on the test subjects: report all rows, or choose on an "
-        "inner split (protocol.validation).",
+        "Choosing a row by these scores would be selection on the test subjects, and by the folds' mean inner score "
+        "(validation_uf1) it still is in part: whom one fold tests is in the inner splits of the others. Report all "
+        "rows, or let each fold choose inside its own training part (protocol.candidates).",
         soft_wrap=True,
     )
     for name, path in (("table", folder / TABLE), ("heat map", picture)):

@@ -60,3 +60,9 @@ def test_a_sweep_without_a_score_has_a_table_only(sweep: Path) -> None:
         write_json(folder / files.ERROR, {"error": "out of memory", "overrides": []})
     assert PICTURE not in shown(sweep)
     assert set(pd.read_csv(sweep / TABLE)["status"]) == {"failed"}
+
+
+def test_no_row_is_said_to_be_a_clean_choice(sweep: Path) -> None:
+    text = " ".join(shown(sweep).split())
+    assert "by the folds' mean inner score (validation_uf1) it still is in part" in text
+    assert "(protocol.candidates)" in text and "or choose on an inner split" not in text

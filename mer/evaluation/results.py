@@ -49,7 +49,8 @@ def summarise(
         predictions: as returned by `predictions.pool`.
         table: the samples of the run.
         folds: the table of `folds.csv`: fold, status (`done` or not), error, seconds, train_seconds of every fold;
-            where it has a column validation_uf1 (of the inner split), its mean is the objective of sweeps.
+            where it has a column validation_uf1 (of the inner split), its mean is the objective of sweeps
+            (which all test subjects enter through the inner splits of other folds).
         splits: all folds of the protocol; baselines are fitted on their training parts.
         config: the configuration of the run.
         parameters: trainable parameters of the network.

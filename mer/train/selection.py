@@ -22,7 +22,8 @@ from mer.train import beside, module
 LEAKY = "leaky"
 #: Parts of the configuration that a nested search may vary: what training does, not what it is given or tested on.
 SEARCHED = ("optim", "augment", "model")
-#: The only score that a search over runs may see.
+#: The only score that a search over runs may see. Its mean over folds is no clean judge of recipes even so: whom one
+#: fold tests is in the inner splits of the others. `protocol.candidates` are chosen among fold by fold.
 OBJECTIVE = "validation_uf1"
 
 
@@ -52,8 +53,9 @@ def problems(config: Config) -> list[str]:
     if config.objective != OBJECTIVE:
         found.append(
             f"objective: expected {OBJECTIVE}, got {config.objective!r}: what a search maximises must not be measured "
-            "on held-out samples, or its best value is chosen on the test subjects and means nothing; set "
-            "protocol.validation or protocol.candidates, which give an inner score"
+            "on held-out samples, or its best value is chosen on the test subjects and means nothing; "
+            "protocol.validation gives an inner score, whose mean over folds has yet seen every test subject in the "
+            "inner splits of other folds; only protocol.candidates, which each fold chooses among by itself, is clean"
         )
     if selection_of(config.protocol) == LEAKY and config.optim.iterations is not None:
         found.append(
