@@ -21,7 +21,7 @@ from mer.corpus.aus import parse_aus
 from mer.corpus.coded import CodedClip, Reading
 from mer.corpus.labels import LabelSet, canonical_emotion, canonical_objective
 from mer.corpus.official import USUAL, Official
-from mer.corpus.prints import near_copies
+from mer.corpus.prints import VIEWS, Pairing, near_copies
 from mer.corpus.repairs import repair
 from mer.errors import MerError, SampleError
 
@@ -280,11 +280,18 @@ def _copies(clips: Sequence[CodedClip], files: Sequence[ClipFiles | None], *, st
     items = [files[place] for place in kept]
     looks = [item.look if item else None for item in items]
     changes = None if still else [item.change if item else None for item in items]
-    pairs = near_copies(looks, changes)
+    views = [] if still else [_view(items, number) for number in range(len(VIEWS))]
+    pairs = near_copies(looks, changes, views=views)
     for a, b, distance in pairs:
         text = f"looks and moves like {clips[kept[a]]} ({distance:.1%} of the bits differ)"
         found.append(_found("near copy", clips[kept[b]], text))
     return found
+
+
+def _view(items: Sequence[ClipFiles | None], number: int) -> Pairing:
+    """Looks and changes of all clips in one view, None where a clip has none."""
+    seen = [item.views[number] if item and item.views else (None, None) for item in items]
+    return [look for look, _ in seen], [change for _, change in seen]
 
 
 def _of_counts(counts: dict[str, int], expected: dict[str, int], people: int, announced: int | None) -> list[Finding]:

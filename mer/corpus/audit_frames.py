@@ -15,7 +15,7 @@ import numpy as np
 
 from mer.corpus.clips_on_disk import IMAGE_SUFFIXES, frame_number
 from mer.corpus.coded import CodedClip
-from mer.corpus.prints import signs, small
+from mer.corpus.prints import Print, clip_prints
 from mer.errors import SampleError
 
 #: What file managers leave behind: noted, harmless.
@@ -38,6 +38,7 @@ class ClipFiles:
         exact: hash of the bytes of all frames in order, "" without frames.
         look: signs of the key frame, bool (2, 256), None where it is flat or missing; `mer.corpus.prints`.
         change: signs of the change from onset to apex or, without one, to the middle; None where nothing changes.
+        views: look and change of the clip moved and scaled a little, `mer.corpus.prints.VIEWS`; none of a still image.
     """
 
     frames: int
@@ -50,6 +51,7 @@ class ClipFiles:
     exact: str
     look: np.ndarray | None
     change: np.ndarray | None
+    views: tuple[tuple[Print, Print], ...]
 
 
 def examine(clip: CodedClip, read: Callable[[Path], np.ndarray]) -> ClipFiles:
@@ -74,12 +76,12 @@ def examine(clip: CodedClip, read: Callable[[Path], np.ndarray]) -> ClipFiles:
             continue
         sizes[pixels.shape[1], pixels.shape[0]] = None
         if number in (onset, apex):
-            key[number] = small(pixels)
+            key[number] = pixels
     gaps = [] if clip.onset is None or not files else sorted(set(range(onset, offset + 1)) - set(files))
     names = [path.name for path in sorted(clip.folder.iterdir())] if clip.files is None and clip.folder.is_dir() else []
     others = [name for name in names if frame_number(name) is None or not (clip.folder / name).is_file()]
     system = [name for name in others if _is_system(name)]
-    both = onset in key and apex in key and onset != apex
+    (look, change), *views = clip_prints(key.get(onset) if onset != apex else None, key.get(apex))
     return ClipFiles(
         frames=len(files),
         read=len(wanted),
@@ -89,8 +91,9 @@ def examine(clip: CodedClip, read: Callable[[Path], np.ndarray]) -> ClipFiles:
         stray=tuple(name for name in others if name not in system),
         system=tuple(system),
         exact=total.hexdigest() if wanted else "",
-        look=signs(key[apex]) if apex in key else None,
-        change=signs(key[apex] - key[onset]) if both else None,
+        look=look,
+        change=change,
+        views=tuple(views),
     )
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import PIL
 
-from mer.corpus.prints import GRID, Print, signs, small
+from mer.corpus.prints import GRID, VIEWS, Pairing, Print, clip_prints
 from mer.corpus.samples import SampleTable
 from mer.errors import SampleError
 from mer.inputs.images import read_image
@@ -21,11 +22,17 @@ from mer.inputs.store import in_threads
 from mer.provenance import digest, picture_hash, write_atomically
 
 #: Raise when the prints of the same files become others.
-CODE_VERSION = 1
+CODE_VERSION = 2
 #: Bits of one print.
 BITS = 2 * GRID * GRID
 
-Prints = tuple[list[Print], list[Print]]
+
+class Prints(NamedTuple):
+    """Prints of clips in the order of a table; `views` as `near_pairs` takes them, empty for still images."""
+
+    looks: list[Print]
+    changes: list[Print]
+    views: list[Pairing]
 
 
 def key_frame_prints(table: SampleTable, cache_dir: Path) -> Prints:
@@ -42,21 +49,30 @@ def key_frame_prints(table: SampleTable, cache_dir: Path) -> Prints:
     kept = _open(path, rows=len(table))
     if kept is None:
         with in_threads(_prints, paths) as results:
-            kept = np.stack([np.stack([_signed(one) for one in pair]) for pair in results])
+            clips = list(results)
+        # still images have no views
+        count = max((len(clip) for clip in clips), default=1)
+        kept = np.zeros((len(clips), count, 2, BITS), dtype=np.int8)
+        for row, clip in zip(kept, clips, strict=True):
+            for place, (look, change) in enumerate(clip):
+                row[place] = _signed(look), _signed(change)
         with write_atomically(path) as temporary:
             np.save(temporary, kept)
-    looks, changes = ([row > 0 if row.any() else None for row in kept[:, part]] for part in (0, 1))
-    return looks, changes
+    whole, *views = ([_bits(kept[:, view, part]) for part in (0, 1)] for view in range(kept.shape[1]))
+    return Prints(*whole, [(looks, changes) for looks, changes in views])
 
 
-def _prints(paths: Sequence[str]) -> tuple[Print, Print]:
-    """Look and change of a clip with these two key frames."""
+def _prints(paths: Sequence[str]) -> list[tuple[Print, Print]]:
+    """Look and change of a clip with these two key frames, and of its views."""
     try:
-        onset, apex = (small(read_image(path)) if path else None for path in paths)
+        onset, apex = (read_image(path) if path else None for path in paths)
     except SampleError:
-        return None, None
-    look = None if apex is None else signs(apex)
-    return look, None if onset is None or apex is None else signs(apex - onset)
+        return [(None, None)]
+    return clip_prints(onset, apex)
+
+
+def _bits(rows: np.ndarray) -> list[Print]:
+    return [row > 0 if row.any() else None for row in rows]
 
 
 def _signed(one: Print) -> np.ndarray:
@@ -70,4 +86,5 @@ def _open(path: Path, *, rows: int) -> np.ndarray | None:
         kept = np.load(path)
     except (FileNotFoundError, ValueError, EOFError):
         return None
-    return kept if kept.shape == (rows, 2, BITS) and kept.dtype == np.int8 else None
+    shapes = [(rows, count, 2, BITS) for count in (1, 1 + len(VIEWS))]
+    return kept if kept.shape in shapes and kept.dtype == np.int8 else None

@@ -72,9 +72,9 @@ def near_to(other: Samples, own: Samples, cache: Path) -> list[Pair]:
 
 def _near(left: Prints, right: Prints) -> Iterator[Pair]:
     """By look and change; by look alone, more strictly, where one of the two has no change, as stills have none."""
-    for a, b, distance in near_pairs(left, right):
+    for a, b, distance in near_pairs(left[:2], right[:2], views=left.views):
         yield Pair(a, b, f"{distance:.1%} of the look's bits differ, the change is alike")
-    lacking = [np.array([change is None for change in changes]) for _, changes in (left, right)]
+    lacking = [np.array([change is None for change in changes]) for changes in (left.changes, right.changes)]
     if not (lacking[0].any() or lacking[1].any()):
         return
     for a, b, distance in near_pairs((left[0], None), (right[0], None)):

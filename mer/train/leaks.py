@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mer.config import InitConfig
+from mer.corpus.prints import MISSED
 from mer.errors import LeakError
 from mer.evaluation import files
 from mer.protocols.folds import selection_of
@@ -69,6 +70,8 @@ def checked(study: Study) -> list[str]:
         f"Ids of people and clips, files, inputs and prints of key frames of {count} clips were compared across the "
         f"sides of {len(study.folds)} folds{beside}."
     ]
+    if with_files:
+        found.append(MISSED)
     if with_files < count:
         found.append(f"{count - with_files} clips have no image files; of these only ids and inputs were compared.")
     again = f"; those of {min(RECOMPUTED, count)} clips, computed again alone, were the same" if with_files else ""

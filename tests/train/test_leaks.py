@@ -27,7 +27,7 @@ from mer.config import (
 )
 from mer.corpus import catalog
 from mer.corpus.layouts import write_tree
-from mer.corpus.prints import near_pairs
+from mer.corpus.prints import VIEWS, clip_prints, near_pairs
 from mer.corpus.samples import SampleTable
 from mer.corpus.synthetic import layout_clips
 from mer.errors import ConfigError, LeakError
@@ -97,6 +97,27 @@ def brighter_and_smaller(source: Path, target: Path) -> Path:
     return target.with_suffix(".png")
 
 
+def mirrored(source: Path, target: Path) -> Path:
+    cv2.imwrite(str(target.with_suffix(".png")), cv2.imread(str(source), cv2.IMREAD_UNCHANGED)[:, ::-1])
+    return target.with_suffix(".png")
+
+
+def cropped(source: Path, target: Path) -> Path:
+    image = cv2.imread(str(source), cv2.IMREAD_UNCHANGED)
+    cut = round(0.016 * len(image))
+    cv2.imwrite(str(target.with_suffix(".png")), cv2.resize(image[cut:-cut, cut:-cut], image.shape[1::-1]))
+    return target.with_suffix(".png")
+
+
+def moved(source: Path, target: Path) -> Path:
+    image = cv2.imread(str(source), cv2.IMREAD_UNCHANGED)
+    by = 0.016 * len(image)
+    matrix = np.array([[1, 0, by], [0, 1, -by]], dtype=np.float32)
+    shifted = cv2.warpAffine(image, matrix, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+    cv2.imwrite(str(target.with_suffix(".png")), shifted)
+    return target.with_suffix(".png")
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Config:
     return replace(tiny(tmp_path_factory.mktemp("cache")), optim=OptimConfig(epochs=1, batch_size=16))
@@ -155,8 +176,11 @@ def test_a_person_under_two_ids_is_found_with_every_clip_and_file(base: Config, 
 
 @pytest.mark.parametrize(
     ("change", "kind"),
-    [(other_file_same_pixels, "equal_pixels"), (jpeg, "near_pixels"), (brighter_and_smaller, "near_pixels")],
-    ids=["other file", "jpeg", "brighter, smaller"],
+    [
+        (other_file_same_pixels, "equal_pixels"),
+        *((change, "near_pixels") for change in (jpeg, brighter_and_smaller, mirrored, cropped, moved)),
+    ],
+    ids=["other file", "jpeg", "brighter, smaller", "mirrored", "cropped", "moved"],
 )
 def test_a_copied_clip_is_found(base: Config, clips: Listed, tmp_path: Path, change: Change, kind: str):
     for number, row in enumerate(clips.rows[::7]):
@@ -241,6 +265,7 @@ def test_weights_say_whom_they_saw_and_may_not_meet_them_again(base: Config, tmp
     held_out = set(study.table.subjects[study.table.frame["sample_id"].isin(first.test)])
     assert {leak.kind for leak in leaks_found} == {"init"}
     assert (leaks.weights(config.init), leaks.weights(again.init)) == ("random", "known")
+    assert any(line.startswith("Copies are not found") for line in leaks.checked(study))
     assert any("pictures (byte by byte)" in line for line in leaks.checked(load_study(again)))
     assert {leak.who[0] for leak in leaks_found} == set(study.table.subjects) - held_out
     # where only the person whom it did not see is tested, nothing meets
@@ -307,6 +332,23 @@ def test_a_waived_finding_stands_everywhere(base: Config, clips: Listed, tmp_pat
 def test_a_waiver_that_names_nothing_known_is_refused(base: Config):
     with pytest.raises(ConfigError, match=r"protocol\.waive: expected names of findings"):
         check(replace(base, protocol=ProtocolConfig(waive=["near_pixel"])))
+
+
+def test_prints_of_mirrored_and_moved_pictures_are_those_of_the_pictures():
+    rng = np.random.default_rng(0)
+    frames = [cv2.resize(rng.integers(0, 256, (9, 9), dtype=np.uint8), (170, 136)) for _ in range(2)]
+    whole, *views = clip_prints(*frames)
+    flipped = clip_prints(*(np.ascontiguousarray(frame[:, ::-1]) for frame in frames))[0]
+    changes = [whole[1]], [flipped[1]]
+    ((*place, apart),) = near_pairs(([whole[0]], changes[0]), ([flipped[0]], changes[1]))
+    assert place == [0, 0] and apart < 0.01
+    assert list(near_pairs(([whole[0]], None), ([flipped[0]], None))) == []  # faces are nearly symmetric
+    assert len(views) == len(VIEWS) == 10
+    for (right, down, scale), (look, _) in zip(VIEWS, views, strict=True):
+        x, y = (1 - scale) * 85 + right * 170, (1 - scale) * 68 + down * 136
+        matrix = np.array([[scale, 0, x], [0, scale, y]], dtype=np.float32)
+        big = cv2.warpAffine(frames[1], matrix, (170, 136), borderMode=cv2.BORDER_REPLICATE)
+        assert np.mean(clip_prints(None, big)[0][0] != look) < 0.03
 
 
 def test_pairs_of_two_tables_against_a_slow_count():
