@@ -178,12 +178,15 @@ def _compare(rows: list[Row], left: int, folder: Path) -> None:
 
 
 def _table(rows: list[Row], title: str) -> Table:
+    """A column a run, so that it fits a terminal of 80 characters."""
     shares = [key for key in rows[0] if key.endswith("_share")]
-    columns = ("run", "clips", "frames", "made", "minutes", "seconds", "frames/s")
-    made = Table(*columns, *(key.removesuffix("_share") for key in shares), title=title, show_edge=False)
-    for row in rows:
-        seconds = row["process_seconds"]
-        numbers = [str(row[key]) for key in ("run", "clips", "frames", "made")]
-        numbers += [f"{seconds / 60:.1f}", f"{seconds:.1f}", f"{row['frames_per_second']:.0f}"]
-        made.add_row(*numbers, *(f"{row[key]:.0%}" if row["made"] else "" for key in shares))
+    made = Table("", *(row["run"] for row in rows), title=title, show_edge=False)
+    for key in ("clips", "frames", "made"):
+        made.add_row(key, *(str(row[key]) for row in rows))
+    made.add_row("minutes", *(f"{row['process_seconds'] / 60:.1f}" for row in rows))
+    made.add_row("seconds", *(f"{row['process_seconds']:.1f}" for row in rows))
+    made.add_row("frames/s", *(f"{row['frames_per_second']:.0f}" for row in rows))
+    for key in shares:
+        name = f"{key.removesuffix('_share')}, share of the time"
+        made.add_row(name, *(f"{row[key]:.0%}" if row["made"] else "" for row in rows))
     return made
