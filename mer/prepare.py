@@ -26,7 +26,6 @@ from mer.config import Config
 from mer.corpus import catalog
 from mer.errors import ConfigError, MerError
 from mer.inputs import apex, clock, faces, frames, represent, stock
-from mer.inputs.store import Step
 from mer.train import nulls, prepared
 
 
@@ -97,11 +96,11 @@ def outlook(config: Config) -> list[dict[str, Any]]:
             continue
         names = ["faces"] * (config.face.detector != "none") + ["apexes"] * (config.input.apex != "annotated")
         for name in names:
-            step: Step[Any]
-            if name == "faces":
-                step = faces.step(table, config.face, config.input, cache)
-            else:
-                step = apex.step(table, config.input, cache)
+            step: Any = (
+                faces.step(table, config.face, config.input, cache)
+                if name == "faces"
+                else apex.step(table, config.input, cache)
+            )
             missing = len(step.missing())
             tell(name, len(step.files), missing)
             if missing:  # later steps look at what this one makes
