@@ -58,8 +58,8 @@ def key_frame_prints(table: SampleTable, cache_dir: Path) -> Prints:
                 row[place] = _signed(look), _signed(change)
         with write_atomically(path) as temporary:
             np.save(temporary, kept)
-    whole, *views = ([_bits(kept[:, view, part]) for part in (0, 1)] for view in range(kept.shape[1]))
-    return Prints(*whole, [(looks, changes) for looks, changes in views])
+    (looks, changes), *views = ((_bits(view[:, 0]), _bits(view[:, 1])) for view in kept.swapaxes(0, 1))
+    return Prints(looks, changes, list(views))
 
 
 def _prints(paths: Sequence[str]) -> list[tuple[Print, Print]]:
