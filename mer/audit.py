@@ -20,7 +20,8 @@ from rich.table import Table
 from mer.compose import config_of
 from mer.config import Config, FolderData
 from mer.corpus import catalog
-from mer.corpus.audit import KINDS, Audit, audit
+from mer.corpus.audit import Audit, audit
+from mer.corpus.audit_findings import KINDS
 from mer.errors import ConfigError, MerError
 from mer.inputs.images import read_image
 

@@ -168,32 +168,20 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def write_folder_atomically(target: str | Path) -> Iterator[Path]:
-    """Hidden folder beside `target` that is renamed onto it when the block ends well, and removed when it does not."""
-    target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    try:
-        yield work
-        work.chmod(0o755)  # a temporary folder is private to its maker
-        shutil.rmtree(target, ignore_errors=True)
-        work.replace(target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+def write_folder_atomically(target: str | Path, *, keep: Callable[[], bool] = lambda: False) -> Iterator[Path]:
+    """Hidden folder beside `target` that is renamed onto it when the block ends well, and removed when it does not.
 
-
-@contextmanager
-def write_folder_once(target: str | Path, *, keep: Callable[[], bool]) -> Iterator[Path]:
-    """As `write_folder_atomically`, but a folder that is there at the end and that `keep` approves of stays.
-
-    For folders whose name says what is in them: another process may have written the same and read in it by now.
+    Args:
+        target: the folder; one that is there by then is replaced.
+        keep: whether a folder that is there by then stays. For folders whose name says what is in them: another process
+            may have written the same and read in it by now.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
         yield work
-        work.chmod(0o755)
+        work.chmod(0o755)  # a temporary folder is private to its maker
         if target.is_dir() and not keep():
             shutil.rmtree(target, ignore_errors=True)
         try:

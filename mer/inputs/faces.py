@@ -29,7 +29,7 @@ from mer.inputs.hashes import file_hashes
 from mer.inputs.images import read_image
 from mer.inputs.represent import REPRESENTATIONS, SPAN
 from mer.inputs.store import Files, Step
-from mer.provenance import digest, write_folder_once, write_json
+from mer.provenance import digest, write_folder_atomically, write_json
 
 #: Raise when the same frames give other crops.
 CODE_VERSION = 1
@@ -198,7 +198,7 @@ def _make(
     start = _levels(row["onset_path"] or row["apex_path"])
     if face.detector == "mtcnn":
         points = mtcnn.landmarks(start, smallest=face.smallest)
-    with write_folder_once(target, keep=lambda: _kept(target) is not None) as folder:
+    with write_folder_atomically(target, keep=lambda: _kept(target) is not None) as folder:
         if points is not None:
             matrix = alignment(points, face.size)
             for path in paths:

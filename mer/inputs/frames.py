@@ -19,6 +19,7 @@ import PIL
 from numpy.lib.format import open_memmap
 
 from mer.config import InputConfig
+from mer.corpus.checks import raise_rows
 from mer.corpus.samples import SampleTable
 from mer.errors import SampleError
 from mer.inputs import spans
@@ -205,10 +206,10 @@ def _gather(plan: Plan, target: Path, progress: bool) -> None:
                 bad.append(f"{sample}: has {_kind(result)}, but samples before it have {_kind(pixels[row])}")
             else:
                 pixels[row] = result
-    if bad or pixels is None:
-        _refuse(table, bad)
-    else:
-        pixels.flush()  # type: ignore[attr-defined]
+    remedy = "Copy these files again from the original, or leave their rows out."
+    raise_rows(bad, f"{table.name}: images that cannot be used:", remedy, shown=SHOWN)
+    assert pixels is not None  # no table is empty
+    pixels.flush()  # type: ignore[attr-defined]
 
 
 def compute_rows(table: SampleTable, config: InputConfig, rows: Sequence[int]) -> list[np.ndarray]:
@@ -242,10 +243,3 @@ def read_span(paths: Sequence[str]) -> np.ndarray:
 
 def _kind(pixels: np.ndarray) -> str:
     return f"{pixels.shape[0]} channel{'s' if pixels.shape[0] > 1 else ''} of {pixels.dtype}"
-
-
-def _refuse(table: SampleTable, lines: list[str]) -> None:
-    rest = len(lines) - SHOWN
-    shown = "\n".join(f"  {line}" for line in lines[:SHOWN]) + (f"\n  and {rest} more" if rest > 0 else "")
-    remedy = "Copy these files again from the original, or leave their rows out."
-    raise SampleError(f"{table.name}: images that cannot be used:\n{shown}\n{remedy}")

@@ -16,7 +16,8 @@ from PIL import Image
 
 from mer.config import FolderData, SyntheticData
 from mer.corpus import catalog
-from mer.corpus.audit import Audit, Finding, audit
+from mer.corpus.audit import Audit, audit
+from mer.corpus.audit_findings import Finding
 from mer.corpus.layouts import LAYOUTS, LayoutClip, write_tree
 from mer.corpus.official import SYNTHETIC_MARK
 from mer.corpus.prints import near_copies
