@@ -11,7 +11,7 @@ import torch
 from hydra.errors import ConfigCompositionException
 from omegaconf.errors import OmegaConfBaseException
 
-from mer.config import ManifestData, SyntheticData
+from mer.config import ManifestData, MotionPriorData, SyntheticData
 from mer.corpus import synthetic
 from mer.errors import ConfigError
 from mer.evaluation import files
@@ -34,12 +34,14 @@ def test_every_start_of_the_transfer_group_is_what_its_name_says():
     found = {}
     for path in (conf_dir() / "transfer").glob("*.yaml"):
         config = composed(MACRO, f"transfer={path.stem}")
-        assert all(isinstance(s.data, SyntheticData) and s.data.posed for s in config.stages.values())
+        drawn = [s.data for s in config.stages.values()]
+        assert all(d.posed if isinstance(d, SyntheticData) else isinstance(d, MotionPriorData) for d in drawn)
         found[path.stem] = (config.init.name, list(config.stages), config.optim.freeze, config.optim.epochs)
     assert found == {
         "scratch": ("random", [], 0, 12),
         "scratch_long": ("random", [], 0, 20),
         "macro": ("random", ["macro"], 0, 12),
+        "motion_prior": ("random", ["prior"], 0, 12),
         "imagenet": ("packaged", [], 0, 12),
         "imagenet_macro": ("packaged", ["macro"], 0, 12),
         "frozen": ("packaged", ["macro"], 5, 12),
@@ -60,6 +62,16 @@ def test_a_stage_is_reached_from_the_command_line_and_its_source_may_be_another(
     assert config.stages["second"].optim.iterations == 2500 and config.optim.epochs == 12
     cotrain = composed("+data@cotrain.data=synthetic_macro", "cotrain.share=0.25").cotrain
     assert cotrain.data is not None and cotrain.share == 0.25 and cotrain.data.name == "synthetic_macro"
+
+
+def test_any_experiment_on_flow_may_begin_with_drawn_motion_and_the_recipe_that_does_may_do_without():
+    config = composed(
+        "+experiment=samm_loso", "data.root=samm", "transfer=motion_prior", "stages.prior.data.labels=samm"
+    )
+    prior = config.stages["prior"].data
+    assert isinstance(prior, MotionPriorData) and prior.labels == "samm" and config.optim.name == "adamw"
+    maps = ("+experiment=manifest_loso", "data.manifest=own.csv")
+    assert list(composed(*maps).stages) == ["prior"] and not composed(*maps, "transfer=scratch").stages
 
 
 @pytest.mark.parametrize(
