@@ -19,6 +19,7 @@ from rich.table import Table
 
 from mer.evaluation import files
 from mer.evaluation.heat_map import heat_map
+from mer.evaluation.results import seconds
 from mer.provenance import write_atomically
 
 TABLE, PICTURE = "sweep.csv", "sweep.png"
@@ -67,7 +68,7 @@ def sweep_table(folder: Path) -> pd.DataFrame:
             {
                 **row,
                 "parameters": results["parameters"],
-                "seconds": results["seconds"],
+                "seconds": seconds(results),
                 "synthetic": results["synthetic"],
             }
         )
@@ -85,7 +86,7 @@ def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
     columns = [name for name in table.columns if name not in hidden]
     shown = Table(title=f"{len(table)} jobs; scores pooled over folds, 95% interval over subjects")
     for name in columns:
-        shown.add_column(name.rpartition(".")[2], no_wrap=name in SCORES)
+        shown.add_column(name.rpartition(".")[2], no_wrap=name in SCORES, overflow="fold")
     for row in table.to_dict("records"):
         shown.add_row(*(_cell({str(key): value for key, value in row.items()}, name) for name in columns))
     console.print(shown)
@@ -127,7 +128,9 @@ def _cell(row: dict[str, Any], name: str) -> str:
         return "-"
     if name in SCORES:
         low, high = row[f"{name}_low"], row[f"{name}_high"]
-        digits = f"{value:.3f}" if low is None or low != low else f"{value:.3f} [{low:.2f},{high:.2f}]"
+        digits = (
+            f"{value:.3f}" if low is None or low != low else f"{value:.3f}\n[{low:.2f},{high:.2f}]"
+        )  # below: keys need the width
         return digits.replace("0.", ".")
     if name == "parameters":
         return f"{int(value):,}"

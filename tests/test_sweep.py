@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import StringIO
 from pathlib import Path
 
@@ -35,6 +36,15 @@ def shown(folder: Path) -> str:
     out = StringIO()
     show(folder, sweep_table(folder), Console(file=out, width=200))
     return out.getvalue()
+
+
+def test_seconds_are_those_of_stages_and_folds_and_no_key_is_cut_short(sweep: Path) -> None:
+    results = json.loads((sweep / "0" / files.RESULTS).read_text(encoding="utf-8"))
+    write_json(sweep / "0" / files.RESULTS, results | {"stages": [{"seconds": 40.0}, {"seconds": 2.5}]})
+    assert list(sweep_table(sweep)["seconds"]) == [43.5, 1.0, 1.0, 1.0]
+    out = StringIO()
+    show(sweep, sweep_table(sweep), Console(file=out, width=60))
+    assert "…" not in out.getvalue()
 
 
 def test_two_varied_keys_give_a_heat_map_beside_the_table(sweep: Path) -> None:

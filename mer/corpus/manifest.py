@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +23,10 @@ from mer.errors import DatasetNotFoundError, SampleError
 
 REQUIRED = ("sample_id", "dataset", "subject", "label", "path")
 FRAMES = ("onset", "apex", "offset")
+
+#: Likeness from which a rare label counts as a slip of a frequent one (ratio of difflib): "positve" and "positive" have
+#: .93, "disgust1" and "disgust2" .88.
+CLOSE = 0.9
 
 
 def load(data: ManifestData, cache_dir: Path) -> SampleTable:
@@ -177,7 +182,28 @@ def _classes(listed: pd.DataFrame, labels: str | None, path: Path) -> tuple[str,
             f"{path}: column label: {', '.join(alike)} differ in case only, and would be classes of their own. "
             "Spell them alike, or list the classes in data.labels."
         )
+    counts = Counter(listed["label"])
+    slips = [(label, meant) for label in found if (meant := _meant(label, counts))]
+    bad = [
+        f"{_line(listed, row)}: {label!r}, elsewhere {meant!r}"
+        for row, label in enumerate(listed["label"])
+        for slip, meant in slips
+        if label == slip
+    ]
+    raise_rows(
+        bad,
+        f"{path}: column label: rare, and nearly spelled as a frequent class,",
+        "Correct them, or list the classes in data.labels.",
+    )
     return tuple(found)
+
+
+def _meant(label: str, counts: Counter[str]) -> str | None:
+    """The class that a rare label is a typing error of, it seems: nearly so spelled, and ten times as frequent."""
+    near = get_close_matches(
+        label, [other for other in counts if counts[other] >= 10 * counts[label]], n=1, cutoff=CLOSE
+    )
+    return near[0] if near else None
 
 
 def _line(listed: pd.DataFrame, row: int) -> str:

@@ -21,7 +21,7 @@ from mer.evaluation.comparable import Group, Run, differing, ensemble, group, re
 from mer.evaluation.metrics import METRICS, Metric
 from mer.evaluation.paired import effect, holm, mcnemar, swap_test
 from mer.evaluation.predictions import confusions_by_subject, global_subjects
-from mer.evaluation.results import LEVEL
+from mer.evaluation.results import LEVEL, seconds
 from mer.evaluation.statistics import resample_subjects, score_interval
 
 #: Scores whose differences are tested; the first decides, the others stand beside it.
@@ -150,7 +150,7 @@ def _row(
         "folders": [str(run.folder) for run in one.runs],
         "seeds": [run.config["seed"] for run in one.runs],
         "parameters": results[0]["parameters"],
-        "seconds": round(sum(row["seconds"] for row in results), 3),
+        "seconds": round(sum(seconds(row) for row in results), 3),
         "scores": {key: _scores(counts, metric, draws=draws, seed=seed) for key, metric in METRICS.items()},
         "ensemble": {key: _scores([pooled], metric, draws=draws, seed=seed) for key, metric in METRICS.items()}
         if many

@@ -99,6 +99,11 @@ def summarise(
     }
 
 
+def seconds(results: dict[str, Any]) -> float:
+    """Seconds of computing that a run took: its stages and its folds, summed over processes."""
+    return round(results["seconds"] + sum(stage["seconds"] for stage in results.get("stages", ())), 3)
+
+
 def scores(predictions: pd.DataFrame, classes: Sequence[str], *, draws: int, seed: int) -> dict[str, Any]:
     """Scores of pooled predictions: each metric's value and interval, values per class, confusion matrix, n.
 

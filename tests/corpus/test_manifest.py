@@ -120,6 +120,18 @@ def test_repeated_ids(folder: Path) -> None:
     assert "line 2 (sample_id 'a/1')\n  line 4" in refused(folder, HEADER, GOOD[0], GOOD[1], GOOD[0])
 
 
+def test_a_rare_label_that_is_nearly_a_frequent_one_is_taken_for_a_slip(folder: Path) -> None:
+    def rows(last: str, frequent: int = 10) -> list[str]:
+        many = [f"a/{i},a,{i},{label},img/1.png" for i in range(frequent) for label in ("positive", "negative")]
+        return [HEADER, *(line.replace("a/", f"a/{n}-") for n, line in enumerate(many)), f"b/1,b,1,{last},img/2.png"]
+
+    said = refused(folder, *rows("positve"))
+    assert "line 22 (sample_id 'b/1'): 'positve', elsewhere 'positive'" in said and "data.labels" in said
+    assert load(folder, *rows("positve"), labels="positive,negative,positve").classes[2] == "positve"
+    assert load(folder, *rows("positve", frequent=9)).classes[2] == "positve"  # no longer ten times as frequent
+    assert "surprise" in load(folder, *rows("surprise")).classes
+
+
 def test_labels_that_differ_in_case_only(folder: Path) -> None:
     assert "Neg, neg differ in case only" in refused(folder, HEADER, GOOD[0], GOOD[1], GOOD[2].replace("neg", "Neg"))
 
