@@ -19,11 +19,21 @@ from rich.table import Table
 
 from mer.evaluation import files
 from mer.evaluation.heat_map import heat_map
+from mer.evaluation.reading import marks
 from mer.evaluation.results import seconds
 from mer.provenance import write_atomically
 
 TABLE, PICTURE = "sweep.csv", "sweep.png"
 SCORES = ("uf1", "uar", "accuracy")
+
+#: What a job's marks (`mer.evaluation.reading.marks`) are in a run that needs no word on them.
+ORDINARY = {"selection": ("", "fixed", "inner"), "null": ("none",), "waived": ("",)}
+#: What the others mean, below the table.
+SAID = {
+    "selection": "LEAKY rows: their epochs were chosen on the test samples; these scores are inflated.",
+    "null": "NULL rows: labels or motion were taken away on purpose; what they score is chance or a leak.",
+    "waived": "WAIVED rows: the leak audit found what the column names, and the run was made all the same.",
+}
 
 
 class SweepTable(Callback):
@@ -59,8 +69,7 @@ def sweep_table(folder: Path) -> pd.DataFrame:
             continue
         results = json.loads(path.read_text(encoding="utf-8"))
         row["status"] = "incomplete" if results["failed_folds"] else "done"
-        if results.get("selection") == "leaky":
-            row["selection"] = "leaky"
+        row |= {mark: value for mark, value in marks(results).items() if value not in ORDINARY[mark]}
         for score in SCORES:
             values = results["scores"]["all"][score]
             row |= {score: values["value"], f"{score}_low": values["low"], f"{score}_high": values["high"]}
@@ -94,8 +103,9 @@ def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
         console.print(f"job {row['job']} failed ({row['overrides']}): {row['error']}", markup=False, soft_wrap=True)
     if table.get("synthetic", pd.Series(dtype=bool)).eq(True).any():
         console.print("Synthetic data: these scores say nothing about real micro-expressions.")
-    if "selection" in table:
-        console.print("LEAKY rows: their epochs were chosen on the test samples; these scores are inflated.")
+    for mark, said in SAID.items():
+        if mark in table:
+            console.print(said)
     console.print(
         "Choosing a row by these scores would be selection on the test subjects, and by the folds' mean inner score "
         "(validation_uf1) it still is in part: whom one fold tests is in the inner splits of the others. Report all "

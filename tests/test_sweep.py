@@ -47,6 +47,23 @@ def test_seconds_are_those_of_stages_and_folds_and_no_key_is_cut_short(sweep: Pa
     assert "…" not in out.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("extra", "column", "word"),
+    [
+        ({"selection": "leaky"}, "selection", "LEAKY"),
+        ({"null": "permuted_labels"}, "null", "NULL"),
+        ({"leaks": {"findings": [{"name": "near_pixels-3fa2c1"}]}}, "waived", "WAIVED"),
+    ],
+)
+def test_what_a_score_must_not_be_read_without_is_in_table_and_text(sweep: Path, extra, column, word) -> None:
+    assert column not in sweep_table(sweep) and word not in shown(sweep)
+    results = json.loads((sweep / "1" / files.RESULTS).read_text(encoding="utf-8"))
+    write_json(sweep / "1" / files.RESULTS, results | {"selection": "fixed", "null": "none"} | extra)
+    table = sweep_table(sweep)
+    assert table[column].isna().tolist() == [True, False, True, True]
+    assert word in shown(sweep)
+
+
 def test_two_varied_keys_give_a_heat_map_beside_the_table(sweep: Path) -> None:
     text = shown(sweep)
     assert str(sweep / PICTURE) in text
