@@ -22,6 +22,9 @@ from mer.evaluation.predictions import PREFIX, read_predictions
 #: Samples or keys named in one sentence before the rest is only counted.
 SHOWN = 3
 
+#: Key of a run's configuration that lists its stages by name, in order.
+STAGES = "stage_order"
+
 
 class ComparisonError(MerError):
     """The runs cannot be compared; says why."""
@@ -141,16 +144,26 @@ def group(runs: Sequence[Run]) -> list[Group]:
     found = [sorted(part, key=lambda run: run.config["seed"]) for part in members.values()]
     names = [part[0].results["experiment"] for part in found]
     if len(set(names)) < len(names):
-        keys = _differing_keys([part[0].config for part in found])
-        names = [
-            ", ".join([name, *(f"{key.rpartition('.')[2]}={part[0].config.get(key)}" for key in keys[:SHOWN])])
-            for name, part in zip(names, found, strict=True)
-        ]
+        configs = [part[0].config for part in found]
+        what = told_apart(configs, _differing_keys(configs))
+        names = [", ".join(filter(None, pair)) for pair in zip(names, what, strict=True)]
     if len(set(names)) < len(names):
         names = [f"{name} ({part[0].folder.name})" for name, part in zip(names, found, strict=True)]
     if len(set(names)) < len(names):
         names = [f"{place}. {name}" for place, name in enumerate(names, 1)]
     return [Group(reading.prefix(part[0].results) + name, tuple(part)) for name, part in zip(names, found, strict=True)]
+
+
+def told_apart(configs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
+    """`pretraining=prior, lr=0.001` of every configuration, by the first few of these keys: stages before all, for what a
+    network learned earlier says most of it."""
+    first = sorted(keys, key=lambda key: key != STAGES)[:SHOWN]
+    titles = {key: "pretraining" if key == STAGES else key.rpartition(".")[2] for key in first}
+    return [", ".join(f"{titles[key]}={_text(config.get(key))}" for key in first) for config in configs]
+
+
+def _text(value: Any) -> str:
+    return ("+".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
 
 
 def ensemble(one: Group, classes: Sequence[str]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from mer.evaluation.comparable import SHOWN, Group, Run
+from mer.evaluation.comparable import Group, Run, told_apart
 
 #: Protocols whose folds train on all people but those of the fold, who are different people in every fold.
 BY_PEOPLE = ("loso", "kfold")
@@ -92,12 +92,8 @@ def learning_curve(groups: Sequence[Group]) -> Figure | None:
 def _names(configs: Sequence[dict[str, Any]]) -> list[str]:
     """What tells the lines apart, by the first few keys that all of them have; numbers where that is not enough."""
     common = sorted(set.intersection(*(set(config) for config in configs)))
-    keys = [key for key in common if len({json.dumps(config[key]) for config in configs}) > 1][:SHOWN]
-    names = [", ".join(f"{key.rpartition('.')[2]} {_text(config[key])}" for key in keys) for config in configs]
+    keys = [key for key in common if len({json.dumps(config[key]) for config in configs}) > 1]
+    names = told_apart(configs, keys)
     if len(set(names)) < len(names):
         names = [f"{place}. {name}".rstrip(". ") for place, name in enumerate(names, 1)]
     return [name or "all runs" for name in names]
-
-
-def _text(value: Any) -> str:
-    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)

@@ -48,8 +48,8 @@ def test_people_in_training_are_those_asked_for_or_all_but_the_fold() -> None:
 
 def test_a_line_holds_the_runs_that_differ_in_their_split_alone(groups: list[Group]) -> None:
     lines = curve_lines(groups)
-    assert set(lines) == {"stage_order prior", "stage_order none"}
-    for name, base in (("stage_order prior", 0.6), ("stage_order none", 0.5)):
+    assert set(lines) == {"pretraining=prior", "pretraining=none"}
+    for name, base in (("pretraining=prior", 0.6), ("pretraining=none", 0.5)):
         assert [place for place, _ in lines[name]] == [4, 8, 16, 19]
         np.testing.assert_allclose(lines[name][0][1], [base + 0.04, base + 0.041])
         np.testing.assert_allclose(lines[name][3][1], [base + 0.25])
