@@ -155,8 +155,8 @@ def group(runs: Sequence[Run]) -> list[Group]:
 
 
 def told_apart(configs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
-    """`pretraining=prior, lr=0.001` of every configuration, by the first few of these keys: stages before all, for what a
-    network learned earlier says most of it."""
+    """What tells configurations apart by the first few of these keys, `pretraining=prior, lr=0.001`: stages before all,
+    for what a network learned earlier says most of it."""
     first = sorted(keys, key=lambda key: key != STAGES)[:SHOWN]
     titles = {key: "pretraining" if key == STAGES else key.rpartition(".")[2] for key in first}
     return [", ".join(f"{titles[key]}={_text(config.get(key))}" for key in first) for config in configs]
