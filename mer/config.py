@@ -94,6 +94,8 @@ class MotionPriorData(DataConfig):
     evenness: float = 0.5
     #: Keys of `mer.corpus.prior.FAMILIES`, which take turns: which flow the maps at hand were measured by is not known.
     families: list[str] = field(default_factory=lambda: ["smooth", "variational"])
+    #: Keys of `mer.corpus.prior.PARTS` that are left out of the drawing, to see what each brings.
+    without: list[str] = field(default_factory=list)
     #: Seed of the drawing; independent of the seed of training.
     seed: int = 0
 

@@ -9,8 +9,10 @@ knows which flow the maps at hand come from.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -35,15 +37,47 @@ IRRELEVANT = 0.8
 #: Maps that one process draws at a time; fewer are not worth a process of their own.
 CHUNK = 500
 
+Units = tuple[facs.Activation, ...]
+
 #: Columns of the sample table that a source without files leaves empty.
 _FRAMES = ("onset", "apex", "offset")
 _TEXTS = ("apex_source", "onset_path", "apex_path", "offset_path", "folder")
 
-#: What a map is drawn by: family -> function of activations, side and generator.
-FAMILIES: dict[str, Callable[[tuple[facs.Activation, ...], int, np.random.Generator], motion.Map]] = {
-    "smooth": lambda units, size, rng: motion.motion_map(units, size, rng),
-    "variational": lambda units, size, rng: variational.variational_map(units, size, rng),
+#: Parts of the drawing -> fields of `motion.Disturbance` and `variational.Measurement` that are 0 without them.
+#: `irrelevant` are units that have nothing to do with the emotion, blinks most of all.
+PARTS: dict[str, tuple[str, ...]] = {
+    "faces": ("variety", "anatomy"),
+    "crops": ("crop", "turn", "warp"),
+    "head": ("shift", "affine", "parallax"),
+    "errors": ("noise", "fading", "fade", "grain"),
+    "outliers": ("patches", "spots", "hair", "background"),
+    "flatness": ("flat", "dead", "terrace"),
+    "irrelevant": (),
 }
+
+Settings = TypeVar("Settings", motion.Disturbance, variational.Measurement)
+
+
+def _smooth(units: Units, size: int, rng: np.random.Generator, without: Sequence[str] = ()) -> motion.Map:
+    return motion.motion_map(units, size, rng, disturbance=_less(motion.Disturbance(), without))
+
+
+def _variational(units: Units, size: int, rng: np.random.Generator, without: Sequence[str] = ()) -> motion.Map:
+    return variational.variational_map(units, size, rng, how=_less(variational.Measurement(), without))
+
+
+def _less(settings: Settings, without: Sequence[str]) -> Settings:
+    """These settings with the fields of the parts left out at 0."""
+    off = {name for part in without for name in PARTS[part]}
+    values = {each.name: getattr(settings, each.name) for each in fields(settings) if each.name in off}
+    zeros: dict[str, Any] = {
+        name: (0.0,) * len(value) if isinstance(value, tuple) else 0.0 for name, value in values.items()
+    }
+    return replace(settings, **zeros)
+
+
+#: What a map is drawn by: family -> function of activations, side, generator and the parts left out.
+FAMILIES: dict[str, Callable[..., motion.Map]] = {"smooth": _smooth, "variational": _variational}
 
 
 def problems(data: MotionPriorData) -> list[str]:
@@ -60,6 +94,9 @@ def problems(data: MotionPriorData) -> list[str]:
     strange = [name for name in data.families if name not in FAMILIES]
     if strange or not data.families:
         found.append(f"data.families: expected some of {', '.join(FAMILIES)}, got {', '.join(strange) or 'none'}")
+    strange = [name for name in data.without if name not in PARTS]
+    if strange:
+        found.append(f"data.without: expected some of {', '.join(PARTS)}, got {', '.join(strange)}")
     return found
 
 
@@ -116,13 +153,14 @@ def _draw(data: MotionPriorData, size: int, indices: list[int]) -> np.ndarray:
     maps = np.empty((len(indices), 3, size, size), dtype=np.uint8)
     for row, index in enumerate(indices):
         family = data.families[index % len(data.families)]
-        drawn = FAMILIES[family](_dealt(data, index)[2], size, np.random.default_rng([data.seed, index, 1]))
+        units, rng = _dealt(data, index)[2], np.random.default_rng([data.seed, index, 1])
+        drawn = FAMILIES[family](units, size, rng, data.without)
         low, high = drawn.min(axis=(1, 2), keepdims=True), drawn.max(axis=(1, 2), keepdims=True)
         maps[row] = np.rint((drawn - low) / np.maximum(high - low, 1e-9) * 255)
     return maps
 
 
-def _dealt(data: MotionPriorData, index: int) -> tuple[str, str, tuple[facs.Activation, ...]]:
+def _dealt(data: MotionPriorData, index: int) -> tuple[str, str, Units]:
     """Label, emotion and action units of map `index`."""
     profile = PROFILES[_profile(data)]
     rng = np.random.default_rng([data.seed, index, 0])
@@ -134,4 +172,5 @@ def _dealt(data: MotionPriorData, index: int) -> tuple[str, str, tuple[facs.Acti
     weights = np.array(list(mixture.values()))
     emotion = list(mixture)[int(rng.choice(len(weights), p=weights / weights.sum()))]
     units = () if emotion == "neutral" else facs.sample_activations(emotion, rng, STRENGTH)
-    return label, emotion, units + facs.sample_irrelevant(rng, IRRELEVANT, taken=[unit.code for unit in units])
+    expected = 0.0 if "irrelevant" in data.without else IRRELEVANT
+    return label, emotion, units + facs.sample_irrelevant(rng, expected, taken=[unit.code for unit in units])

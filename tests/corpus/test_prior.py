@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,26 @@ def test_another_drawing_has_another_hash(monkeypatch: pytest.MonkeyPatch) -> No
     assert prior.load(data).content_hash() != before
 
 
+@pytest.mark.parametrize("part", prior.PARTS)
+def test_a_part_left_out_changes_maps_and_no_label(part: str) -> None:
+    less = replace(SMALL, without=[part])
+    whole, table = prior.load(SMALL), prior.load(less)
+    assert table.frame["label"].tolist() == whole.frame["label"].tolist()
+    same_units = table.frame["aus"].tolist() == whole.frame["aus"].tolist()
+    assert same_units == (part != "irrelevant")
+    assert not np.array_equal(prior.sample_bank(less, 28), prior.sample_bank(SMALL, 28))
+
+
+def test_parts_are_all_that_stands_between_a_map_and_the_bare_field() -> None:
+    names = {field.name for kind in (motion.Disturbance, variational.Measurement) for field in fields(kind)}
+    assert names - {name for part in prior.PARTS.values() for name in part} == {"spread", "wavelengths"}
+    rng = np.random.default_rng
+    bare = [prior.FAMILIES["smooth"](SMILE, 28, rng(seed), list(prior.PARTS)) for seed in range(2)]
+    np.testing.assert_array_equal(bare[0], bare[1])
+    field = facs.displacement(SMILE, motion.CROP.grid(28), facs.random_shape(rng(0), 0.0))
+    np.testing.assert_allclose(bare[0][0], field[0] * 28 / motion.CROP.width, atol=1e-6)
+
+
 def test_processes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prior, "CHUNK", 10)
     np.testing.assert_array_equal(
@@ -94,6 +114,7 @@ def test_the_catalog_draws_the_rows_of_a_table_as_stretched_grey_levels(tmp_path
         ({"families": ["smooth", "odd"]}, "data.families"),
         ({"families": []}, "data.families"),
         ({"evenness": 1.5}, "data.evenness"),
+        ({"without": ["errors", "noses"]}, "data.without"),
     ],
 )
 def test_values_that_make_no_sense_are_named(change: dict[str, object], words: str) -> None:
