@@ -219,10 +219,11 @@ class ModelConfig:
     """The network."""
 
     #: Key of `mer.models.build.BACKBONES`: `preact`, the pre-activation family of the micro-attention authors;
-    #: `resnet`, the ordinary ResNet with torchvision's parameter names; `lite0`, EfficientNet-Lite0.
+    #: `resnet`, the ordinary ResNet with torchvision's parameter names; `lite0`, EfficientNet-Lite0; `templates`, a few
+    #: maps a class that the input is compared with.
     backbone: str = "preact"
     #: Layers with weights on the longest way through: 10 (the authors'), 18, 34 or 50 in the pre-activation family; 18,
-    #: 34 or 50 for `resnet`; null for `lite0`.
+    #: 34 or 50 for `resnet`; null for `lite0` and `templates`.
     depth: int | None = 10
     #: Channels of stage 1, doubled by each further stage; 64 in the authors' network. This option, `stem`, `norm` and
     #: `release` are of the pre-activation family.

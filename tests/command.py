@@ -34,8 +34,14 @@ TINY = (
 #: The same without what only the drawn corpus has.
 TINY_RECIPE = tuple(override for override in TINY if not override.startswith("data."))
 
-#: For experiments that begin with drawn motion and count in iterations.
-DRAWN_FEW = ("stages.prior.data.maps=60", "stages.prior.optim.iterations=2", "optim.iterations=null", "members=2")
+#: For experiments that begin with drawn motion and count in iterations; templates have no width but the default.
+DRAWN_FEW = (
+    "stages.prior.data.maps=60",
+    "stages.prior.optim.iterations=2",
+    "optim.iterations=null",
+    "members=2",
+    "model.width=64",
+)
 
 
 def command(module: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -152,15 +152,26 @@ def test_frames_of_faces_are_not_read_as_motion_maps(tmp_path, cache_dir):
     assert done.returncode == 0, done.stderr
 
 
-def test_motion_maps_begin_with_drawn_motion(tmp_path, cache_dir):
+@pytest.mark.parametrize(("experiment", "width"), [("manifest_loso", 64), ("manifest_network", 16)])
+def test_motion_maps_begin_with_drawn_motion(experiment, width, tmp_path, cache_dir):
     manifest = write_manifest(tmp_path, rows())
-    swap = [*TINY_RECIPE, *DRAWN_FEW, f"data.manifest={manifest}", cached(cache_dir), "hydra.run.dir=run"]
-    done = command("mer.run", "+experiment=manifest_loso", *swap, cwd=tmp_path)
+    swap = [*TINY_RECIPE, *DRAWN_FEW, f"model.width={width}", f"data.manifest={manifest}", cached(cache_dir)]
+    done = command("mer.run", f"+experiment={experiment}", *swap, "hydra.run.dir=run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 9
     results = json.loads((tmp_path / "run" / files.RESULTS).read_text(encoding="utf-8"))
     assert len(results["members"]["scores"]) == 2
     assert any("drawn from action units" in note for note in results["notes"])
+
+
+def test_what_was_drawn_bare_is_tested_on_disturbed_drawings_of_other_faces(tmp_path, cache_dir):
+    few = [*TINY_RECIPE, *DRAWN_FEW, "data.maps=60", cached(cache_dir), "hydra.run.dir=run"]
+    done = command("mer.run", "+experiment=drawing_gap", *few, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "run" / files.RESULTS).read_text(encoding="utf-8"))
+    # the faces of another seed are other people, so that nobody in the stage is tested
+    assert results["synthetic"] and results["stages"][0]["tested_subjects"] == 0
+    assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 60
 
 
 def missing_image(folder: Path, manifest: Path) -> None:

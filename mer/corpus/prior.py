@@ -106,7 +106,8 @@ def load(data: MotionPriorData) -> SampleTable:
     rows = []
     for index in range(data.maps):
         label, emotion, units = _dealt(data, index)
-        rows.append((f"motion_prior/{index:07d}", f"{index:07d}", "+".join(facs.au_text(units)), emotion, label))
+        face = f"{data.seed}-{index:07d}"  # faces of another seed are other people
+        rows.append((f"motion_prior/{face}", face, "+".join(facs.au_text(units)), emotion, label))
     note = (
         f"Motion drawn from action units (labels {_profile(data)}, seed {data.seed}), every map a face of its own; no "
         "person was recorded, and scores on these maps say nothing of scores on real faces."
@@ -123,7 +124,7 @@ def pixels(data: MotionPriorData, table: SampleTable, size: int) -> np.ndarray:
 
     Every channel is stretched and rounded as in files of such maps, which so lose zero and scale of motion.
     """
-    indices = [int(sample.rpartition("/")[2]) for sample in table.frame["sample_id"]]
+    indices = [int(sample.rpartition("-")[2]) for sample in table.frame["sample_id"]]
     return sample_bank(data, size, indices=indices)
 
 

@@ -68,6 +68,8 @@ def fit_input(draft: Draft, network: RecognitionNetwork, *, pixels: bool) -> Non
     `pixels` the network's fixed normalisation does that from now on.
     """
     ours, state = network.state_dict(), draft.state
+    if "conv1.weight" not in ours:  # templates have no layer that would see another input than the classifier
+        return
     kernel = state.get("conv1.weight")
     if kernel is None or kernel.ndim != 4 or kernel.shape[2:] != ours["conv1.weight"].shape[2:]:
         found = "none" if kernel is None else tuple(kernel.shape)

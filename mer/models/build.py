@@ -15,7 +15,7 @@ from torch import nn
 
 from mer.config import AttentionConfig, ModelConfig
 from mer.errors import ConfigError
-from mer.models import lite0, postact, preact
+from mer.models import lite0, postact, preact, templates
 from mer.models.attention import FORMS, NONE, PLACES, UNITS, MicroAttention
 from mer.models.network import RecognitionNetwork
 from mer.models.resnet import MicroAttentionResNet
@@ -63,6 +63,13 @@ BACKBONES: dict[str, Backbone] = {
         lite0.OPTIONS,
         tuple(lite0.EfficientNetLite0.PARTS),
         "EfficientNet-Lite0",
+    ),
+    "templates": Backbone(
+        templates.TemplateNetwork,
+        templates.problems,
+        templates.OPTIONS,
+        tuple(templates.TemplateNetwork.PARTS),
+        f"{templates.TEMPLATES} templates a class",
     ),
 }
 

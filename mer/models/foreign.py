@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mer.config import ModelConfig
+from mer.models.grid import grid_means
 from mer.models.preact import GRID, HEADS
-from mer.models.resnet import grid_means
 
 #: Side of the input over that of stage 4, rounded up at each of the five halvings.
 REDUCTION = 32

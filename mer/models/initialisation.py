@@ -149,6 +149,8 @@ def fill(
     draft.leave(lambda name: name.split(".")[0] not in parts, "no such part in this network")
     draft.leave(lambda name: is_input(name) and name not in ours, "no such part of the first layer in this network")
     misfits = list(_misfits(draft, ours, theirs))
+    if not draft.state and not misfits:
+        misfits = ["expected a tensor of this network, none of the file's has a place in it"]
     if misfits:
         raise MerError(_refusal(source, misfits, sum(name in ours for name in draft.state), len(file.tensors)))
     counters = {name for name in ours if name.endswith(COUNTER) and name not in draft.state}

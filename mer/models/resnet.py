@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mer.config import ModelConfig
 from mer.models.attention import unit_of
 from mer.models.blocks import EXPANSION, NORMS, Block, Bottleneck
+from mer.models.grid import grid_means
 from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
 from mer.models.preact import BLOCKS, BOTTLENECKS, GRID, stage_channels
 
@@ -122,18 +122,3 @@ def _stage(model: ModelConfig, stage: int, *, inputs: int, outputs: int) -> nn.M
             )
         )
     return blocks
-
-
-def grid_means(x: Tensor, cells: int) -> Tensor:
-    """Means over a grid of cells, (N, C, cells, cells) from (N, C, H, W), as `adaptive_avg_pool2d` cuts them.
-
-    Written as products with two constant matrices: that function's gradient on a GPU is not the same twice.
-    """
-
-    def means(side: int) -> Tensor:
-        cell, place = torch.arange(cells, device=x.device)[:, None], torch.arange(side, device=x.device)
-        start, end = cell * side // cells, -(-(cell + 1) * side // cells)
-        return ((place >= start) & (place < end)).to(x) / (end - start)
-
-    height, width = x.shape[2:]
-    return means(height) @ x @ means(width).T

@@ -19,7 +19,10 @@ from mer.models.network import RecognitionNetwork
 needs_onnx = pytest.mark.skipif(any(find_spec(name) is None for name in ONNX_PACKAGES), reason="needs the extra export")
 
 #: `SLOW` are the other backbones, options and units.
-QUICK = [ModelConfig(width=16)]
+QUICK = [
+    ModelConfig(width=16),
+    ModelConfig(backbone="templates", depth=None, attention=AttentionConfig(unit="none")),
+]
 SLOW = [
     ModelConfig(width=16, stem="small", head="grid", norm="group", attention=AttentionConfig(unit="cbam", stages=[4])),
     *(ModelConfig(width=16, attention=AttentionConfig(unit=unit)) for unit in ("none", "se", "eca", "coordinate")),

@@ -18,8 +18,8 @@ from mer.models import MicroAttentionResNet, build, count_parameters, fold, prob
 from mer.models.attention import UNITS
 from mer.models.build import describe
 from mer.models.caffe import to_caffemodel
+from mer.models.grid import grid_means
 from mer.models.preact import BLOCKS, RELEASES, last_side
-from mer.models.resnet import grid_means
 from mer.train.sync import SyncedBatchNorm2d, synchronise
 from tests.models import reference
 

@@ -52,7 +52,7 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def zero_shot(manifest: Path, cache_dir: Path, *more: str) -> Config:
     """The experiment on five classes, with as little drawn and trained as can be."""
-    few = ["stages.prior.data.maps=100", "stages.prior.optim.iterations=2", "members=1", "model.width=8"]
+    few = ["stages.prior.data.maps=100", "stages.prior.optim.iterations=2", "members=1"]
     quick = ["trainer.accelerator=cpu", "trainer.parallel_folds=1", "trainer.progress=false", f"cache_dir={cache_dir}"]
     draws = ["evaluation.bootstrap=20", "evaluation.random_draws=20"]
     labels = "stages.prior.data.labels=casme2"
