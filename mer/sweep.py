@@ -26,6 +26,9 @@ from mer.provenance import write_atomically
 TABLE, PICTURE = "sweep.csv", "sweep.png"
 SCORES = ("uf1", "uar", "accuracy")
 
+#: Varied keys that have a column each in what is printed; of more each job lists its values in one.
+SIDE_BY_SIDE = 4
+
 #: What a job's marks (`mer.evaluation.reading.marks`) are in a run that needs no word on them.
 ORDINARY = {"selection": ("", "fixed", "inner"), "null": ("none",), "waived": ("",)}
 #: What the others mean, below the table.
@@ -93,6 +96,9 @@ def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
     if table.get("parameters", pd.Series(dtype=float)).nunique() < 2:
         hidden.add("parameters")
     columns = [name for name in table.columns if name not in hidden]
+    if len(varied := columns[1 : columns.index("status")]) > SIDE_BY_SIDE:
+        table = table.assign(differs=[_lines(row, varied) for row in table.to_dict("records")])
+        columns = ["job", "differs", *columns[columns.index("status") :]]
     shown = Table(title=f"{len(table)} jobs; scores pooled over folds, 95% interval over subjects")
     for name in columns:
         shown.add_column(name.rpartition(".")[2], no_wrap=name in SCORES, overflow="fold")
@@ -115,6 +121,12 @@ def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
     for name, path in (("table", folder / TABLE), ("heat map", picture)):
         if path is not None:
             console.print(f"{name}: {path.resolve()}", markup=False, soft_wrap=True, highlight=False)
+
+
+def _lines(row: dict[Any, Any], keys: list[str]) -> str:
+    """A line a key that the job has."""
+    values = {key.rpartition(".")[2]: row[key] for key in keys}
+    return "\n".join(f"{key} {value}" for key, value in values.items() if value is not None and value == value)
 
 
 def _picture(folder: Path, table: pd.DataFrame) -> Path | None:

@@ -1,9 +1,9 @@
-"""Weights as files: `python -m mer.weights import FILE.caffemodel OUT.pt`, `inspect FILE`, `export FILE OUT`.
+"""Weights as files: `python -m mer.weights import FILE.caffemodel OUT.pt`, `inspect`, `export FILE OUT`, `picture`.
 
 `import` makes a self-describing checkpoint of a Caffe file (`mer.models.checkpoint`) and shows what became of every
 layer; `inspect` says what a checkpoint, a Caffe file or a state dict holds; `export` writes a checkpoint's network for
-use without this package, runs what it wrote and shows how well it agrees. Exit status 2: a problem that the user can
-solve.
+use without this package, runs what it wrote and shows how well it agrees; `picture` draws what templates compare with.
+Exit status 2: a problem that the user can solve.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ from rich.text import Text
 
 from mer.config import InputConfig
 from mer.errors import MerError
+from mer.evaluation.template_figure import template_figure
 from mer.models import checkpoint, count_parameters, load
 from mer.models.caffe import shapes_text
 from mer.models.caffe_format import parse_net, read_bytes
 from mer.models.export import BATCHES, TOLERANCE, WRITERS, export
 from mer.models.preact import RELEASES
 from mer.models.statefile import read_weights
+from mer.models.templates import TemplateNetwork
 from mer.models.weights import BLUE_FIRST, Imported, import_caffemodel
+from mer.provenance import write_atomically
 
 #: First bytes of a zip archive, which is what torch writes.
 ZIP = b"PK\x03\x04"
@@ -63,8 +66,7 @@ def convert(
         MerError: a file that does not fit, names that do not fit its classes, a target that cannot be written.
     """
     source, target = Path(source), Path(target)
-    if target.is_dir() or (target.exists() and source.exists() and target.samefile(source)):
-        raise MerError(f"{target}: expected the name of a file to write, got a folder or the source itself")
+    _refuse(source, target)
     found = import_caffemodel(source, grey=grey, release=release)
     count = found.network.classes
     names = [f"class_{k}" for k in range(count)] if classes is None else classes
@@ -83,6 +85,12 @@ def convert(
     except OSError as error:
         raise MerError(f"{target} cannot be written: {error}") from error
     return found
+
+
+def _refuse(source: Path, target: Path) -> None:
+    """MerError where the target is a folder or the source."""
+    if target.is_dir() or (target.exists() and source.exists() and target.samefile(source)):
+        raise MerError(f"{target}: expected the name of a file to write, got a folder or the source itself")
 
 
 def account(found: Imported) -> Iterator[str]:
@@ -179,8 +187,7 @@ def exported(source: str | Path, target: str | Path, *, kind: str) -> Iterator[s
     """
     source, target = Path(source), Path(target)
     network = load(source)
-    if target.is_dir() or (target.exists() and target.samefile(source)):
-        raise MerError(f"{target}: expected the name of a file to write, got a folder or the source itself")
+    _refuse(source, target)
     try:
         found = export(network, target, card=network.card, kind=kind)
     except OSError as error:
@@ -191,6 +198,30 @@ def exported(source: str | Path, target: str | Path, *, kind: str) -> Iterator[s
         f"largest difference from the network at batch {batches}: logits {found.logits:.1e}, maps {found.maps:.1e} "
         f"(below {TOLERANCE:g} is asked for)"
     )
+    yield f"written: {target}"
+
+
+def pictured(source: str | Path, target: str | Path) -> Iterator[str]:
+    """A line on the picture of a checkpoint's templates, a PNG.
+
+    Raises:
+        MerError: no checkpoint, a network without templates, a target that cannot be written.
+    """
+    source, target = Path(source), Path(target)
+    network = load(source)
+    if not isinstance(network, TemplateNetwork):
+        raise MerError(
+            f"{source}: expected a network of templates (model=templates), whose weights are maps of motion, got "
+            f"{type(network).__name__}; attention maps of others stand in a run's report.html"
+        )
+    _refuse(source, target)
+    figure = template_figure(network.templates().numpy(), network.card["classes"])
+    try:
+        with write_atomically(target) as temporary:
+            # without the version of matplotlib in it, the file depends on the picture alone
+            figure.savefig(temporary, format="png", metadata={"Software": None})
+    except OSError as error:
+        raise MerError(f"{target} cannot be written: {error}") from error
     yield f"written: {target}"
 
 
@@ -209,6 +240,9 @@ def main(arguments: list[str] | None = None) -> None:
     exporting.add_argument("file", help="the checkpoint (model.ckpt)")
     exporting.add_argument("out", help="the file to write (OUT.onnx, OUT.pt2)")
     exporting.add_argument("--format", choices=list(WRITERS), default="onnx", help="default onnx; torch: .pt2")
+    drawing = commands.add_parser("picture", help="draw the templates of a checkpoint (model=templates)")
+    drawing.add_argument("file", help="the checkpoint (model.ckpt)")
+    drawing.add_argument("out", help="the picture to write (OUT.png)")
     given = parser.parse_args(arguments)
     console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
     try:
@@ -216,6 +250,8 @@ def main(arguments: list[str] | None = None) -> None:
             lines = inspect(given.file)
         elif given.command == "export":
             lines = exported(given.file, given.out, kind=given.format)
+        elif given.command == "picture":
+            lines = pictured(given.file, given.out)
         else:
             names = None if given.classes is None else [name.strip() for name in given.classes.split(",")]
             found = convert(given.file, given.out, grey=given.grey, release=given.release, classes=names)

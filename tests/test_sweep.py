@@ -64,6 +64,17 @@ def test_what_a_score_must_not_be_read_without_is_in_table_and_text(sweep: Path,
     assert word in shown(sweep)
 
 
+def test_many_varied_keys_share_a_column_that_can_be_read(sweep: Path) -> None:
+    for place in range(4):
+        extra = {f"model.key{k}": place for k in range(5)} | ({"stages.only.lr": 0.5} if place == 3 else {})
+        job(sweep / str(place), 0.5, **{"optim.lr": place / 10, **extra})
+    out = StringIO()
+    show(sweep, sweep_table(sweep), Console(file=out, width=80))
+    assert all(f"key{k} {place}" in out.getvalue() for k in range(5) for place in range(4))
+    assert "differs" in out.getvalue() and "nan" not in out.getvalue()
+    assert "model.key4" in pd.read_csv(sweep / TABLE)
+
+
 def test_two_varied_keys_give_a_heat_map_beside_the_table(sweep: Path) -> None:
     text = shown(sweep)
     assert str(sweep / PICTURE) in text

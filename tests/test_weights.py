@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from mer import weights
-from mer.config import ModelConfig
+from mer.config import AttentionConfig, ModelConfig
 from mer.errors import MerError
 from mer.models import build, checkpoint
 from tests.command import process
@@ -179,3 +180,19 @@ def test_export_refuses_what_it_cannot_write(tmp_path: Path, capsys: pytest.Capt
         assert str(tmp_path) in capsys.readouterr().err
     assert call("export", tmp_path / "missing.ckpt", tmp_path / "net.pt2", "--format", "torch") == 2
     assert path.read_bytes() == before
+
+
+def test_templates_are_drawn_and_other_networks_have_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = AttentionConfig(unit="none")
+    models = {
+        "templates": ModelConfig(backbone="templates", depth=None, attention=plain),
+        "plain": ModelConfig(width=8),
+    }
+    for name, model in models.items():
+        checkpoint.save(tmp_path / f"{name}.ckpt", build(model, in_channels=3, classes=2), model=model, card=CARD)
+    assert call("picture", tmp_path / "templates.ckpt", tmp_path / "new" / "seen.png") == 0
+    with Image.open(tmp_path / "new" / "seen.png") as picture:
+        assert picture.format == "PNG" and picture.width > picture.height  # two classes, three templates each
+    assert call("picture", tmp_path / "plain.ckpt", tmp_path / "none.png") == 2
+    assert "expected a network of templates" in capsys.readouterr().err and not (tmp_path / "none.png").exists()
+    assert call("picture", tmp_path / "templates.ckpt", tmp_path / "templates.ckpt") == 2
