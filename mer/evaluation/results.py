@@ -16,6 +16,7 @@ import pandas as pd
 from mer.config import Config
 from mer.corpus.samples import SampleTable
 from mer.evaluation.baselines import Baseline, FoldLabels, all_baselines
+from mer.evaluation.by_units import by_units
 from mer.evaluation.calibration import calibration
 from mer.evaluation.challenge import challenge_scores
 from mer.evaluation.console import console_table
@@ -83,6 +84,7 @@ def summarise(
             "by_dataset": {str(name): scores(part, classes, draws=draws, seed=seed) for name, part in parts},
         },
         "members": member_scores(members, table),
+        "action_units": by_units(predictions, table, classes),
         "interval": {"level": LEVEL, "draws": draws, "unit": "subject", "method": METHOD},
         "baselines": _baselines(predictions, table, splits, config),
         "calibration": calibration(predictions, classes),
