@@ -15,6 +15,7 @@ from mer.models import build, checkpoint
 from mer.run import conf_dir, run
 from tests.command import DRAWN_FEW, TINY, TINY_RECIPE, command
 from tests.conftest import tiny
+from tests.test_config import composed
 from tests.test_run import rows, with_onsets, write_manifest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +45,9 @@ def workplace(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     model = ModelConfig(width=16)
     network = build(model, in_channels=3, classes=2)
     checkpoint.save(folder / "outputs/demo/folds/synthetic-s000/model.ckpt", network, model=model, card=card)
+    drawn = composed("+experiment=motion_prior", "data=synthetic", "input=flow").model
+    templates = build(drawn, in_channels=3, classes=2)
+    checkpoint.save(folder / "outputs/prior/folds/all/model.ckpt", templates, model=drawn, card=card)
     return folder
 
 
@@ -80,8 +84,10 @@ def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: 
         arguments += [*TINY, f"cache_dir={cache_dir}"]
     elif module == "mer.run":
         arguments += TINY if {"+experiment=synthetic_loso", "data=synthetic"} & {*arguments} else TINY_RECIPE
-        drawn = {"+experiment=manifest_loso", "+experiment=motion_prior"} & {*arguments}
+        drawn = {"+experiment=manifest_loso", "+experiment=manifest_network", "+experiment=motion_prior"} & {*arguments}
         arguments += DRAWN_FEW if drawn else ()
+        # a run of its own, not that of the checkpoint above
+        arguments = [argument.replace("outputs/prior", "outputs/drawn") for argument in arguments]
         arguments += [f"cache_dir={cache_dir}"]
     done = command(module, *arguments, cwd=workplace)
     # the audit ends with 1 where a set has fewer clips than published, as these small trees have

@@ -132,6 +132,11 @@ def _range(low: float, high: float) -> str:
 
 def _why_no_attention(manifest: dict[str, Any]) -> str:
     config = manifest.get("config", {})
+    if config.get("model.backbone") == "templates":
+        return (
+            "Templates have no attention units; what they compare with: "
+            "python -m mer.weights picture RUN/folds/FOLD/model.ckpt OUT.png"
+        )
     if config.get("model.attention.stages") == []:
         return "The network has no attention units (model.attention.stages is empty)."
     unit = config.get("model.attention.unit", "micro")

@@ -23,7 +23,7 @@ def template_figure(templates: npt.NDArray, classes: Sequence[str]) -> Figure:
     """
     rows, columns, channels, height, width = templates.shape
     figure = Figure(
-        figsize=(0.4 + 2.2 * columns, 0.3 + 2.3 * rows), dpi=100, layout=ConstrainedLayoutEngine(), facecolor="white"
+        figsize=(0.35 + 1.6 * columns, 0.1 + 1.65 * rows), dpi=100, layout=ConstrainedLayoutEngine(), facecolor="white"
     )
     FigureCanvasAgg(figure)
     grid = figure.subplots(rows, columns, squeeze=False)

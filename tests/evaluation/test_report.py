@@ -202,6 +202,11 @@ def test_synthetic_data_and_failed_folds_are_said_first(table: SampleTable, tmp_
     assert 'File "fold.py", line 1, in fit' in shown.text
 
 
+def page_of(table: SampleTable, run: Path) -> Page:
+    make_run(run, table)
+    return page(run)
+
+
 def test_without_attention_the_reason_is_given(table: SampleTable, tmp_path: Path) -> None:
     make_run(tmp_path, table, stages=())
     shown = page(tmp_path)
@@ -214,6 +219,23 @@ def test_without_attention_the_reason_is_given(table: SampleTable, tmp_path: Pat
     manifest["config"] = {"model.attention.stages": [1], "model.attention.unit": "none"}
     (tmp_path / files.MANIFEST).write_text(json.dumps(manifest))
     assert "model.attention.unit is none" in page(tmp_path).text
+    manifest["config"] = {"model.backbone": "templates", "model.attention.unit": "none"}
+    (tmp_path / files.MANIFEST).write_text(json.dumps(manifest))
+    assert "python -m mer.weights picture" in page(tmp_path).text
+
+
+def test_clips_with_codes_are_counted_by_action_unit(table: SampleTable, tmp_path: Path) -> None:
+    assert "Action units" not in page_of(table, tmp_path / "without").text
+    aus = {"negative": "4+7", "positive": "R12A", "surprise": "1+2"}
+    coded = SampleTable(table.frame.assign(aus=table.frame["label"].map(aus)), table.classes, name=table.name)
+    shown = page_of(coded, tmp_path / "with")
+    assert "60 clips with codes" in shown.text
+    rows = json.loads((tmp_path / "with" / files.RESULTS).read_text())["action_units"]["rows"]
+    assert {row["unit"]: row["clips"] for row in rows} == {4: 30, 7: 30, 12: 20, 1: 10, 2: 10}
+    for row in rows:
+        share = f"{row['right'] / row['clips']:.3f}".replace("0.", ".", 1)
+        counts = " ".join(str(row["predicted"][name]) for name in table.classes)
+        assert f"{row['unit']} {row['name']} {row['clips']} {share} {counts}" in shown.text
 
 
 def test_grey_inputs_have_no_colour_wheel(table: SampleTable, tmp_path: Path) -> None:
