@@ -96,11 +96,12 @@ class RecognitionNetwork(nn.Module, ABC):
         """Put a freshly drawn classifier for so many classes in place of `fc`; everything else stays."""
         if classes < 2:
             raise ValueError(f"classes: expected 2 or more, got {classes}")
-        self.fc = self.new_classifier(classes).to(self.fc.weight)
+        self.fc = self.new_classifier(classes)
 
     def new_classifier(self, classes: int) -> nn.Linear:
-        """A freshly drawn classifier of the same features, on the CPU."""
-        fc = nn.Linear(self.fc.in_features, classes)
+        """A freshly drawn classifier of the same features, on the device and in the precision of `fc`."""
+        weight = self.fc.weight
+        fc = nn.Linear(self.fc.in_features, classes, device=weight.device, dtype=weight.dtype)
         draw_classifier(fc)
         return fc
 

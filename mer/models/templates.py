@@ -59,7 +59,7 @@ class TemplateNetwork(RecognitionNetwork):
 
     def new_classifier(self, classes: int) -> nn.Linear:
         """Templates for so many classes that nothing has trained."""
-        return TemplateClassifier(self.fc.in_features, classes)
+        return TemplateClassifier(self.fc.in_features, classes).to(self.fc.weight)
 
     def templates(self) -> Tensor:
         """What each class is compared with: (classes, TEMPLATES, C, CELLS, CELLS), each template of length 1."""
