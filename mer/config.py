@@ -368,6 +368,9 @@ class CotrainConfig:
     data: DataConfig | None = None
     #: Their share of each batch, rounded to whole samples.
     share: float = 0.5
+    #: In place of `share`: they count as so many clips beside the fold's own, n of them, so that their share is clips /
+    #: (clips + n). Few clips lean on what others show, many do not. Null = `share` counts.
+    clips: int | None = None
 
 
 @dataclass

@@ -68,6 +68,7 @@ def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: 
     arguments = [
         {
             "data.root=/path/to/SAMM": "data.root=data/samm",
+            "data.root=trees/samm": "data.root=data/samm",  # of a command that another process may run
             "data.root=/path/to/CASME2": "data.root=data/casme2",
             "data.root=/path/to/SMIC": "data.root=data/smic",
             "data.manifest=/path/to/manifest.csv": "data.manifest=list/manifest.csv",
@@ -86,6 +87,7 @@ def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: 
         arguments += TINY if {"+experiment=synthetic_loso", "data=synthetic"} & {*arguments} else TINY_RECIPE
         drawn = {"+experiment=manifest_loso", "+experiment=manifest_network", "+experiment=motion_prior"} & {*arguments}
         arguments += DRAWN_FEW if drawn else ()
+        arguments += ["cotrain.data.maps=60"] if "+experiment=manifest_loso" in drawn else []
         # a run of its own, not that of the checkpoint above
         arguments = [argument.replace("outputs/prior", "outputs/drawn") for argument in arguments]
         arguments += [f"cache_dir={cache_dir}"]

@@ -152,10 +152,12 @@ def test_frames_of_faces_are_not_read_as_motion_maps(tmp_path, cache_dir):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(("experiment", "width"), [("manifest_loso", 64), ("manifest_network", 16)])
-def test_motion_maps_begin_with_drawn_motion(experiment, width, tmp_path, cache_dir):
+@pytest.mark.parametrize(
+    ("experiment", "few"), [("manifest_loso", "cotrain.data.maps=60"), ("manifest_network", "model.width=16")]
+)
+def test_motion_maps_begin_with_drawn_motion(experiment, few, tmp_path, cache_dir):
     manifest = write_manifest(tmp_path, rows())
-    swap = [*TINY_RECIPE, *DRAWN_FEW, f"model.width={width}", f"data.manifest={manifest}", cached(cache_dir)]
+    swap = [*TINY_RECIPE, *DRAWN_FEW, few, f"data.manifest={manifest}", cached(cache_dir)]
     done = command("mer.run", f"+experiment={experiment}", *swap, "hydra.run.dir=run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 9

@@ -28,9 +28,13 @@ def notes(study: Study) -> list[str]:
         found += [f"Stage {stage.name}: {note}" for note in table.notes]
     if study.companions is not None:
         table = study.companions.table
+        clips, share = study.config.cotrain.clips, study.config.cotrain.share
+        who = f"samples of {table.name} ({len(table)} samples of {table.subjects.nunique()} subjects)"
+        without = "in each fold without the people it tests"
         found.append(
-            f"Co-training: {study.config.cotrain.share:.0%} of each training batch are samples of {table.name} "
-            f"({len(table)} samples of {table.subjects.nunique()} subjects), in each fold without the people it tests."
+            f"Co-training: {share:.0%} of each training batch are {who}, {without}."
+            if clips is None
+            else f"Co-training: beside a fold's own clips, {who} count as {clips} clips, {without}."
         )
         found += [f"Co-training: {note}" for note in table.notes]
     return found

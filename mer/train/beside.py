@@ -30,6 +30,8 @@ def problems(config: Config) -> list[str]:
         found += _under(where, [*module.problems(stage.optim), *frozen, *recipe_problems(stage.optim, config)])
     if not 0 < config.cotrain.share < 1:
         found.append(f"cotrain.share: expected 0 < share < 1, got {config.cotrain.share}; for none: cotrain.data=null")
+    if config.cotrain.clips is not None and config.cotrain.clips < 1:
+        found.append(f"cotrain.clips: expected null (cotrain.share counts) or 1 or more, got {config.cotrain.clips}")
     if config.cotrain.data is not None:
         found += _under("cotrain", source_problems(config.cotrain.data, config))
     if config.protocol.name == "zero_shot" and not config.stages and config.init.name != "file":

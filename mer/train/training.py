@@ -161,7 +161,7 @@ def datamodule(study: Study, fold: Fold, *, seed: int) -> FoldDataModule:
     """The data module of one fold; what joins its batches shows nobody of the run's own whom it does not train on."""
     config, companions = study.config, None
     if study.companions is not None and fold.train:
-        companions = companions_of(study, study.companions, fold, share=config.cotrain.share)
+        companions = companions_of(study, study.companions, fold)
     return FoldDataModule(
         study.pixels,
         study.table,
@@ -175,7 +175,7 @@ def datamodule(study: Study, fold: Fold, *, seed: int) -> FoldDataModule:
     )
 
 
-def companions_of(study: Study, samples: Samples, fold: Fold, *, share: float) -> Companions:
+def companions_of(study: Study, samples: Samples, fold: Fold) -> Companions:
     """Samples of co-training for one fold, under the run's classes; MerError where nobody is left for it.
 
     Of the protocol's own people only those come along whom the fold trains on (`lineage.joining`).
@@ -188,6 +188,8 @@ def companions_of(study: Study, samples: Samples, fold: Fold, *, share: float) -
             "back; nobody is left to join"
         )
     numbers = np.array([study.table.classes.index(name) for name in samples.table.classes], dtype=np.int64)
+    clips = study.config.cotrain.clips
+    share = study.config.cotrain.share if clips is None else clips / (clips + len(fold.train))
     return Companions(np.asarray(samples.pixels), numbers[samples.table.targets], rows, share)
 
 

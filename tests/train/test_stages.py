@@ -298,17 +298,32 @@ def test_companions_join_the_folds_without_the_people_they_test(base, drawn_sour
     ).read_bytes()
 
 
+def test_companions_may_count_as_so_many_clips(base, drawn_source, tmp_path):
+    from mer.train.training import companions_of
+
+    config = replace(base, cotrain=CotrainConfig(data=drawn_source, share=0.9, clips=7))
+    study = load_study(config)
+    for fold in study.folds:
+        assert companions_of(study, study.companions, fold).share == pytest.approx(7 / (7 + len(fold.train)))
+    results = run(config, tmp_path / "run")
+    assert any("count as 7 clips" in note for note in results["notes"])
+    with pytest.raises(
+        ConfigError, match=r"cotrain\.clips: expected null \(cotrain\.share counts\) or 1 or more, got 0"
+    ):
+        check(replace(config, cotrain=CotrainConfig(data=drawn_source, clips=0)))
+
+
 def test_companions_of_tested_people_are_left_out_and_none_left_is_said(base):
     from mer.train.training import companions_of
 
     study = load_study(replace(base, cotrain=CotrainConfig(data=replace(MICRO), share=0.5)))
     for fold in study.folds:
-        companions = companions_of(study, study.companions, fold, share=0.5)
+        companions = companions_of(study, study.companions, fold)
         ids = study.companions.table.frame["sample_id"].to_numpy()[companions.rows]
         assert set(ids) == set(fold.train)
     everyone = replace(study.folds[0], test=tuple(study.table.frame["sample_id"]))
     with pytest.raises(MerError, match="nobody is left to join"):
-        companions_of(study, study.companions, everyone, share=0.5)
+        companions_of(study, study.companions, everyone)
 
 
 def test_nobody_whom_the_fold_around_it_tests_joins_an_inner_fold(base):
@@ -322,7 +337,7 @@ def test_nobody_whom_the_fold_around_it_tests_joins_an_inner_fold(base):
     ids = study.companions.table.frame["sample_id"].to_numpy()
     for fold in study.folds:
         for part in inner_folds(fold, study.table, 2):
-            joining = companions_of(study, study.companions, part, share=0.5).rows
+            joining = companions_of(study, study.companions, part).rows
             assert {person[one] for one in ids[joining]} == {person[one] for one in part.train}
             assert not set(ids[joining]) & {*fold.test, *part.test}
             # what a checkpoint says of itself is what joined
