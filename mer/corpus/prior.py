@@ -26,7 +26,7 @@ from mer.provenance import cores
 
 #: Version of the drawing: to be raised with every change of a value. It stands in the table as the clip of every map,
 #: so that the table's hash, and with it every stage that trained on maps, is that of one drawing.
-DRAWING = 1
+DRAWING = 2
 
 #: Strength of an expression, lowest and highest: below .3 a unit drowns in the errors of flow.
 STRENGTH = (0.3, 1.0)

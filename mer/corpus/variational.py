@@ -55,10 +55,11 @@ class Measurement:
     flat: float = 1.0
     #: Loss of motion where skin has little texture, up to this share.
     fade: float = 0.6
-    #: Stretch and shear of the head's affine field, per face unit; its shift is the median that inputs take away.
-    affine: float = 0.004
-    #: Head turning or nodding: near parts (the nose) move further than far ones.
-    parallax: float = 0.006
+    #: Stretch and shear of the head's affine field, per face unit; its shift is the median that inputs take away. What
+    #: registration leaves: with twice as much, drawn maps are less symmetric than measured ones.
+    affine: float = 0.002
+    #: Head turning or nodding: near parts (the nose) move further than far ones. As little, for the same reason.
+    parallax: float = 0.003
     #: Smooth errors, split at random between `WAVELENGTHS`.
     noise: float = 0.0014
     #: Probability that hair moves above the brows, and how far: fringes lie in the crop of some people.
