@@ -22,8 +22,9 @@ from mer.evaluation.predictions import PREFIX, read_predictions
 #: Samples or keys named in one sentence before the rest is only counted.
 SHOWN = 3
 
-#: Key of a run's configuration that lists its stages by name, in order.
-STAGES = "stage_order"
+#: Keys that tell configurations apart before any others do, and what they are called: the stages in their order, the
+#: network, the source of co-training.
+FIRST = {"stage_order": "pretraining", "model.backbone": "backbone", "cotrain.data.name": "beside"}
 
 
 class ComparisonError(MerError):
@@ -155,10 +156,10 @@ def group(runs: Sequence[Run]) -> list[Group]:
 
 
 def told_apart(configs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
-    """What tells configurations apart by the first few of these keys, `pretraining=prior, lr=0.001`: stages before all,
-    for what a network learned earlier says most of it."""
-    first = sorted(keys, key=lambda key: key != STAGES)[:SHOWN]
-    titles = {key: "pretraining" if key == STAGES else key.rpartition(".")[2] for key in first}
+    """What tells configurations apart by the first few of these keys, `pretraining=prior, lr=0.001`; `FIRST` before all
+    others, for what learns, and from what, says most of it."""
+    first = sorted(keys, key=lambda key: list(FIRST).index(key) if key in FIRST else len(FIRST))[:SHOWN]
+    titles = {key: FIRST.get(key, key.rpartition(".")[2]) for key in first}
     return [", ".join(f"{titles[key]}={_text(config.get(key))}" for key in first) for config in configs]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mer.evaluation.comparable import Group, Run, group
+from mer.evaluation.comparable import Group, Run, group, told_apart
 from mer.evaluation.learning_curve import curve_lines, learning_curve, training_people
 
 
@@ -53,6 +53,18 @@ def test_a_line_holds_the_runs_that_differ_in_their_split_alone(groups: list[Gro
         assert [place for place, _ in lines[name]] == [4, 8, 16, 19]
         np.testing.assert_allclose(lines[name][0][1], [base + 0.04, base + 0.041])
         np.testing.assert_allclose(lines[name][3][1], [base + 0.25])
+
+
+def test_what_learns_and_from_what_names_a_configuration_before_any_other_key() -> None:
+    configs = [
+        {"augment.mirror": 0.1, "model.backbone": "templates", "stage_order": ["prior"], "optim.lr": 1},
+        {"augment.mirror": 0.2, "model.backbone": "preact", "stage_order": [], "cotrain.data.name": "x", "optim.lr": 2},
+    ]
+    names = told_apart(configs, sorted({*configs[0], *configs[1]}))
+    assert names == [
+        "pretraining=prior, backbone=templates, beside=None",
+        "pretraining=none, backbone=preact, beside=x",
+    ]
 
 
 def test_one_size_makes_no_curve(groups: list[Group]) -> None:
