@@ -170,7 +170,8 @@ def _companions(data: DataConfig, own: Samples, config: Config, *, progress: boo
     if unknown:
         raise SampleError(
             f"cotrain.data: expected classes among {', '.join(own.table.classes)} of {own.table.name}, got "
-            f"{', '.join(unknown)} from {samples.table.name}; choose a label set that both know (data.labels)"
+            f"{', '.join(unknown)} from {samples.table.name}; choose a label set that both know (data.labels, "
+            "cotrain.data.labels), or do without: cotrain.data=null"
         )
     return samples
 
