@@ -23,8 +23,13 @@ from mer.evaluation.predictions import PREFIX, read_predictions
 SHOWN = 3
 
 #: Keys that tell configurations apart before any others do, and what they are called: the stages in their order, the
-#: network, the source of co-training.
-FIRST = {"stage_order": "pretraining", "model.backbone": "backbone", "cotrain.data.name": "beside"}
+#: network, the source of co-training, people in training.
+FIRST = {
+    "stage_order": "pretraining",
+    "model.backbone": "backbone",
+    "cotrain.data.name": "beside",
+    "protocol.train_subjects": "people",
+}
 
 
 class ComparisonError(MerError):
