@@ -124,9 +124,11 @@ def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
 
 
 def _lines(row: dict[Any, Any], keys: list[str]) -> str:
-    """A line a key that the job has."""
-    values = {key.rpartition(".")[2]: row[key] for key in keys}
-    return "\n".join(f"{key} {value}" for key, value in values.items() if value is not None and value == value)
+    """A line a key that the job has, by the last part of its name unless another key has the same."""
+    short = [key.rpartition(".")[2] for key in keys]
+    names = [last if short.count(last) == 1 else key for key, last in zip(keys, short, strict=True)]
+    known = ((name, row[key]) for name, key in zip(names, keys, strict=True))
+    return "\n".join(f"{name} {value}" for name, value in known if value is not None and value == value)
 
 
 def _picture(folder: Path, table: pd.DataFrame) -> Path | None:

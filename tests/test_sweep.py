@@ -66,11 +66,13 @@ def test_what_a_score_must_not_be_read_without_is_in_table_and_text(sweep: Path,
 
 def test_many_varied_keys_share_a_column_that_can_be_read(sweep: Path) -> None:
     for place in range(4):
-        extra = {f"model.key{k}": place for k in range(5)} | ({"stages.only.lr": 0.5} if place == 3 else {})
+        extra = {f"model.key{k}": place for k in range(5)} | ({"stages.only.lr": place / 4} if place > 1 else {})
         job(sweep / str(place), 0.5, **{"optim.lr": place / 10, **extra})
     out = StringIO()
-    show(sweep, sweep_table(sweep), Console(file=out, width=80))
+    show(sweep, sweep_table(sweep), Console(file=out, width=100))
     assert all(f"key{k} {place}" in out.getvalue() for k in range(5) for place in range(4))
+    # keys that end alike keep their whole names
+    assert "optim.lr 0.2" in out.getvalue() and "stages.only.lr 0.75" in out.getvalue()
     assert "differs" in out.getvalue() and "nan" not in out.getvalue()
     assert "model.key4" in pd.read_csv(sweep / TABLE)
 
