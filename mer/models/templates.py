@@ -29,8 +29,8 @@ CELLS = 14
 #: Templates a class, since negative faces have no single pattern.
 TEMPLATES = 3
 
-#: What a cosine of 1 adds to a logit. It, `TEMPLATES` and `CELLS` were chosen without a real map: templates of bare
-#: anatomy, tested on drawings with all disturbances (`+experiment=drawing_gap`, experiments/motion_prior).
+#: What a cosine of 1 adds to a logit. It and `TEMPLATES` were chosen without a real label, by templates of bare anatomy
+#: that were tested on drawings with all disturbances (`+experiment=drawing_gap`, experiments/motion_prior).
 CONCENTRATION = 6.0
 
 #: Deviation of the numbers a template begins with: below one step of our recipes, so that all of it is learned.
