@@ -19,11 +19,11 @@ from rich.table import Table
 
 from mer.compose import config_of
 from mer.config import Config, FolderData
-from mer.corpus import catalog
-from mer.corpus.audit import Audit, audit
-from mer.corpus.audit_findings import KINDS
+from mer.data import registry as catalog
+from mer.data.audit.dataset_audit import Audit, audit
+from mer.data.audit.findings import KINDS
 from mer.errors import ConfigError, MerError
-from mer.inputs.images import read_image
+from mer.inputs.frames.image_files import read_image
 
 #: Findings of one kind that the screen shows; `--json` gives all.
 SHOWN = 50

@@ -16,13 +16,14 @@ from typing import Any
 from rich.console import Console
 
 from mer.errors import MerError
-from mer.evaluation.comparable import group, read_run, run_folders
-from mer.evaluation.comparison import compare
-from mer.evaluation.comparison_report import write_comparison
-from mer.evaluation.comparison_table import comparison_console, configuration_rows, pair_rows
-from mer.evaluation.hard_clips import clip_table, hard_clips
-from mer.evaluation.learning_curve import learning_curve
-from mer.provenance import digest, write_atomically, write_json
+from mer.evaluation.comparison.compare import compare
+from mer.evaluation.comparison.hard_clips import clip_table, hard_clips
+from mer.evaluation.comparison.html_page import write_comparison
+from mer.evaluation.comparison.learning_curve import learning_curve
+from mer.evaluation.comparison.runs import group, read_run, run_folders
+from mer.evaluation.comparison.tables import comparison_console, configuration_rows, pair_rows
+from mer.utils.atomic_files import write_atomically, write_json
+from mer.utils.hashing import digest
 
 #: Names of what is written.
 TABLE, PAIRS, NUMBERS, PAGE = "comparison.csv", "pairs.csv", "comparison.json", "comparison.html"

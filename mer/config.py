@@ -18,7 +18,7 @@ from omegaconf import MISSING, OmegaConf
 class DataConfig:
     """Where the samples come from. Fields that only one source needs stand in a subclass."""
 
-    #: Key of `mer.corpus.catalog.SOURCES`.
+    #: Key of `mer.data.registry.SOURCES`.
     name: str = MISSING
     #: Label set of the source: emotion -> class, as data in the source's own module. Null takes the source's usual one.
     labels: str | None = None
@@ -50,13 +50,14 @@ class ManifestData(DataConfig):
 
 @dataclass
 class SyntheticData(DataConfig):
-    """Drawn faces moved by action units (`mer.corpus.facs`). Synthetic results say so wherever they appear."""
+    """Drawn faces moved by action units (`mer.data.facs`). Synthetic results say so wherever they appear."""
 
     #: People drawn, each with own geometry, skin, texture, light.
     subjects: int = 20
     #: Clips in all, spread unevenly over subjects and emotions as in real sets.
     clips: int = 200
-    #: Emotion mix and label set of a real data set: `megc2019`, `samm`, `casme2`, `smic`; more in `mer.corpus.casting`.
+    #: Emotion mix and label set of a real data set: `megc2019`, `samm`, `casme2`, `smic`; more in
+    #: `mer.data.synthetic.profiles`.
     profile: str = "megc2019"
     #: 0 = clean and large motion, 1 = default, above 1 = fainter motion, more irrelevant motion and noise.
     difficulty: float = 1.0
@@ -84,17 +85,18 @@ class CompositeData(DataConfig):
 
 @dataclass
 class MotionPriorData(DataConfig):
-    """Motion maps drawn from action units (`mer.corpus.prior`): no files, no faces. `labels`: a profile of
-    `mer.corpus.casting`, e.g. `megc2019` (null), `casme2` or `samm` (five classes)."""
+    """Motion maps drawn from action units (`mer.data.motion_prior.source`): no files, no faces. `labels`: a profile of
+    `mer.data.synthetic.clip_design`, e.g. `megc2019` (null), `casme2` or `samm` (five classes)."""
 
     #: Number of maps. Below 4000 a small network learns single maps; above 8000 drawing takes longer than training.
     maps: int = 8000
     #: Shares of the classes: 0 = as in the real sets, 1 = alike, 0.5 = roots of the former. UF1 asks for something
     #: between: a doubtful map costs a rare class more than a frequent one, but is more often of the latter.
     evenness: float = 0.5
-    #: Keys of `mer.corpus.prior.FAMILIES`, which take turns: which flow the maps at hand were measured by is not known.
+    #: Keys of `mer.data.motion_prior.source.FAMILIES`, which take turns: which flow the maps at hand
+    #: were measured by is not known.
     families: list[str] = field(default_factory=lambda: ["smooth", "variational"])
-    #: Keys of `mer.corpus.prior.PARTS` that are left out of the drawing, to see what each brings.
+    #: Keys of `mer.data.motion_prior.source.PARTS` that are left out of the drawing, to see what each brings.
     without: list[str] = field(default_factory=list)
     #: Seed of the drawing; independent of the seed of training.
     seed: int = 0
@@ -104,7 +106,7 @@ class MotionPriorData(DataConfig):
 class ProtocolConfig:
     """Who is tested on whom."""
 
-    #: Key of `mer.protocols.folds.PROTOCOLS`.
+    #: Key of `mer.protocols.registry.PROTOCOLS`.
     name: str = "loso"
     #: Share of the training subjects kept for choosing the epoch; 0 = none, the number of epochs is fixed in advance.
     validation: float = 0.0
@@ -125,7 +127,7 @@ class ProtocolConfig:
     #: Parts of the training subjects on which candidates are compared.
     inner: int = 3
     #: Findings of the leak audit that do not stop the run, by name (`near_pixels-3fa2c1`) or kind (`near_pixels`; all
-    #: in `mer.train.waivers.KINDS`). Waived findings stand in results, report and console.
+    #: in `mer.train.experiment.leak_waivers.KINDS`). Waived findings stand in results, report and console.
     waive: list[str] = field(default_factory=list)
 
 
@@ -133,11 +135,11 @@ class ProtocolConfig:
 class InputConfig:
     """What the network sees of a clip."""
 
-    #: Key of `mer.inputs.represent.REPRESENTATIONS`.
+    #: Key of `mer.inputs.representations.registry.REPRESENTATIONS`.
     representation: str = "flow"
     #: Side of the square input in pixels; 28 is usual for flow in the field.
     size: int = 28
-    #: Key of `mer.inputs.flow.METHODS`: `dis`, `farneback`, `tvl1`; inputs of flow only.
+    #: Key of `mer.inputs.flow.dense_flow.METHODS`: `dis`, `farneback`, `tvl1`; inputs of flow only.
     flow: str = "dis"
     #: Whether the head's motion (shift, turn, scale) is taken out before flow; inputs of flow only.
     stabilise: bool = False
@@ -155,7 +157,7 @@ class InputConfig:
     #: Wavelength in pixels below which detail is magnified less, since it would tear.
     magnify_wavelength: float = 16.0
     #: Where the apex of a clip is taken from: `annotated` (as the table says, see also `data.missing_apex`), or found
-    #: between onset and offset: `middle`, `flow`, `difference`; keys of `mer.inputs.apex.SPOTTERS`.
+    #: between onset and offset: `middle`, `flow`, `difference`; keys of `mer.inputs.apex.spotting.SPOTTERS`.
     apex: str = "annotated"
     #: Clips whose apex is looked for: `missing` (those without an annotated one) or `all`.
     apex_for: str = "missing"
@@ -170,7 +172,7 @@ class FaceConfig:
     #: Side of the square crops in pixels.
     size: int = 224
     #: `precomputed` only: CSV of sample_id and the places of five landmarks in the onset frame, pixels: columns of
-    #: `mer.inputs.faces.COLUMNS`.
+    #: `mer.inputs.faces.crops.COLUMNS`.
     landmarks: str | None = None
     #: `mtcnn` only: side in pixels of the smallest face that is looked for.
     smallest: int = 60
@@ -403,7 +405,7 @@ class Config:
     #: person, in the inner splits of other folds; only `protocol.candidates` chooses without.
     objective: str = "validation_uf1"
     #: A null run in place of the real one: `none`; `permuted_labels` (shuffled within each fold's training part);
-    #: `onset_only` (the onset frame in place of the apex). `mer.train.nulls` says what each must show.
+    #: `onset_only` (the onset frame in place of the apex). `mer.train.experiment.null_runs` says what each must show.
     null: str = "none"
     #: Add to the run, in its folder `sanity/`: both null runs, a linear baseline, a probe of identity in the features.
     sanity: bool = False

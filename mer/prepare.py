@@ -23,21 +23,25 @@ from rich.console import Console
 
 from mer.compose import config_of
 from mer.config import Config
-from mer.corpus import catalog
+from mer.data import registry as catalog
 from mer.errors import ConfigError, MerError
-from mer.inputs import apex, clock, faces, frames, represent, stock
-from mer.train import nulls, prepared
+from mer.inputs import cache_inventory, input_arrays, pipeline
+from mer.inputs.apex import spotting
+from mer.inputs.faces import crops
+from mer.inputs.representations import registry as represent
+from mer.train.experiment import null_runs
+from mer.utils import timing
 
 
 def problems(config: Config) -> list[str]:
     """What is wrong with the parts of a configuration that decide samples and inputs, one sentence each."""
     found = []
-    for key, data in prepared.sources(config).items():
-        lines = prepared.source_problems(data, config)
+    for key, data in pipeline.sources(config).items():
+        lines = pipeline.source_problems(data, config)
         found += lines if key == "data" else [f"{key.removesuffix('.data')}.{line}" for line in lines]
     inputs = represent.problems(config.input, config.augment)
     found += [line for line in inputs if line.startswith("input.")]
-    return [*found, *apex.problems(config.input), *faces.problems(config.face), *nulls.problems(config)]
+    return [*found, *spotting.problems(config.input), *crops.problems(config.face), *null_runs.problems(config)]
 
 
 def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
@@ -48,14 +52,14 @@ def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
         MerError: data that are not there or cannot be used.
     """
     _check(config)
-    start, before = time.perf_counter(), clock.spent()
+    start, before = time.perf_counter(), timing.spent()
     clips, looked_at = 0, set[str]()
     counts: dict[str, dict[str, Any]] = {}
-    for key, data in prepared.sources(config).items():
-        steps: prepared.Steps = []
-        table = prepared.table_of(data, config, progress=progress, steps=steps)
-        seen = nulls.shown(table, config) if key == "data" else table
-        prepared.inputs_of(seen, data, config, progress=progress, steps=steps)
+    for key, data in pipeline.sources(config).items():
+        steps: pipeline.Steps = []
+        table = pipeline.table_of(data, config, progress=progress, steps=steps)
+        seen = null_runs.shown(table, config) if key == "data" else table
+        pipeline.inputs_of(seen, data, config, progress=progress, steps=steps)
         clips += len(table)
         looked_at |= _source_files(steps)
         for name, step in steps:
@@ -63,10 +67,10 @@ def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
             total["clips"] += len(step.files)
             total["made"] += step.made
             total["thread_seconds"] += step.seconds
-    seconds, spent = time.perf_counter() - start, clock.spent()
-    work = {name: spent[name] - before[name] for name in clock.WORK}
+    seconds, spent = time.perf_counter() - start, timing.spent()
+    work = {name: spent[name] - before[name] for name in timing.WORK}
     # hashing is no part of a step's making of clips, all others are
-    whole = work[clock.HASHING] + sum(count["thread_seconds"] for count in counts.values())
+    whole = work[timing.HASHING] + sum(count["thread_seconds"] for count in counts.values())
     return {
         "clips": clips,
         "frames": len(looked_at),
@@ -85,21 +89,21 @@ def outlook(config: Config) -> list[dict[str, Any]]:
     """
     _check(config)
     found: list[dict[str, Any]] = []
-    cache = prepared.cache_of(config)
-    for key, data in prepared.sources(config).items():
+    cache = pipeline.cache_of(config)
+    for key, data in pipeline.sources(config).items():
         table = catalog.load(data, cache)
 
         def tell(step: str, clips: int, missing: int | None, *, key: str = key, name: str = table.name) -> None:
             found.append({"source": key, "data": name, "step": step, "clips": clips, "missing": missing})
 
-        if prepared.is_drawn(data):
+        if pipeline.is_drawn(data):
             continue
         names = ["faces"] * (config.face.detector != "none") + ["apexes"] * (config.input.apex != "annotated")
         for name in names:
             step: Any = (
-                faces.step(table, config.face, config.input, cache)
+                crops.step(table, config.face, config.input, cache)
                 if name == "faces"
-                else apex.step(table, config.input, cache)
+                else spotting.step(table, config.input, cache)
             )
             missing = len(step.missing())
             tell(name, len(step.files), missing)
@@ -108,11 +112,11 @@ def outlook(config: Config) -> list[dict[str, Any]]:
                     tell(later, len(table), None)
                 break
             if name == "faces":
-                table = faces.with_crops(table, config.face, step)
+                table = crops.with_crops(table, config.face, step)
             else:
-                table = apex.with_apexes(table, config.input, step)
+                table = spotting.with_apexes(table, config.input, step)
         else:
-            plan = frames.plan(nulls.shown(table, config) if key == "data" else table, config.input, cache)
+            plan = input_arrays.plan(null_runs.shown(table, config) if key == "data" else table, config.input, cache)
             tell("inputs", len(table), 0 if plan.opened() is not None else len(plan.step.missing()))
     return found
 
@@ -123,7 +127,7 @@ def _check(config: Config) -> None:
         raise ConfigError(wrong)
 
 
-def _source_files(steps: prepared.Steps) -> set[str]:
+def _source_files(steps: pipeline.Steps) -> set[str]:
     """Files of the data set that the steps look at: behind faces, the others see crops."""
     first = [step for name, step in steps if name == "faces"] or [step for _, step in steps]
     return {path for step in first for files in step.files if isinstance(files, tuple) for path in files}
@@ -158,9 +162,9 @@ def show_outlook(rows: list[dict[str, Any]], console: Console) -> None:
         say("Nothing to prepare: the inputs are drawn when a run needs them.")
 
 
-def as_status(found: list[stock.Entry]) -> list[dict[str, Any]]:
+def as_status(found: list[cache_inventory.Entry]) -> list[dict[str, Any]]:
     """Entries counted by kind, data and settings, as plain values."""
-    groups: dict[tuple[str, bool, str], list[stock.Entry]] = {}
+    groups: dict[tuple[str, bool, str], list[cache_inventory.Entry]] = {}
     for entry in found:
         groups.setdefault((entry.kind, entry.begun, entry.of), []).append(entry)
     return [
@@ -180,7 +184,7 @@ def show_status(cache: Path, rows: list[dict[str, Any]], console: Console) -> No
     say = _printer(console)
     for kind in dict.fromkeys(row["kind"] for row in rows):
         mine = [row for row in rows if row["kind"] == kind]
-        what = stock.KINDS[kind][1] if kind in stock.KINDS else "remembered hashes of files"
+        what = cache_inventory.KINDS[kind][1] if kind in cache_inventory.KINDS else "remembered hashes of files"
         say(f"{kind}: {_sum(mine)} ({what})")
         for row in mine:
             if row["of"]:
@@ -207,7 +211,7 @@ def main(arguments: list[str] | None = None) -> int:
     what.add_argument("--dry", action="store_true", help="load the samples, look at their files, tell what is missing")
     what.add_argument("--status", action="store_true", help="tell what lies in cache_dir: entries, bytes, last reading")
     what.add_argument("--clean", action="store_true", help="remove entries of this program from cache_dir at once")
-    kinds = (*stock.KINDS, stock.HASHES)
+    kinds = (*cache_inventory.KINDS, cache_inventory.HASHES)
     parser.add_argument(
         "--kind", action="append", choices=kinds, default=[], help="with --status, --clean: only these; repeatable"
     )
@@ -225,14 +229,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = config_of(given.overrides)
         if stocking:
-            cache = prepared.cache_of(config)
-            chosen = stock.entries(cache)
+            cache = pipeline.cache_of(config)
+            chosen = cache_inventory.entries(cache)
             if given.clean or given.older is not None:
-                chosen = stock.old(chosen, days=given.older or 0)
+                chosen = cache_inventory.old(chosen, days=given.older or 0)
             chosen = [entry for entry in chosen if not given.kind or entry.kind in given.kind]
             found = as_status(chosen)
             if given.clean:
-                stock.remove(chosen)
+                cache_inventory.remove(chosen)
                 console.print("Removed:" if found else "Nothing to remove.")
             if found or given.status:
                 show_status(cache, found, console)

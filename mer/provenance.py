@@ -6,22 +6,16 @@ seed depends on the names that should change it and on nothing else (as in bench
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import json
 import os
 import platform
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from mer.config import Config
+from mer.utils.hashing import digest
 
 #: Packages whose version can change a number.
 PACKAGES = (
@@ -46,30 +40,9 @@ FREE_KEYS = {
 TRAINER_KEYS = ("precision", "devices", "threads")
 
 
-def seed_from(seed: int, *names: str | int) -> int:
-    """Seed in 0..2^32-1 that depends on `seed` and the names, in order, and on nothing else."""
-    return int.from_bytes(hashlib.sha256(repr((seed, *names)).encode()).digest()[:4], "big")
-
-
-def digest(value: Any) -> str:
-    """First 16 hex digits of the SHA-256 of a JSON-serialisable value, independent of the order of keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
 def cores() -> int:
     """Cores that this process may use; all of the machine where the system does not tell (macOS, Windows)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def file_hash(path: str | None) -> str | None:
-    """First 16 hex digits of the SHA-256 of a file's bytes; None without a path."""
-    return None if path is None else hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()[:16]
-
-
-@lru_cache(maxsize=100_000)
-def picture_hash(path: str) -> str:
-    """SHA-256 of an image file's bytes, read once a process: the file of a run does not change while it runs."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def result_config(config: Config) -> dict[str, Any]:
@@ -146,54 +119,3 @@ def _git_state() -> dict[str, Any] | None:
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--untracked-files=no"))}
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-@contextmanager
-def write_atomically(path: str | Path) -> Iterator[Path]:
-    """Temporary path beside `path` that is renamed onto it when the block ends well, and removed when it does not.
-
-    A reader sees the old file, the new file or none: never half of one.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def write_folder_atomically(target: str | Path, *, keep: Callable[[], bool] = lambda: False) -> Iterator[Path]:
-    """Hidden folder beside `target` that is renamed onto it when the block ends well, and removed when it does not.
-
-    Args:
-        target: the folder; one that is there by then is replaced.
-        keep: whether a folder that is there by then stays. For folders whose name says what is in them: another process
-            may have written the same and read in it by now.
-    """
-    target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    try:
-        yield work
-        work.chmod(0o755)  # a temporary folder is private to its maker
-        if target.is_dir() and not keep():
-            shutil.rmtree(target, ignore_errors=True)
-        try:
-            work.replace(target)
-        except OSError:  # it is there
-            if not keep():
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def write_json(path: str | Path, value: Any) -> None:
-    """Write a JSON file atomically: two-space indent, keys in the order given, NaN refused."""
-    with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -26,21 +26,23 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from mer import run_files
 from mer.compose import conf_dir, register_schema, to_config
 from mer.config import Config
 from mer.errors import AllFoldsFailedError, MerError
-from mer.evaluation import files
-from mer.evaluation.results import console_table
-from mer.provenance import write_json
-from mer.train import accounts, beginning, leaks
-from mer.train.crossval import is_main_process, missing_folds, parallel_folds, train_folds
-from mer.train.dryrun import describe
-from mer.train.runfolder import claim, collect
-from mer.train.runlock import held
-from mer.train.sanity import add_null_tests
-from mer.train.stages import train_shared
-from mer.train.study import Study, check, load_study
-from mer.train.tracking import open_tracker
+from mer.evaluation.report.console import console_table
+from mer.train.cross_validation import initial_weights_check, stage_notes
+from mer.train.cross_validation.dry_run import describe
+from mer.train.cross_validation.run_folder import claim, collect
+from mer.train.cross_validation.run_lock import held
+from mer.train.cross_validation.sanity_checks import add_null_tests
+from mer.train.cross_validation.train_folds import is_main_process, missing_folds, parallel_folds, train_folds
+from mer.train.cross_validation.wandb_tracking import open_tracker
+from mer.train.experiment.config_checks import check
+from mer.train.experiment.experiment import Study, load_study
+from mer.train.fold.pretraining import train_shared
+from mer.train.leaks import audit as leaks
+from mer.utils.atomic_files import write_json
 
 
 def run(config: Config, folder: Path, *, console: Console | None = None) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def run(config: Config, folder: Path, *, console: Console | None = None) -> dict
 
     Args:
         config: what to do.
-        folder: the run's folder, drawn in `mer.evaluation.files`.
+        folder: the run's folder, drawn in `mer.run_files`.
         console: where to show progress and tables; None for standard output.
 
     Raises:
@@ -58,7 +60,7 @@ def run(config: Config, folder: Path, *, console: Console | None = None) -> dict
     main = is_main_process(config)
     console = console or Console(quiet=not main)
     study = load_study(config, progress=config.trainer.progress and main)
-    origin = beginning.check(study)
+    origin = initial_weights_check.check(study)
     audited = leaks.audit(study)
     if config.dry_run:
         describe(study, console, origin=origin)
@@ -75,12 +77,12 @@ def _train(study: Study, audited: dict[str, Any], folder: Path, console: Console
     todo = missing_folds(study, folder)
     if main:
         claim(study, folder, whole)  # type: ignore[arg-type]
-        write_json(folder / files.LEAKS, audited)
+        write_json(folder / run_files.LEAKS, audited)
         _announce(study, len(todo), folder, console)
     with open_tracker(config, folder, whole, synthetic=study.table.synthetic, enabled=main) as tracker:  # type: ignore[arg-type]
         for fold in study.folds:
             if fold not in todo:
-                tracker.fold(fold, files.fold_folder(folder, fold.name))
+                tracker.fold(fold, run_files.fold_folder(folder, fold.name))
         for line in train_shared(study, folder) if todo else ():
             _say(console, line)
         with _progress(console, enabled=config.trainer.progress and main) as bar:
@@ -88,7 +90,7 @@ def _train(study: Study, audited: dict[str, Any], folder: Path, console: Console
             for fold, error in train_folds(study, todo, folder):
                 bar.advance(task)
                 if error is None:
-                    tracker.fold(fold, files.fold_folder(folder, fold.name))
+                    tracker.fold(fold, run_files.fold_folder(folder, fold.name))
                 else:
                     bar.console.print(f"fold {fold.name} failed: {error}", style="red", markup=False, highlight=False)
         if main:
@@ -102,7 +104,7 @@ def _train(study: Study, audited: dict[str, Any], folder: Path, console: Console
     console.print(console_table(results))
     for failed in results["failed_folds"]:
         _say(console, f"failed fold {failed['fold']}: {failed['error']}")
-    _say(console, f"report: {(folder / files.REPORT).resolve()}")
+    _say(console, f"report: {(folder / run_files.REPORT).resolve()}")
     return results
 
 
@@ -116,7 +118,7 @@ def _job(composed: DictConfig) -> float | None:
     sweeping = hydra_config.mode == RunMode.MULTIRUN
     folder = Path(hydra_config.runtime.output_dir)
     status, objective = 1, None
-    (folder / files.ERROR).unlink(missing_ok=True)
+    (folder / run_files.ERROR).unlink(missing_ok=True)
     try:
         config = to_config(composed)
         if sweeping and config.trainer.devices > 1:
@@ -134,7 +136,7 @@ def _job(composed: DictConfig) -> float | None:
             traceback.print_exc()
         if sweeping:  # the other jobs go on; the sweep's table shows this one as failed
             reason = {"overrides": list(hydra_config.overrides.task), "error": f"{type(error).__name__}: {error}"}
-            write_json(folder / files.ERROR, reason)
+            write_json(folder / run_files.ERROR, reason)
         _say(Console(stderr=True), f"mer: {error}")
     if not sweeping and status:
         sys.exit(status)
@@ -149,7 +151,7 @@ def run_alone(overrides: list[str], folder: Path) -> dict[str, Any]:
     """
     command = [sys.executable, "-m", "mer.run", *overrides, f"hydra.run.dir='{folder}'"]
     status = subprocess.run(command, check=False).returncode
-    results = folder / files.RESULTS
+    results = folder / run_files.RESULTS
     if status not in (0, 1):  # 0 and 1 (some folds failed) are the ends that leave results
         raise MerError(f"the job in {folder} ended with status {status}; its messages stand above")
     return dict(json.loads(results.read_text(encoding="utf-8"))) if results.is_file() else {}
@@ -163,7 +165,7 @@ def _announce(study: Study, todo: int, folder: Path, console: Console) -> None:
         f"{study.config.name}: {len(table)} clips of {table.subjects.nunique()} subjects ({table.name}), "
         f"{len(study.folds)} folds, {todo} to train, {side} side by side -> {folder}",
     )
-    for note in (*study.notes, *accounts.notes(study)):
+    for note in (*study.notes, *stage_notes.notes(study)):
         _say(console, f"note: {note}")
 
 

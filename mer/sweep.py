@@ -17,11 +17,11 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from mer.evaluation import files
-from mer.evaluation.heat_map import heat_map
-from mer.evaluation.reading import marks
+from mer import run_files
+from mer.evaluation.caveats import marks
+from mer.evaluation.comparison.heat_map import heat_map
 from mer.evaluation.results import seconds
-from mer.provenance import write_atomically
+from mer.utils.atomic_files import write_atomically
 
 TABLE, PICTURE = "sweep.csv", "sweep.png"
 SCORES = ("uf1", "uar", "accuracy")
@@ -29,7 +29,7 @@ SCORES = ("uf1", "uar", "accuracy")
 #: Varied keys that have a column each in what is printed; of more each job lists its values in one.
 SIDE_BY_SIDE = 4
 
-#: What a job's marks (`mer.evaluation.reading.marks`) are in a run that needs no word on them.
+#: What a job's marks (`mer.evaluation.caveats.marks`) are in a run that needs no word on them.
 ORDINARY = {"selection": ("", "fixed", "inner"), "null": ("none",), "waived": ("",)}
 #: What the others mean, below the table.
 SAID = {
@@ -64,7 +64,7 @@ def sweep_table(folder: Path) -> pd.DataFrame:
     rows = []
     for job in jobs:
         row: dict[str, Any] = {"job": job.name, **{key: _text(configs[job.name].get(key)) for key in varied}}
-        path, error = job / files.RESULTS, job / files.ERROR
+        path, error = job / run_files.RESULTS, job / run_files.ERROR
         if error.is_file() or not path.is_file():  # results beside an error are those of an earlier sweep
             reason = json.loads(error.read_text(encoding="utf-8")) if error.is_file() else {}
             line = reason.get("error", "ended without results").splitlines()[0]
@@ -166,12 +166,12 @@ def _text(value: Any) -> Any:
 
 
 def _is_job(path: Path) -> bool:
-    return (path / files.MANIFEST).is_file() or (path / files.ERROR).is_file()
+    return (path / run_files.MANIFEST).is_file() or (path / run_files.ERROR).is_file()
 
 
 def _config(job: Path) -> dict[str, Any]:
     """What decided the job's numbers; empty for a job that could not begin."""
-    manifest = job / files.MANIFEST
+    manifest = job / run_files.MANIFEST
     return json.loads(manifest.read_text(encoding="utf-8"))["config"] if manifest.is_file() else {}
 
 

@@ -21,16 +21,16 @@ from rich.text import Text
 
 from mer.config import InputConfig
 from mer.errors import MerError
-from mer.evaluation.template_figure import template_figure
+from mer.evaluation.report.template_figure import template_figure
 from mer.models import checkpoint, count_parameters, load
-from mer.models.caffe import shapes_text
-from mer.models.caffe_format import parse_net, read_bytes
+from mer.models.backbones.preact_options import RELEASES
+from mer.models.backbones.templates import TemplateNetwork
+from mer.models.caffe.file_format import parse_net, read_bytes
+from mer.models.caffe.importer import BLUE_FIRST, Imported, import_caffemodel
+from mer.models.caffe.layers import shapes_text
 from mer.models.export import BATCHES, TOLERANCE, WRITERS, export
-from mer.models.preact import RELEASES
-from mer.models.statefile import read_weights
-from mer.models.templates import TemplateNetwork
-from mer.models.weights import BLUE_FIRST, Imported, import_caffemodel
-from mer.provenance import write_atomically
+from mer.models.pretrained.weight_files import read_weights
+from mer.utils.atomic_files import write_atomically
 
 #: First bytes of a zip archive, which is what torch writes.
 ZIP = b"PK\x03\x04"

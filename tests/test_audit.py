@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from mer import audit
-from mer.corpus import synthetic
-from tests.corpus import trees
+from mer.data.synthetic.__main__ import main as synthetic_main
+from tests.helpers import trees
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("audit") / "casme2"
     options = ["--layout", "casme2", "--out", str(root), "--subjects", "3", "--clips", "10", "--size", "32"]
-    assert synthetic.main(options) == 0
+    assert synthetic_main(options) == 0
     return root
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from mer.evaluation import files
-from mer.evaluation.challenge import challenge_scores
+from mer import run_files
+from mer.evaluation.diagnostics.challenge_scores import challenge_scores
 from mer.run import run
-from tests.command import TINY_RECIPE
-from tests.corpus import sized
+from tests.helpers import sized_trees
+from tests.helpers.command import TINY_RECIPE
 from tests.test_config import composed
 
 QUICK = [override for override in TINY_RECIPE if not override.startswith("optim.")]
@@ -25,7 +25,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """CASME II and SAMM with four people and twenty clips each."""
     root = tmp_path_factory.mktemp("small")
     for layout in ("casme2", "samm"):
-        sized.write_small(layout, root / layout)
+        sized_trees.write_small(layout, root / layout)
     return root
 
 
@@ -43,7 +43,7 @@ def test_the_holdout_task_runs_and_is_scored_as_the_challenge_defines(
     results = run_experiment(name, trees, cache_dir, tmp_path / "run")
     assert results["complete"] and not results["failed_folds"]
     assert results["scores"]["all"]["samples"] == 40
-    predictions = pd.read_csv(tmp_path / "run" / files.PREDICTIONS, dtype={"subject": str})
+    predictions = pd.read_csv(tmp_path / "run" / run_files.PREDICTIONS, dtype={"subject": str})
     means = {"war": 0.0, "uar": 0.0}
     for fold, dataset in (("samm-to-casme2", "casme2"), ("casme2-to-samm", "samm")):
         part = predictions[predictions["fold"] == fold]
@@ -54,14 +54,14 @@ def test_the_holdout_task_runs_and_is_scored_as_the_challenge_defines(
         means = {score: means[score] + row[score] / 2 for score in means}
     assert {score: results["challenge"][score] for score in means} == pytest.approx(means, abs=1e-6)
     assert any("instead of 253" in note for note in results["notes"])
-    assert "mean over both directions" in (tmp_path / "run" / files.REPORT).read_text(encoding="utf-8")
+    assert "mean over both directions" in (tmp_path / "run" / run_files.REPORT).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["megc2018_cde", "peng2018_cde"])
 def test_the_composite_task_runs(name: str, trees: Path, cache_dir: Path, tmp_path: Path) -> None:
     results = run_experiment(name, trees, cache_dir, tmp_path / "run")
     assert results["complete"] and results["protocol"]["folds"] == 8
-    predictions = pd.read_csv(tmp_path / "run" / files.PREDICTIONS, dtype=str)
+    predictions = pd.read_csv(tmp_path / "run" / run_files.PREDICTIONS, dtype=str)
     assert len(predictions) == 40 and predictions["sample_id"].is_unique
     wanted = f1_score(predictions["label"], predictions["predicted"], average="weighted", zero_division=0)
     assert results["scores"]["all"]["weighted_f1"]["value"] == pytest.approx(wanted, abs=1e-6)
@@ -78,11 +78,11 @@ def test_training_on_one_set_and_testing_on_the_other_is_complete(trees: Path, c
 @pytest.mark.slow
 def test_the_composite_task_runs_in_full_size(cache_dir: Path, tmp_path: Path) -> None:
     for layout in ("casme2", "samm"):
-        sized.write(layout, tmp_path / layout)
+        sized_trees.write(layout, tmp_path / layout)
     results = run_experiment("megc2018_cde", tmp_path, cache_dir, tmp_path / "run", "input=difference", "input.size=28")
     assert results["complete"] and results["protocol"]["folds"] == 47
     assert results["scores"]["all"]["samples"] == 253 and results["scores"]["all"]["subjects"] == 47
-    counts = json.loads((tmp_path / "run" / files.RESULTS).read_text(encoding="utf-8"))["data"]["counts"]
+    counts = json.loads((tmp_path / "run" / run_files.RESULTS).read_text(encoding="utf-8"))["data"]["counts"]
     assert {label: sum(row.values()) for label, row in counts.items()} == {
         "I": 49,
         "II": 28,

@@ -12,8 +12,8 @@ import pytest
 from mer.compare import CLIPS, CURVE, NUMBERS, PAGE, PAIRS, TABLE, main
 from mer.config import SyntheticData
 from mer.run import run
-from tests.command import process
 from tests.conftest import tiny
+from tests.helpers.command import process
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mer.config import Config, ModelConfig, from_dict
 from mer.errors import ConfigError
 from mer.run import conf_dir, register_schema, to_config
-from mer.train.study import check
+from mer.train.experiment.config_checks import check
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 GROUP_FILES = sorted(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from mer.corpus import catalog
-from mer.corpus.layouts import LAYOUTS
+from mer.data import registry as catalog
+from mer.data.synthetic.layouts.registry import LAYOUTS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "data"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mer.evaluation import files
-from mer.evaluation.reading import margin
-from tests.command import process
+from mer import run_files
+from mer.evaluation.caveats import margin
+from tests.helpers.command import process
 
 
 @pytest.mark.slow
@@ -17,7 +17,7 @@ def test_the_demo_beats_every_baseline_by_a_quarter(tmp_path: Path, cache_dir: P
     arguments = ("+experiment=synthetic_loso", f"cache_dir={cache_dir}", "hydra.run.dir=demo", "trainer.progress=false")
     done = process("mer.run", *arguments, cwd=tmp_path, timeout=900)
     assert done.returncode == 0, done.stderr
-    results = json.loads((tmp_path / "demo" / files.RESULTS).read_text(encoding="utf-8"))
+    results = json.loads((tmp_path / "demo" / run_files.RESULTS).read_text(encoding="utf-8"))
     assert results["synthetic"] is True
     gained = margin(results)
     assert gained is not None and gained >= 0.25

@@ -18,24 +18,28 @@ import pytest
 
 from mer import prepare
 from mer.config import Config, FaceConfig, InputConfig, SyntheticData, TrainerConfig
-from mer.corpus import catalog
-from mer.inputs import apex, faces, frames, store
-from mer.train.study import load_study
-from tests.command import command
+from mer.data import registry as catalog
+from mer.inputs import input_arrays
+from mer.inputs.apex import spotting
+from mer.inputs.cache import cached_step
+from mer.inputs.faces import crops
+from mer.inputs.faces.alignment import TEMPLATE
+from mer.train.experiment.experiment import load_study
+from tests.helpers.command import command
 
 CLIPS = 6
 #: Makes a process kill itself when the apex of the fourth clip is looked for.
 KILLED = """
 import itertools, os, signal, sys
 from mer import prepare
-from mer.inputs import apex
+from mer.inputs.apex import spotters
 os.cpu_count = lambda: 2
 count = itertools.count()
 def halfway(frames):
     if next(count) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return (len(frames) - 1) // 2
-apex.SPOTTERS["middle"] = halfway
+spotters.SPOTTERS["middle"] = halfway
 sys.exit(prepare.main(sys.argv[1:]))
 """
 
@@ -47,9 +51,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = catalog.load(
         SyntheticData(name="synthetic", subjects=3, clips=CLIPS, size=48, whole=True), folder / "cache"
     )
-    points = (faces.TEMPLATE * 48 - 0.5).ravel()
+    points = (TEMPLATE * 48 - 0.5).ravel()
     rows = [[sample, *points] for sample in table.frame["sample_id"]]
-    pd.DataFrame(rows, columns=list(faces.COLUMNS)).to_csv(folder / "landmarks.csv", index=False)
+    pd.DataFrame(rows, columns=list(crops.COLUMNS)).to_csv(folder / "landmarks.csv", index=False)
     return folder
 
 
@@ -103,7 +107,7 @@ def test_a_run_after_it_makes_nothing(config: Config, monkeypatch: pytest.Monkey
     assert 0 < found["thread_seconds"]["decoding"] < busy
     assert not entries(config, "parts/*")
     before = entries(config, "*/**/*")
-    monkeypatch.setattr(store, "in_threads", None)
+    monkeypatch.setattr(cached_step, "in_threads", None)
     study = load_study(config)
     assert study.pixels.shape == (CLIPS, 3, 28, 28)
     assert entries(config, "*/**/*") == before
@@ -144,9 +148,9 @@ def _input(**changes: Any) -> Callable[[Config, pytest.MonkeyPatch], Config]:
         # the same pixels come out of a table whose one clip differs, so all inputs of the table are made
         (_other_frame, {"faces": 1, "apexes": 1, "inputs": CLIPS}),
         (_crops, ALL),
-        (_version(faces), {"faces": CLIPS, "apexes": 0, "inputs": 0}),
-        (_version(apex), {"faces": 0, "apexes": CLIPS, "inputs": 0}),
-        (_version(frames), {"faces": 0, "apexes": 0, "inputs": CLIPS}),
+        (_version(crops), {"faces": CLIPS, "apexes": 0, "inputs": 0}),
+        (_version(spotting), {"faces": 0, "apexes": CLIPS, "inputs": 0}),
+        (_version(input_arrays), {"faces": 0, "apexes": 0, "inputs": CLIPS}),
         (_input(size=30), {"faces": 0, "apexes": 0, "inputs": CLIPS}),
         (_input(apex="difference"), {"faces": 0, "apexes": CLIPS, "inputs": CLIPS}),
     ],
@@ -206,7 +210,7 @@ def test_a_killed_process_leaves_what_it_had_made(config: Config) -> None:
 def test_interrupted_inputs_are_gone_on_with(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = np.array(load_study(replace(config, input=replace(config.input, size=30))).pixels)
     config = replace(config, input=replace(config.input, size=30, frames=4))
-    true, calls = frames._input, []
+    true, calls = input_arrays._input, []
 
     def breaks(needed: Any, settings: InputConfig) -> np.ndarray:
         calls.append(needed)
@@ -215,7 +219,7 @@ def test_interrupted_inputs_are_gone_on_with(config: Config, monkeypatch: pytest
         return true(needed, settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(frames, "_input", breaks)
+        patch.setattr(input_arrays, "_input", breaks)
         with pytest.raises(RuntimeError):
             prepare.prepare(config)
     parts = entries(config, "parts/*.npy")

@@ -7,7 +7,10 @@ from dataclasses import replace
 import pytest
 
 from mer.config import Config, FolderData, LoggerConfig, OptimConfig, TrainerConfig
-from mer.provenance import config_hash, cores, digest, environment, flatten, seed_from, write_atomically, write_json
+from mer.provenance import config_hash, cores, environment, flatten
+from mer.utils.atomic_files import write_atomically, write_json
+from mer.utils.hashing import digest
+from mer.utils.seeding import seed_from
 
 
 def test_seeds_depend_on_the_names_and_on_nothing_else():

@@ -13,8 +13,8 @@ import pytest
 from mer.config import ModelConfig
 from mer.models import build, checkpoint
 from mer.run import conf_dir, run
-from tests.command import DRAWN_FEW, TINY, TINY_RECIPE, command
 from tests.conftest import tiny
+from tests.helpers.command import DRAWN_FEW, TINY, TINY_RECIPE, command
 from tests.test_config import composed
 from tests.test_run import rows, with_onsets, write_manifest
 
@@ -32,7 +32,7 @@ def workplace(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("readme")
     size = ("--subjects", "3", "--clips", "12", "--size", "64")
     for layout in ("samm", "casme2", "smic"):
-        done = command("mer.corpus.synthetic", "--layout", layout, "--out", f"data/{layout}", *size, cwd=folder)
+        done = command("mer.data.synthetic", "--layout", layout, "--out", f"data/{layout}", *size, cwd=folder)
         assert done.returncode == 0, done.stderr
     for seed, name in enumerate(("first", "second")):
         config = tiny(cache_dir)
@@ -77,7 +77,7 @@ def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: 
         for argument in line[2:]
     ]
     module, *arguments = arguments
-    if module == "mer.corpus.synthetic":
+    if module == "mer.data.synthetic":
         arguments += ["--subjects", "3", "--clips", "12", "--size", "64"]
     elif module == "mer.benchmark":
         arguments += ["--side", "28", "--batch", "2", "--rounds", "2", "--units", "micro"]

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mer.evaluation import files
+from mer import run_files
 from mer.sweep import TABLE
-from tests.command import DRAWN_FEW, TINY, TINY_RECIPE, command, process
+from tests.helpers.command import DRAWN_FEW, TINY, TINY_RECIPE, command, process
 
 
 def cached(cache_dir: Path) -> str:
@@ -73,7 +73,7 @@ def test_without_the_data_the_remedies_are_named(tmp_path, layout):
 def test_each_official_layout_runs_through(tmp_path, cache_dir, layout):
     tree = tmp_path / "trees" / layout
     size = ("--subjects", "3", "--clips", "15", "--size", "64")
-    written = command("mer.corpus.synthetic", "--layout", layout, "--out", str(tree), *size, cwd=tmp_path)
+    written = command("mer.data.synthetic", "--layout", layout, "--out", str(tree), *size, cwd=tmp_path)
     assert written.returncode == 0, written.stderr
     before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
     done = command(
@@ -88,7 +88,7 @@ def test_each_official_layout_runs_through(tmp_path, cache_dir, layout):
     assert done.returncode == 0, done.stderr
     assert "UF1" in done.stdout and "report.html" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before, "the data folder was written to"
-    assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 15
+    assert len(pd.read_csv(tmp_path / "run" / run_files.PREDICTIONS)) == 15
 
 
 def write_manifest(folder: Path, rows: list[dict[str, str]]) -> Path:
@@ -139,7 +139,7 @@ def run_manifest(manifest: Path, cache_dir: Path, cwd: Path, *more: str):
 def test_a_manifest_runs_through(tmp_path, cache_dir):
     done = run_manifest(write_manifest(tmp_path, rows()), cache_dir, tmp_path)
     assert done.returncode == 0, done.stderr
-    assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 9
+    assert len(pd.read_csv(tmp_path / "run" / run_files.PREDICTIONS)) == 9
 
 
 def test_frames_of_faces_are_not_read_as_motion_maps(tmp_path, cache_dir):
@@ -147,7 +147,9 @@ def test_frames_of_faces_are_not_read_as_motion_maps(tmp_path, cache_dir):
     listed[0]["onset"] = listed[0]["path"]  # a row whose onset is its own apex is no sign of faces
     done = run_manifest(write_manifest(tmp_path, listed), cache_dir, tmp_path)
     assert done.returncode == 2 and "8 of 9 rows name an onset" in done.stderr and "first: s0_positive" in done.stderr
-    assert "+experiment=manifest_plain input=flow" in done.stderr and not (tmp_path / "run" / files.RESULTS).exists()
+    assert (
+        "+experiment=manifest_plain input=flow" in done.stderr and not (tmp_path / "run" / run_files.RESULTS).exists()
+    )
     done = run_manifest(tmp_path / "manifest.csv", cache_dir, tmp_path, "input=flow")
     assert done.returncode == 0, done.stderr
 
@@ -160,8 +162,8 @@ def test_motion_maps_begin_with_drawn_motion(experiment, few, tmp_path, cache_di
     swap = [*TINY_RECIPE, *DRAWN_FEW, few, f"data.manifest={manifest}", cached(cache_dir)]
     done = command("mer.run", f"+experiment={experiment}", *swap, "hydra.run.dir=run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 9
-    results = json.loads((tmp_path / "run" / files.RESULTS).read_text(encoding="utf-8"))
+    assert len(pd.read_csv(tmp_path / "run" / run_files.PREDICTIONS)) == 9
+    results = json.loads((tmp_path / "run" / run_files.RESULTS).read_text(encoding="utf-8"))
     assert len(results["members"]["scores"]) == 2
     assert any("drawn from action units" in note for note in results["notes"])
 
@@ -170,10 +172,10 @@ def test_what_was_drawn_bare_is_tested_on_disturbed_drawings_of_other_faces(tmp_
     few = [*TINY_RECIPE, *DRAWN_FEW, "data.maps=60", cached(cache_dir), "hydra.run.dir=run"]
     done = command("mer.run", "+experiment=drawing_gap", *few, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    results = json.loads((tmp_path / "run" / files.RESULTS).read_text(encoding="utf-8"))
+    results = json.loads((tmp_path / "run" / run_files.RESULTS).read_text(encoding="utf-8"))
     # the faces of another seed are other people, so that nobody in the stage is tested
     assert results["synthetic"] and results["stages"][0]["tested_subjects"] == 0
-    assert len(pd.read_csv(tmp_path / "run" / files.PREDICTIONS)) == 60
+    assert len(pd.read_csv(tmp_path / "run" / run_files.PREDICTIONS)) == 60
 
 
 def missing_image(folder: Path, manifest: Path) -> None:
@@ -253,7 +255,7 @@ def test_a_sweep_over_placements_prints_and_writes_one_table(tmp_path, cache_dir
     for word in ("stages", "[1, 2, 3, 4]", "uf1", "Synthetic data"):
         assert word in done.stdout
     for job, score in zip(table["job"], table["uf1"], strict=True):
-        results = json.loads((tmp_path / "sweep" / str(job) / files.RESULTS).read_text(encoding="utf-8"))
+        results = json.loads((tmp_path / "sweep" / str(job) / run_files.RESULTS).read_text(encoding="utf-8"))
         assert results["scores"]["all"]["uf1"]["value"] == pytest.approx(score)
 
 
@@ -314,10 +316,10 @@ def test_two_processes_score_every_sample_once_and_as_one_does(tmp_path, cache_d
     assert one.returncode == 0, one.stderr
     two = process("mer.run", *shared, "trainer=ddp", "trainer.devices=2", "hydra.run.dir=two", cwd=tmp_path)
     assert two.returncode == 0, two.stderr
-    single, double = (pd.read_csv(tmp_path / name / files.PREDICTIONS) for name in ("one", "two"))
+    single, double = (pd.read_csv(tmp_path / name / run_files.PREDICTIONS) for name in ("one", "two"))
     assert list(double["sample_id"]) == list(single["sample_id"])
     assert double["sample_id"].is_unique
-    folds = pd.read_csv(tmp_path / "two" / files.FOLDS)
+    folds = pd.read_csv(tmp_path / "two" / run_files.FOLDS)
     # an odd number of training samples cannot be shared out equally: one is left out in each epoch
     even = set(folds["fold"][folds["train"] % 2 == 0])
     shown = single["fold"].isin(even)

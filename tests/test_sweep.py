@@ -11,17 +11,17 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from mer.evaluation import files
-from mer.provenance import write_json
+from mer import run_files
 from mer.sweep import PICTURE, TABLE, show, sweep_table
+from mer.utils.atomic_files import write_json
 
 
 def job(folder: Path, score: float, **config: object) -> None:
     """A finished job of a sweep, as far as the table reads it."""
     scores = {key: {"value": score, "low": score - 0.1, "high": score + 0.1} for key in ("uf1", "uar", "accuracy")}
     results = {"failed_folds": [], "scores": {"all": scores}, "parameters": 10, "seconds": 1.0, "synthetic": True}
-    write_json(folder / files.RESULTS, results)
-    write_json(folder / files.MANIFEST, {"config": {"seed": 0, **config}})
+    write_json(folder / run_files.RESULTS, results)
+    write_json(folder / run_files.MANIFEST, {"config": {"seed": 0, **config}})
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def shown(folder: Path) -> str:
 
 
 def test_seconds_are_those_of_stages_and_folds_and_no_key_is_cut_short(sweep: Path) -> None:
-    results = json.loads((sweep / "0" / files.RESULTS).read_text(encoding="utf-8"))
-    write_json(sweep / "0" / files.RESULTS, results | {"stages": [{"seconds": 40.0}, {"seconds": 2.5}]})
+    results = json.loads((sweep / "0" / run_files.RESULTS).read_text(encoding="utf-8"))
+    write_json(sweep / "0" / run_files.RESULTS, results | {"stages": [{"seconds": 40.0}, {"seconds": 2.5}]})
     assert list(sweep_table(sweep)["seconds"]) == [43.5, 1.0, 1.0, 1.0]
     out = StringIO()
     show(sweep, sweep_table(sweep), Console(file=out, width=60))
@@ -57,8 +57,8 @@ def test_seconds_are_those_of_stages_and_folds_and_no_key_is_cut_short(sweep: Pa
 )
 def test_what_a_score_must_not_be_read_without_is_in_table_and_text(sweep: Path, extra, column, word) -> None:
     assert column not in sweep_table(sweep) and word not in shown(sweep)
-    results = json.loads((sweep / "1" / files.RESULTS).read_text(encoding="utf-8"))
-    write_json(sweep / "1" / files.RESULTS, results | {"selection": "fixed", "null": "none"} | extra)
+    results = json.loads((sweep / "1" / run_files.RESULTS).read_text(encoding="utf-8"))
+    write_json(sweep / "1" / run_files.RESULTS, results | {"selection": "fixed", "null": "none"} | extra)
     table = sweep_table(sweep)
     assert table[column].isna().tolist() == [True, False, True, True]
     assert word in shown(sweep)
@@ -97,7 +97,7 @@ def test_another_number_of_keys_gives_none_and_removes_one_of_other_jobs(sweep: 
 
 def test_a_sweep_without_a_score_has_a_table_only(sweep: Path) -> None:
     for folder in (path for path in sweep.iterdir() if path.is_dir()):
-        write_json(folder / files.ERROR, {"error": "out of memory", "overrides": []})
+        write_json(folder / run_files.ERROR, {"error": "out of memory", "overrides": []})
     assert PICTURE not in shown(sweep)
     assert set(pd.read_csv(sweep / TABLE)["status"]) == {"failed"}
 

@@ -11,19 +11,19 @@ import torch
 from hydra.errors import ConfigCompositionException
 from omegaconf.errors import OmegaConfBaseException
 
+from mer import run_files
 from mer.config import ManifestData, MotionPriorData, SyntheticData
-from mer.corpus import synthetic
+from mer.data.synthetic.__main__ import main as synthetic_main
 from mer.errors import ConfigError
-from mer.evaluation import files
 from mer.models import build, checkpoint
-from mer.models.caffe import to_caffemodel
-from mer.provenance import write_json
+from mer.models.caffe.layers import to_caffemodel
 from mer.run import conf_dir, run
 from mer.sweep import sweep_table
-from mer.train.study import load_study
-from mer.train.training import begin
-from tests.command import TINY, TINY_RECIPE, command, process
-from tests.corpus import sized
+from mer.train.experiment.experiment import load_study
+from mer.train.fold.initial_weights import begin
+from mer.utils.atomic_files import write_json
+from tests.helpers import sized_trees
+from tests.helpers.command import TINY, TINY_RECIPE, command, process
 from tests.test_config import composed
 
 QUICK = [override for override in TINY_RECIPE if not override.startswith(("optim.", "model."))]
@@ -103,19 +103,19 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("layout", ["casme2", "samm"])
 def test_the_authors_experiment_runs_on_an_invented_tree_from_a_caffe_file(layout, weights, cache_dir, tmp_path):
     size = ["--subjects", "3", "--clips", "12", "--size", "32"]
-    assert synthetic.main(["--layout", layout, "--out", str(tmp_path / layout), *size]) == 0
+    assert synthetic_main(["--layout", layout, "--out", str(tmp_path / layout), *size]) == 0
     overrides = [f"data.root={tmp_path / layout}", "init=file", f"init.path={weights}", f"cache_dir={cache_dir}"]
     config = composed(f"+experiment=wang2020_{layout}", *overrides, *QUICK, "optim.iterations=2")
     results = run(config, tmp_path / "run")
     assert results["complete"] and results["input"] == "apex" and len(results["classes"]) == 5
-    record = json.loads((files.completed_folds(tmp_path / "run")[0] / files.FOLD).read_text(encoding="utf-8"))
+    record = json.loads((run_files.completed_folds(tmp_path / "run")[0] / run_files.FOLD).read_text(encoding="utf-8"))
     assert record["steps"] == 2
     assert any("classifier" in sentence for sentence in record["origin"]), "seven classes there, five here"
     assert any(note.startswith("The folds began so: macro.caffemodel") for note in results["notes"])
 
 
 def test_init_fills_the_network_that_the_folds_begin_with(weights, cache_dir, tmp_path):
-    sized.write_small("casme2", tmp_path / "casme2")
+    sized_trees.write_small("casme2", tmp_path / "casme2")
     overrides = [f"data.root={tmp_path / 'casme2'}", "init=file", f"init.path={weights}", f"cache_dir={cache_dir}"]
     study = load_study(composed("+experiment=wang2020_casme2", *overrides, *QUICK))
     network = build(study.config.model, in_channels=1, classes=5)
@@ -128,11 +128,11 @@ def test_init_fills_the_network_that_the_folds_begin_with(weights, cache_dir, tm
 
 def test_a_file_that_changes_its_content_does_not_continue_a_run(weights, cache_dir, tmp_path):
     from mer.errors import MerError
-    from mer.train.runfolder import claim
+    from mer.train.cross_validation.run_folder import claim
 
     path = tmp_path / "macro.caffemodel"
     path.write_bytes(weights.read_bytes())
-    sized.write_small("casme2", tmp_path / "casme2")
+    sized_trees.write_small("casme2", tmp_path / "casme2")
     overrides = [f"data.root={tmp_path / 'casme2'}", "init=file", f"init.path={path}", f"cache_dir={cache_dir}"]
     study = load_study(composed("+experiment=wang2020_casme2", *overrides, *QUICK))
     claim(study, tmp_path / "run", {})
@@ -149,7 +149,7 @@ def test_the_table_of_a_sweep_has_a_column_for_the_stages_and_none_for_their_eve
         config = composed(MACRO, f"transfer={start}")
         folder = tmp_path / str(job)
         folder.mkdir()
-        write_json(folder / files.MANIFEST, {"config": flatten(result_config(config))})
+        write_json(folder / run_files.MANIFEST, {"config": flatten(result_config(config))})
     table = sweep_table(tmp_path)
     assert {"init.name", "stage_order"} <= set(table.columns)
     assert list(table["stage_order"]) == ["[]", '["macro"]', '["macro"]']
@@ -163,7 +163,9 @@ def test_macro_to_micro_runs_whole_from_packaged_weights(cache_dir, tmp_path):
     config = composed(MACRO, *small, *short, *QUICK, f"cache_dir={cache_dir}")
     results = run(config, tmp_path / "run")
     assert results["complete"] and results["stages"][0]["shared"]
-    record = json.loads((files.stage_folder(tmp_path / "run", "macro") / files.STAGE).read_text(encoding="utf-8"))
+    record = json.loads(
+        (run_files.stage_folder(tmp_path / "run", "macro") / run_files.STAGE).read_text(encoding="utf-8")
+    )
     assert any("efficientnet" in sentence for sentence in record["origin"])
 
 
@@ -187,14 +189,14 @@ def test_two_processes_train_a_shared_stage_and_stages_of_folds_as_one_does(tmp_
     assert one.returncode == 0, one.stderr
     two = process("mer.run", *shared, "trainer=ddp", "trainer.devices=2", "hydra.run.dir=two", cwd=tmp_path)
     assert two.returncode == 0, two.stderr
-    first, second = (read_weights(files.stage_folder(tmp_path / name, "macro")) for name in ("one", "two"))
+    first, second = (read_weights(run_files.stage_folder(tmp_path / name, "macro")) for name in ("one", "two"))
     for name, value in first.items():
         torch.testing.assert_close(second[name], value, rtol=1e-3, atol=1e-4)
-    for folder in files.completed_folds(tmp_path / "two"):
-        assert (files.stage_folder(folder, "same") / files.STAGE).is_file()
-    table = pd.read_csv(tmp_path / "two" / files.PREDICTIONS)
+    for folder in run_files.completed_folds(tmp_path / "two"):
+        assert (run_files.stage_folder(folder, "same") / run_files.STAGE).is_file()
+    table = pd.read_csv(tmp_path / "two" / run_files.PREDICTIONS)
     assert len(table) == 24 and table["sample_id"].is_unique
 
 
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:
-    return checkpoint.read(folder / files.CHECKPOINT)["weights"]
+    return checkpoint.read(folder / run_files.CHECKPOINT)["weights"]

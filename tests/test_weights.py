@@ -14,8 +14,8 @@ from mer import weights
 from mer.config import AttentionConfig, ModelConfig
 from mer.errors import MerError
 from mer.models import build, checkpoint
-from tests.command import process
-from tests.models.caffe_files import file_bytes, forward, random_blobs
+from tests.helpers.caffe_files import file_bytes, forward, random_blobs
+from tests.helpers.command import process
 
 CARD = {"classes": ["a", "b"], "input": {"representation": "flow", "size": 28}}
 

@@ -22,13 +22,15 @@ import pandas as pd
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from mer import run_files
 from mer.config import SyntheticData
-from mer.corpus.casting import PROFILES, clip_specs
+from mer.data.synthetic.clip_design import clip_specs
+from mer.data.synthetic.profiles import PROFILES
 from mer.errors import MerError
-from mer.evaluation import files
 from mer.evaluation.metrics import Counts, confusion_matrix, f1, support, uf1
 from mer.evaluation.predictions import encode, read_predictions
-from mer.provenance import seed_from, write_atomically
+from mer.utils.atomic_files import write_atomically
+from mer.utils.seeding import seed_from
 
 #: Epochs of which the guesser keeps the best, as published trainings have them.
 EPOCHS = (1, 2, 5, 10, 20, 50, 100, 200, 400, 800)
@@ -95,7 +97,7 @@ def run_table(runs: Sequence[Path]) -> pd.DataFrame:
     """One row a run: what chose its epochs, seed, UF1 pooled and averaged over folds, and that of perfect answers."""
     rows = []
     for run in runs:
-        results, predictions = _results(run), read_predictions(run / files.PREDICTIONS)
+        results, predictions = _results(run), read_predictions(run / run_files.PREDICTIONS)
         perfect = predictions.assign(predicted=predictions["label"])
         averaged = {
             f"{name}, absent {absent}": fold_averaged(table, results["classes"], absent=absent)
@@ -172,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _results(run: Path) -> dict[str, Any]:
-    path = run / files.RESULTS
+    path = run / run_files.RESULTS
     if not path.is_file():
         raise MerError(f"no results at {path}; expected the folder of a finished run")
     return dict(json.loads(path.read_text(encoding="utf-8")))
@@ -181,7 +183,7 @@ def _results(run: Path) -> dict[str, Any]:
 def _samples(runs: Sequence[Path]) -> tuple[pd.Series, pd.Series, tuple[str, ...], str]:
     """Labels, people, classes and title of what is guessed at: the first run's samples, or a cast like MEGC 2019's."""
     if runs:
-        table, results = read_predictions(runs[0] / files.PREDICTIONS), _results(runs[0])
+        table, results = read_predictions(runs[0] / run_files.PREDICTIONS), _results(runs[0])
         people = table["dataset"] + ":" + table["subject"]
         return (
             table["label"],

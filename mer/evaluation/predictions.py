@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mer.corpus.samples import SampleTable
+from mer.data.samples.table import SampleTable
 from mer.errors import MerError
 from mer.evaluation.metrics import Counts, confusion_matrix
-from mer.provenance import write_atomically
+from mer.utils.atomic_files import write_atomically
 
 #: Columns before the probabilities.
 COLUMNS = ("sample_id", "dataset", "subject", "fold", "label", "predicted")

@@ -14,20 +14,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from mer.config import Config
-from mer.corpus.samples import SampleTable
-from mer.evaluation.baselines import Baseline, FoldLabels, all_baselines
-from mer.evaluation.by_units import by_units
-from mer.evaluation.calibration import calibration
-from mer.evaluation.challenge import challenge_scores
-from mer.evaluation.console import console_table
-from mer.evaluation.members import member_scores
+from mer.data.samples.table import SampleTable
+from mer.evaluation.baselines.chance import Baseline, FoldLabels, all_baselines
+from mer.evaluation.diagnostics.action_units import by_units
+from mer.evaluation.diagnostics.calibration import calibration
+from mer.evaluation.diagnostics.challenge_scores import challenge_scores
+from mer.evaluation.diagnostics.ensemble_scores import member_scores
 from mer.evaluation.metrics import METRICS, MetricError, absent_classes, per_class
 from mer.evaluation.predictions import confusions_by_subject, encode
-from mer.evaluation.statistics import METHOD, subject_bootstrap
-from mer.protocols.folds import Fold, protocol_notes, selection_of
+from mer.evaluation.statistics.bootstrap import METHOD, subject_bootstrap
+from mer.protocols.registry import Fold, protocol_notes, selection_of
 from mer.provenance import config_hash
 
-__all__ = ["LEVEL", "console_table", "error_line", "scores", "summarise"]
+__all__ = ["LEVEL", "error_line", "scores", "summarise"]
 
 #: Nominal coverage of every interval.
 LEVEL = 0.95
@@ -56,7 +55,7 @@ def summarise(
         config: the configuration of the run.
         parameters: trainable parameters of the network.
         data_hash: `table.content_hash()`.
-        members: the long tables of the folds (`mer.evaluation.members`) where several networks are averaged.
+        members: the long tables of the folds (`ensemble_scores`) where several networks are averaged.
 
     Raises:
         MetricError: every sample is predicted, yet a class of the protocol has none.

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 
 from mer.config import InputConfig, SyntheticData
-from mer.corpus.casting import clip_specs
-from mer.corpus.clips import render_frame
-from mer.inputs.magnify import magnified
-from mer.inputs.represent import REPRESENTATIONS
+from mer.data.synthetic.clip_design import clip_specs
+from mer.data.synthetic.clip_rendering import render_frame
+from mer.inputs.flow.magnification import magnified
+from mer.inputs.representations.registry import REPRESENTATIONS
 
 #: Side of each channel in the pictures, pixels.
 SHOWN = 168

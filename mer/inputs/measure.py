@@ -18,15 +18,15 @@ from rich.console import Console
 from rich.table import Table
 
 from mer.config import SyntheticData
-from mer.corpus.casting import clip_specs
-from mer.corpus.clips import VIEW, ClipSpec, Pose, render_frame, truth
-from mer.corpus.motion import strain
-from mer.inputs import mtcnn
-from mer.inputs.apex import SPOTTERS
-from mer.inputs.faces import alignment
-from mer.inputs.flow import METHODS, dense_flow
-from mer.inputs.images import resize
-from mer.inputs.steady import middle
+from mer.data.synthetic.clip_design import clip_specs
+from mer.data.synthetic.clip_rendering import VIEW, ClipSpec, Pose, render_frame, truth
+from mer.inputs.apex.spotters import SPOTTERS
+from mer.inputs.faces import mtcnn
+from mer.inputs.faces.alignment import alignment
+from mer.inputs.flow.dense_flow import METHODS, dense_flow
+from mer.inputs.flow.head_motion import middle
+from mer.inputs.frames.image_files import resize
+from mer.utils.optical_strain import strain
 
 #: Shifts in pixels, of parts of a pixel to several.
 SHIFTS = ((0.1, 0.0), (0.4, -0.2), (-0.7, 0.5), (1.3, 0.6), (-2.5, 1.5), (4.0, -3.0))

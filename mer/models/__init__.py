@@ -6,13 +6,13 @@ each attended stage that has one (`map_stages`) and `features(x)` what the class
 """
 
 from mer.models.attention import MicroAttention
+from mer.models.backbones.preact_resnet import MicroAttentionResNet
 from mer.models.build import MIN_SIDE, build, count_parameters, fold, problems
 from mer.models.checkpoint import load_network as load
-from mer.models.groups import freeze, parameter_groups
-from mer.models.initialisation import initialise
-from mer.models.initialisation import problems as init_problems
 from mer.models.network import FeatureInfo, RecognitionNetwork
-from mer.models.resnet import MicroAttentionResNet
+from mer.models.parameter_groups import freeze, parameter_groups
+from mer.models.pretrained.initialise import initialise
+from mer.models.pretrained.initialise import problems as init_problems
 
 __all__ = [
     "MIN_SIDE",

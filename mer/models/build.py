@@ -15,10 +15,11 @@ from torch import nn
 
 from mer.config import AttentionConfig, ModelConfig
 from mer.errors import ConfigError
-from mer.models import lite0, postact, preact, templates
 from mer.models.attention import FORMS, NONE, PLACES, UNITS, MicroAttention
+from mer.models.backbones import efficientnet_lite0, preact_options, templates
+from mer.models.backbones import resnet as postact
+from mer.models.backbones.preact_resnet import MicroAttentionResNet
 from mer.models.network import RecognitionNetwork
-from mer.models.resnet import MicroAttentionResNet
 
 #: Smallest side of the input in pixels, the same for every backbone: up to five halvings, 28 -> 14 -> 7 -> 4 -> 2 -> 1
 #: (behind the small stem three, 28 -> 14 -> 7 -> 4).
@@ -48,7 +49,11 @@ class Backbone:
 #: Family by `ModelConfig.backbone`.
 BACKBONES: dict[str, Backbone] = {
     "preact": Backbone(
-        MicroAttentionResNet, preact.problems, preact.OPTIONS, tuple(MicroAttentionResNet.PARTS), "ResNet-{depth}"
+        MicroAttentionResNet,
+        preact_options.problems,
+        preact_options.OPTIONS,
+        tuple(MicroAttentionResNet.PARTS),
+        "ResNet-{depth}",
     ),
     "resnet": Backbone(
         postact.PostActivationResNet,
@@ -58,10 +63,10 @@ BACKBONES: dict[str, Backbone] = {
         "post-activation ResNet-{depth}",
     ),
     "lite0": Backbone(
-        lite0.EfficientNetLite0,
-        lite0.problems,
-        lite0.OPTIONS,
-        tuple(lite0.EfficientNetLite0.PARTS),
+        efficientnet_lite0.EfficientNetLite0,
+        efficientnet_lite0.problems,
+        efficientnet_lite0.OPTIONS,
+        tuple(efficientnet_lite0.EfficientNetLite0.PARTS),
         "EfficientNet-Lite0",
     ),
     "templates": Backbone(

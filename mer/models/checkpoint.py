@@ -17,7 +17,7 @@ from mer.config import ModelConfig, from_dict
 from mer.errors import MerError
 from mer.models.build import build
 from mer.models.network import RecognitionNetwork
-from mer.provenance import write_atomically
+from mer.utils.atomic_files import write_atomically
 
 #: Marks our files, with the version of their layout.
 FORMAT = "mer-checkpoint-1"

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from mer.errors import MerError
 from mer.models.network import RecognitionNetwork
-from mer.provenance import write_atomically
+from mer.utils.atomic_files import write_atomically
 
 #: Largest difference from the network that a written file may have: a few times float32 rounding over its layers.
 TOLERANCE = 1e-5

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mer.config import ProtocolConfig
-from mer.corpus.samples import SampleTable
+from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.protocols.datasets import leave_one_dataset_out
+from mer.protocols.dataset_splits import leave_one_dataset_out
 from mer.protocols.fold import Fold
-from mer.protocols.subjects import leave_one_subject_out
+from mer.protocols.subject_splits import leave_one_subject_out
 
 
 @dataclass(frozen=True)

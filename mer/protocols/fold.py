@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mer.corpus.samples import SampleTable
+from mer.data.samples.table import SampleTable
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mer import run_files
 from mer.config import Config, DataConfig, EvaluationConfig
-from mer.corpus.samples import SampleTable
-from mer.evaluation import files
+from mer.data.samples.table import SampleTable
 from mer.evaluation.predictions import pool, write_predictions
 from mer.evaluation.results import summarise
-from mer.protocols.folds import Fold
-from mer.provenance import write_json
+from mer.protocols.registry import Fold
+from mer.utils.atomic_files import write_json
 
 CLASSES = ("negative", "positive", "surprise")
 
@@ -139,22 +139,22 @@ def make_run(
         if fold.name in failed:
             error = "RuntimeError: the <loss> & its gradient are nan"
             trace = f'Traceback (most recent call last):\n  File "fold.py", line 1, in fit\n    step()\n{error}\n'
-            write_json(files.failure_file(run, fold.name), {"fold": fold.name, "error": error, "traceback": trace})
+            write_json(run_files.failure_file(run, fold.name), {"fold": fold.name, "error": error, "traceback": trace})
             rows.append(row | {"status": "failed", "error": error})
             continue
         kept.append(frame)
         hits = float((frame["label"] == frame["predicted"]).mean())
         rows.append(row | {"epochs": 30, "steps": 150, "seconds": 3.0, "train_seconds": 2.4, "accuracy": hits})
-        folder = files.fold_folder(run, fold.name)
-        write_json(folder / files.FOLD, {"fold": fold.name})
-        make_curves(place, validation=validation).to_csv(folder / files.CURVES, index=False)
+        folder = run_files.fold_folder(run, fold.name)
+        write_json(folder / run_files.FOLD, {"fold": fold.name})
+        make_curves(place, validation=validation).to_csv(folder / run_files.CURVES, index=False)
         if stages and place % 2 == 0:
-            np.savez_compressed(folder / files.ATTENTION, **make_attention(fold.test[:1], channels=channels))
+            np.savez_compressed(folder / run_files.ATTENTION, **make_attention(fold.test[:1], channels=channels))
     columns = ("fold", "status", *counts, "epochs", "steps", "seconds", "train_seconds", "accuracy", "error")
     folds = pd.DataFrame(rows, columns=columns)
-    folds.to_csv(run / files.FOLDS, index=False)
+    folds.to_csv(run / run_files.FOLDS, index=False)
     predictions = pool(kept, table, allow_missing=True)
-    write_predictions(run / files.PREDICTIONS, predictions)
+    write_predictions(run / run_files.PREDICTIONS, predictions)
     results = summarise(
         predictions,
         table,
@@ -164,9 +164,9 @@ def make_run(
         parameters=4_903_239,
         data_hash="89abcdef01234567",
     )
-    write_json(run / files.RESULTS, results)
+    write_json(run / run_files.RESULTS, results)
     write_json(
-        run / files.MANIFEST,
+        run / run_files.MANIFEST,
         {
             "config_hash": results["config_hash"],
             "data_hash": results["data_hash"],
@@ -181,7 +181,7 @@ def make_run(
             "git": {"commit": "0123456789abcdef0123456789abcdef01234567", "dirty": True},
         },
     )
-    (run / files.CONFIG).write_text("name: invented_loso\nseed: 3\ndata:\n  name: <invented>\n", encoding="utf-8")
+    (run / run_files.CONFIG).write_text("name: invented_loso\nseed: 3\ndata:\n  name: <invented>\n", encoding="utf-8")
     return results
 
 

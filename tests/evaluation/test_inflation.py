@@ -11,8 +11,8 @@ import pytest
 from scipy.stats import binom
 from sklearn.metrics import f1_score
 
-from mer.evaluation import files
-from mer.evaluation.baselines import FoldLabels, uniform
+from mer import run_files
+from mer.evaluation.baselines.chance import FoldLabels, uniform
 from mer.evaluation.inflation import best_of_epochs, fold_averaged, guesser_table, main
 from mer.evaluation.metrics import accuracy
 from mer.evaluation.predictions import PREFIX, write_predictions
@@ -88,7 +88,7 @@ def test_perfect_answers_reach_one_only_where_absent_classes_are_left_out():
 def test_the_command_prints_tables_and_draws_the_same_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     for name, selection in (("honest", "fixed"), ("chosen", "leaky")):
         (tmp_path / name).mkdir()
-        write_predictions(tmp_path / name / files.PREDICTIONS, invented(0))
+        write_predictions(tmp_path / name / run_files.PREDICTIONS, invented(0))
         results = {
             "classes": CLASSES,
             "selection": selection,
@@ -96,7 +96,7 @@ def test_the_command_prints_tables_and_draws_the_same_picture(tmp_path: Path, ca
             "data": {"name": "invented"},
             "scores": {"all": {"uf1": {"value": 0.5}}},
         }
-        (tmp_path / name / files.RESULTS).write_text(json.dumps(results))
+        (tmp_path / name / run_files.RESULTS).write_text(json.dumps(results))
     runs = [str(tmp_path / "honest"), str(tmp_path / "chosen")]
     for out in ("one", "two"):
         assert main([*runs, "--draws", "20", "--out", str(tmp_path / out)]) == 0

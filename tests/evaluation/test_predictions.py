@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mer.corpus.samples import SampleTable
+from mer.data.samples.table import SampleTable
 from mer.evaluation.predictions import (
     PredictionError,
     confusion,

@@ -11,10 +11,11 @@ from rich.console import Console
 from sklearn.metrics import f1_score, recall_score
 
 from mer.config import Config, DataConfig, EvaluationConfig
-from mer.corpus.samples import SampleTable
+from mer.data.samples.table import SampleTable
+from mer.evaluation.caveats import HEADINGS, best_baseline, margin, members, warnings
 from mer.evaluation.predictions import pool
-from mer.evaluation.reading import HEADINGS, best_baseline, margin, members, warnings
-from mer.evaluation.results import console_table, error_line, summarise
+from mer.evaluation.report.console import console_table
+from mer.evaluation.results import error_line, summarise
 from mer.provenance import config_hash
 from tests.evaluation.conftest import make_folds, make_predictions, make_table
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mer.corpus.samples import SampleTable
+from mer.data.samples.table import SampleTable
 
 Writer = Callable[..., SampleTable]
 

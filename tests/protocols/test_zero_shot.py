@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mer.config import ProtocolConfig
-from mer.protocols.folds import make_folds, problems, protocol_notes
-from tests.protocols.test_folds import table
+from mer.protocols.registry import make_folds, problems, protocol_notes
+from tests.protocols.test_registry import table
 
 
 def test_one_fold_tests_everything_and_trains_on_nothing() -> None:

@@ -19,8 +19,8 @@ from mer.config import AttentionConfig, ModelConfig
 from mer.models import build, count_parameters
 from mer.models.attention import UNITS, Cost, cost, describe, unit_of
 from mer.models.attention.efficient_channel import kernel_size
-from mer.models.preact import RELEASES
-from tests.models.attention.formulas import FORMULAS
+from mer.models.backbones.preact_options import RELEASES
+from tests.helpers.attention_formulas import FORMULAS
 
 #: Unit and form of every kind of unit.
 KINDS = [("micro", "folded"), ("micro", "released"), *((name, "folded") for name in UNITS if name != "micro")]

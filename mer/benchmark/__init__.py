@@ -1,0 +1,1 @@
+"""Measure speed: attention units, the training loop, preparation."""

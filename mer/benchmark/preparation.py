@@ -1,0 +1,192 @@
+"""How fast clips are prepared: `python -m mer.benchmark prepare` draws raw frames and prepares them in new processes.
+
+Contract: drawn people whose face fills half of the frame's height, in CASME II's layout of uncropped frames. Prepared
+once, a second time, and from the start in another cache, killed halfway and gone on with, which must make the rest
+only and end with the same bytes. Everything lies in a temporary folder; what was just drawn is in the system's memory,
+so that no time goes into waiting for a disk.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from mer.config import SyntheticData
+from mer.data.synthetic.clip_design import clip_specs
+from mer.data.synthetic.clip_rendering import ClipSpec, render_frame
+from mer.data.synthetic.layouts.registry import LayoutClip, write_tree
+from mer.errors import MerError
+from mer.inputs.faces import mtcnn
+from mer.inputs.faces.crops import INDEX
+from mer.inputs.input_arrays import PARTS
+
+#: Drawn clips have 51 frames in the mean, 20 to 80; so much slower they have about 60.
+SLOWER = 1.2
+#: Seconds between two looks at how far the run is that is to be killed.
+LOOK = 0.1
+#: Finished entries of single clips in the cache; what is begun has a hidden name.
+ENTRIES = (f"faces/[0-9a-f]*/{INDEX}", "apex/[0-9a-f]*.json", f"{PARTS}/[0-9a-f]*.npy")
+
+Row = dict[str, Any]
+
+
+def prepare(*, clips: int, frame: tuple[int, int], face: str | None, apex: str, console: Console) -> list[Row]:
+    """One row a process: the first, the second, the one after the kill. Prints them as a table.
+
+    Args:
+        clips: drawn clips, 10 or more.
+        frame: width and height of the frames.
+        face: detector, None for `mtcnn` where its weights are installed and `none` elsewhere.
+        apex: `input.apex`; where it is looked for, all frames of all clips are read.
+        console: where the table goes.
+
+    Raises:
+        MerError: a process failed, made more than the rest, or ended with other bytes.
+    """
+    detector = face or ("none" if mtcnn.problems() else "mtcnn")
+    with tempfile.TemporaryDirectory(prefix="mer-prepare-") as name:
+        folder = Path(name)
+        draw(folder / "tree", clips, frame)
+        settings = ["data=casme2", f"data.root={folder / 'tree'}", "data.part=selected", f"face={detector}"]
+        settings += ["input=flow", f"input.apex={apex}", "input.apex_for=all"]
+        rows = [
+            {"run": "first", **_finished([*settings, f"cache_dir={folder / 'cache'}"])},
+            {"run": "second", **_finished([*settings, f"cache_dir={folder / 'cache'}"])},
+        ]
+        killed = [*settings, f"cache_dir={folder / 'killed'}"]
+        left = _kill(killed, folder / "killed", at=rows[0]["made"] // 2)
+        rows.append({"run": f"after a kill at {left} of {rows[0]['made']}", **_finished(killed)})
+        _compare(rows, left, folder)
+    title = f"{clips} drawn clips of {frame[0]}x{frame[1]} (synthetic), face={detector}, input.apex={apex}"
+    console.print(_table(rows, f"{title}, {rows[0]['threads']} threads"))
+    return rows
+
+
+def draw(root: Path, clips: int, frame: tuple[int, int]) -> None:
+    """Write clips as uncropped frames of CASME II in the new folder `root`; processes draw side by side."""
+    side = frame[1] // 2
+    data = SyntheticData(name="synthetic", subjects=min(26, clips // 3), clips=clips, size=side, profile="casme2")
+    specs = {spec.number: spec for spec in clip_specs(data)}
+    drawn: dict[int, np.ndarray] = {}
+
+    def shown(number: int, *, spec: ClipSpec) -> np.ndarray:
+        return drawn[spec.number][number - spec.onset]
+
+    def layout_clip(spec: ClipSpec) -> LayoutClip:
+        apex, offset = (spec.onset + round(SLOWER * (end - spec.onset)) for end in (spec.apex, spec.offset))
+        return LayoutClip(spec.subject + 1, spec.emotion, spec.aus, spec.onset, apex, offset, partial(shown, spec=spec))
+
+    # spawned, for a fork would copy the locks of this process's threads
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+
+        def ahead(listed: Sequence[LayoutClip]) -> Iterator[LayoutClip]:
+            step = 8  # clips in memory at once
+            every = list(specs.values())
+            starts = range(0, len(every), step)
+            for start in track(starts, "drawing clips", console=Console(stderr=True), transient=True):
+                some = every[start : start + step]
+                found = pool.map(partial(_frames, frame=frame), some)
+                drawn.update(zip([spec.number for spec in some], found, strict=True))
+                yield from listed[start : start + step]
+                drawn.clear()
+
+        write_tree("casme2", [layout_clip(spec) for spec in specs.values()], root, variant="selected", progress=ahead)
+
+
+def _frames(spec: ClipSpec, *, frame: tuple[int, int]) -> np.ndarray:
+    """All frames of a slower clip, (T, H, W) uint8, the face in the middle and the border repeated."""
+    count = round(SLOWER * (spec.offset - spec.onset)) + 1
+    middle = np.array([[1.0, 0.0, (frame[0] - spec.size) / 2], [0.0, 1.0, (frame[1] - spec.size) / 2]])
+    return np.stack(
+        [
+            cv2.warpAffine(
+                render_frame(spec, spec.onset + time / SLOWER),  # type: ignore[arg-type]  # any moment can be drawn
+                middle,
+                frame,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            for time in range(count)
+        ]
+    )
+
+
+def _command(settings: list[str]) -> list[str]:
+    return [sys.executable, "-m", "mer.prepare", "--json", *settings]
+
+
+def _finished(settings: list[str]) -> Row:
+    """What a process of `mer.prepare` told, with the seconds from its start to its end."""
+    start = time.perf_counter()
+    done = subprocess.run(_command(settings), capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise MerError(f"mer.prepare ended with status {done.returncode}: {done.stderr.strip()}")
+    told = json.loads(done.stdout)
+    spent = told["thread_seconds"]
+    whole = sum(spent.values())
+    return {
+        **{key: told[key] for key in ("clips", "frames", "threads")},
+        "made": sum(count["made"] for count in told["steps"].values()),
+        "process_seconds": seconds,
+        "frames_per_second": told["frames"] / seconds,
+        **{f"{name}_share": value / whole if whole else 0.0 for name, value in spent.items()},
+    }
+
+
+def _kill(settings: list[str], cache: Path, *, at: int) -> int:
+    """Entries in the cache of a process that was killed when it had made `at` of them."""
+    with subprocess.Popen(_command(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and _made(cache) < at:
+            time.sleep(LOOK)
+        process.kill()
+    if process.returncode == 0:
+        raise MerError("the process that was to be killed had ended before; take more clips")
+    return _made(cache)
+
+
+def _made(cache: Path) -> int:
+    """Finished entries of single clips."""
+    return sum(1 for pattern in ENTRIES for _ in cache.glob(pattern))
+
+
+def _compare(rows: list[Row], left: int, folder: Path) -> None:
+    """MerError where a run made what was there, or the interrupted one ended with other inputs."""
+    first, second, resumed = (row["made"] for row in rows)
+    if second or resumed != first - left:
+        raise MerError(f"expected 0 and {first - left} entries to be made again, got {second} and {resumed}")
+    arrays = [
+        {path.name: path.read_bytes() for path in (folder / cache / "pixels").glob("[!.]*.npy")}
+        for cache in ("cache", "killed")
+    ]
+    if not arrays[0] or arrays[0] != arrays[1]:
+        raise MerError("the run that was killed and gone on with ended with other inputs")
+
+
+def _table(rows: list[Row], title: str) -> Table:
+    """A column a run, so that it fits a terminal of 80 characters."""
+    shares = [key for key in rows[0] if key.endswith("_share")]
+    made = Table("", *(row["run"] for row in rows), title=title, show_edge=False)
+    for key in ("clips", "frames", "made"):
+        made.add_row(key, *(str(row[key]) for row in rows))
+    made.add_row("minutes", *(f"{row['process_seconds'] / 60:.1f}" for row in rows))
+    made.add_row("seconds", *(f"{row['process_seconds']:.1f}" for row in rows))
+    made.add_row("frames/s", *(f"{row['frames_per_second']:.0f}" for row in rows))
+    for key in shares:
+        name = f"{key.removesuffix('_share')}, share of the time"
+        made.add_row(name, *(f"{row[key]:.0%}" if row["made"] else "" for row in rows))
+    return made

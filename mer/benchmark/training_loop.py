@@ -1,0 +1,95 @@
+"""What the training loop costs beside the training itself: a bare loop over fixed batches against the loop of a fold.
+
+Contract: both do the same steps on the same drawn maps with the same network; rounds of the two take turns, so that a
+machine whose speed drifts slows both alike, and what is quoted is the median of the paired ratios.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import asdict, replace
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch.utils.data import DataLoader
+
+from mer.config import Config, ModelConfig
+from mer.inputs.datamodule.augmentation import Augmenter
+from mer.inputs.datamodule.fold_datamodule import TrainingItems, collate
+from mer.inputs.datamodule.samplers import EpochSampler
+from mer.inputs.representations.registry import REPRESENTATIONS
+from mer.train.fold.fit import build_trainer
+from mer.train.lightning.module import RecognitionModule
+
+#: Samples of three uneven classes, about as many as a fold of a micro-expression set has.
+COUNTS = (150, 80, 70)
+
+
+def maps_loader(config: Config, *, side: int) -> DataLoader:
+    """Training batches of random motion maps with the augmentation of the configuration, over-sampled."""
+    targets = np.repeat(np.arange(len(COUNTS)), COUNTS)
+    pixels = np.random.default_rng(0).normal(size=(len(targets), 3, side, side)).astype(np.float32)
+    items = TrainingItems(pixels, targets, Augmenter(config.augment, REPRESENTATIONS["motion_map"]))
+    batch = config.optim.batch_size
+    sampler = EpochSampler(np.arange(len(targets)), targets, oversample=True, batch_size=batch, seed=0)
+    return DataLoader(items, batch_size=batch, sampler=sampler, collate_fn=collate)
+
+
+def measure(config: Config, *, side: int, rounds: int) -> dict[str, float]:
+    """Milliseconds a step: `loading`, `bare` and `whole` (medians), and the median `ratio` of whole to bare.
+
+    Args:
+        config: model, recipe, augmentation; a round is as long as its recipe.
+        side: of the maps in pixels.
+        rounds: of each loop, in turn; one before them is not counted.
+    """
+    loader = maps_loader(config, side=side)
+    batches = list(loader)
+    module = RecognitionModule(
+        model=asdict(config.model), optim=asdict(config.optim), in_channels=3, classes=["a", "b", "c"]
+    )
+    network, optimizer = module.network, torch.optim.AdamW(module.network.parameters(), lr=config.optim.lr, fused=True)
+    found: dict[str, list[float]] = {"loading": [], "bare": [], "whole": []}
+    for _ in range(rounds + 1):
+        start = time.perf_counter()
+        for _ in loader:
+            pass
+        found["loading"].append((time.perf_counter() - start) / len(batches))
+        trainer = build_trainer(config, [])
+        start = time.perf_counter()
+        trainer.fit(module, loader, loader)  # the second is never looked at, but asked for
+        found["whole"].append((time.perf_counter() - start) / trainer.global_step)
+        start = time.perf_counter()
+        for step in range(trainer.global_step):
+            batch = batches[step % len(batches)]
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(network(batch["image"]), batch["target"]).backward()
+            optimizer.step()
+        found["bare"].append((time.perf_counter() - start) / trainer.global_step)
+    ratios = [whole / bare for whole, bare in zip(found["whole"][1:], found["bare"][1:], strict=True)]
+    return {
+        **{name: 1000 * statistics.median(seconds[1:]) for name, seconds in found.items()},
+        "ratio": statistics.median(ratios),
+    }
+
+
+def training(*, side: int, batch: int, rounds: int, console: Console) -> None:
+    """Print the cost of the loop for networks of several sizes, with the default augmentation, on the CPU."""
+    threads = torch.get_num_threads()
+    table = Table(
+        *("network", "bare, steps/s", "whole, steps/s", "whole / bare", "loading, ms a step"),
+        title=f"Training loop, {batch}x3x{side}x{side}, fp32, CPU threads: {threads}, paired rounds: {rounds}",
+    )
+    config = Config()
+    config.trainer = replace(config.trainer, accelerator="cpu")
+    config.optim = replace(config.optim, batch_size=batch, epochs=2)
+    small = ModelConfig(stem="small")
+    widths = {f"small stem, width {width}": replace(small, width=width) for width in (32, 16, 8)}
+    for name, config.model in {"default": ModelConfig(), **widths}.items():
+        found = measure(config, side=side, rounds=rounds)
+        speeds = (f"{1000 / found[key]:.1f}" for key in ("bare", "whole"))
+        table.add_row(name, *speeds, f"{found['ratio']:.2f}", f"{found['loading']:.1f}")
+    console.print(table)

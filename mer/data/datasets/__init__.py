@@ -1,0 +1,1 @@
+"""One module a data set: its card, its sheet, its folders."""

@@ -1,0 +1,58 @@
+"""CAS(ME)^3 part A: 1,109 micro-expressions announced, 30 fps, colour and depth; copies of 862 and 687 rows circulate.
+
+Layout: `cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx` (sheet `label`; v1 is an xls) and `part_A/spNO.1/b/color/175.jpg`,
+with `depth/` beside. Case differs (spNO, spNo). Several clips share a `Filename`, so that the onset tells them apart.
+Frames are missing within recordings. Source: Li, Dong, Lu, Wang, Yan, Huang, Liu, Wang, Fu, "CAS(ME)3", TPAMI 2022.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from mer.config import FolderData
+from mer.data.loading.annotations import Reading
+from mer.data.loading.coding_sheets import CASME_COLUMNS, SheetSet, read_sheet_set
+from mer.data.loading.dataset_card import USUAL, Official
+from mer.data.samples.label_sets import OBJECTIVE, emotions, three_classes
+
+_SIX = ("disgust", "surprise", "fear", "anger", "sadness", "happiness")
+
+CARD = Official(
+    key="casme3",
+    title="CAS(ME)^3 part A",
+    expects=("cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx", "part_A/spNO.1/b/color/175.jpg"),
+    apply="fill in the form at casme.psych.ac.cn/casme/e4 (a signed licence is needed).",
+    label_sets={
+        USUAL: emotions(*_SIX, "others", source="all emotions of the coding sheet, seven classes"),
+        "basic": emotions(*_SIX, source="the six basic emotions", left_out=("others",)),
+        "megc2019": three_classes(*_SIX, "others"),
+        "objective": replace(OBJECTIVE, source=OBJECTIVE.source + "; the sheet's column Objective class"),
+    },
+    # About one clip in ten, as users of the release report and its authors confirm.
+    gaps=True,
+    # Announced, and in the copies that circulate.
+    totals={"": (1109, 862, 687)},
+)
+
+LAYOUT = SheetSet(
+    sheet=r"cas\(me\)\^?3[-_ ]part[-_ ]a[-_ ]me[-_ ]label.*\.xlsx?",
+    columns={**CASME_COLUMNS, "objective": ("Objective class", "Objective classes")},
+    optional=("objective",),
+    person=r"spno\.?0*(\d+)",
+    subject="spNO.{}",
+    frames={"": ("part_A", "part_A/data/part_A", "data/part_A", "Part_A_ME_clip/frame", ".")},
+    clip=("{person}/{clip}/color", "{person}/{clip}"),
+    # Most recordings hold no micro-expression.
+    whole=False,
+)
+
+
+def read(data: FolderData, cache_dir: Path) -> Reading:
+    """The clips of CAS(ME)^3 part A below `data.root`, colour frames; subjects are `spNO.1`, clips the recording.
+
+    Raises:
+        DatasetNotFoundError: folder, sheet or frames are missing.
+        SampleError: the sheet cannot be read.
+    """
+    return read_sheet_set(data, CARD, LAYOUT)

@@ -1,0 +1,129 @@
+"""FER2013: 35,887 still images from the web, 48x48 grey, six emotions and neutral, as numbers in a CSV.
+
+Layout: `fer2013.csv` with the columns emotion (0 anger .. 6 neutral), pixels (48*48 grey levels), Usage (Training,
+PublicTest, PrivateTest). Pixels are written as PNG files into the cache, never beside the CSV. People are not named.
+Source: Goodfellow et al., "Challenges in representation learning", ICONIP 2013.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mer.config import FolderData
+from mer.data.loading.annotations import CodedClip, Reading
+from mer.data.loading.dataset_card import NAMELESS, USUAL, Official, open_root
+from mer.data.loading.file_search import folders
+from mer.data.samples.label_sets import emotions, three_classes
+from mer.errors import MerError, SampleError
+
+EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+SIDE = 48
+# All three parts together; 35,887.
+_COUNTS = {
+    "anger": 4953,
+    "disgust": 547,
+    "fear": 5121,
+    "happiness": 8989,
+    "sadness": 6077,
+    "surprise": 4002,
+    "neutral": 6198,
+}
+_USAGES = {"training": "training", "publictest": "public_test", "privatetest": "private_test"}
+
+CARD = Official(
+    key="fer2013",
+    title="FER2013",
+    expects=("fer2013.csv",),
+    apply="from the challenge's page, kaggle.com/c/challenges-in-representation-learning (rules to be accepted).",
+    label_sets={
+        USUAL: emotions(*_COUNTS, source="the set's own seven classes", published=_COUNTS),
+        "megc2019": three_classes(*_COUNTS),
+    },
+    parts={"all": "all images", **{part: f"images of Usage {usage}" for usage, part in _USAGES.items()}},
+    counted=("all",),
+    still=True,
+)
+
+
+def read(data: FolderData, cache_dir: Path) -> Reading:
+    """The images of FER2013, each a clip of one frame and a person of its own; PNG files appear in the cache.
+
+    Raises:
+        DatasetNotFoundError: there is no fer2013.csv.
+        SampleError: the file lacks a column.
+    """
+    root = open_root(data, CARD)
+    table = next((path for place in (root, *folders(root).values()) if (path := place / "fer2013.csv").is_file()), None)
+    if table is None:
+        raise CARD.not_found(root, "the file fer2013.csv")
+    name = hashlib.sha256(table.read_bytes()).hexdigest()[:16]
+    folder = Path(cache_dir).expanduser().resolve() / "fer2013" / name
+    part = CARD.part(data)
+    clips, faults = [], []
+    for line, emotion, usage, pixels in _rows(table):
+        if not emotion.isdecimal() or int(emotion) >= len(EMOTIONS):
+            faults.append(f"line {line}, column emotion: expected 0..{len(EMOTIONS) - 1}, got {emotion!r}")
+        elif usage.casefold() not in _USAGES:
+            faults.append(f"line {line}, column Usage: expected one of {', '.join(_USAGES)}, got {usage!r}")
+        elif pixels is None:
+            faults.append(f"line {line}, column pixels: expected {SIDE * SIDE} grey levels 0..255")
+        elif part in ("all", _USAGES[usage.casefold()]):
+            clip, word = f"{usage}_{line:05d}", EMOTIONS[int(emotion)]
+            files = {line: folder / f"{line:05d}.png"}
+            place = f"line {line}"
+            clips.append(CodedClip(place, clip, clip, None, line, None, "", word, "", folder, files=files))
+    if not folder.is_dir():
+        _write_images(table, folder)
+    return Reading(tuple(clips), table, (NAMELESS,), tuple(faults))
+
+
+def _rows(table: Path) -> Iterator[tuple[int, str, str, np.ndarray | None]]:
+    """Line, emotion, usage and pixels (48, 48) uint8 of each row; pixels are None where they cannot be used."""
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        # Copies write " Usage" and " pixels".
+        names = {(name or "").strip().casefold(): name for name in reader.fieldnames or ()}
+        absent = [column for column in ("emotion", "usage", "pixels") if column not in names]
+        if absent:
+            raise SampleError(
+                f"{table}: expected the columns emotion, pixels, Usage, missing {', '.join(absent)}. "
+                "Take fer2013.csv from the challenge's archive again."
+            )
+        for row in reader:
+            emotion, usage, text = ((row[names[key]] or "").strip() for key in ("emotion", "usage", "pixels"))
+            yield reader.line_num, emotion, usage, _pixels(text)
+
+
+def _pixels(text: str) -> np.ndarray | None:
+    try:
+        values = np.array(text.split(), dtype=np.int64)
+    except ValueError:
+        return None
+    fits = values.size == SIDE * SIDE and values.min() >= 0 and values.max() <= 255
+    return values.astype(np.uint8).reshape(SIDE, SIDE) if fits else None
+
+
+def _write_images(table: Path, folder: Path) -> None:
+    """All usable images as PNG files, in a folder that appears when it is complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        for line, _, _, pixels in _rows(table):
+            if pixels is not None and not cv2.imwrite(str(partial / f"{line:05d}.png"), pixels):
+                raise MerError(f"{partial}: could not be written. Look at the space and the permissions of cache_dir.")
+        try:
+            partial.rename(folder)
+        except OSError:
+            # another process was faster; its images are equal to ours
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,102 @@
+"""4DME: 267 micro-expression clips of 41 people, 60 fps, grey frames; clips may carry several labels.
+
+Layout: `4DME_Labelling_Micro_release v1.xlsx` with sub_ID, fold_name, Emotion, Onset, Apex, Offset, AUs and a column of
+flags a class; frames in `gray_micro/`. A clip with more than one label counts as `mixed`, which the label sets leave
+out. Source: Li, Cheng, Li, Behzad, Shen, Zafeiriou, Pantic, Zhao, "4DME", IEEE Trans. Affective Computing 2022.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mer.config import FolderData
+from mer.data.loading import spreadsheets
+from mer.data.loading.annotations import Reading, clips_of_rows
+from mer.data.loading.coding_sheets import Finder, SheetSet, find_sheet, frames_folder
+from mer.data.loading.dataset_card import USUAL, Official, open_root
+from mer.data.samples.label_sets import canonical_emotion, emotions, three_classes
+
+_FIVE = ("negative", "positive", "surprise", "repression", "others")
+
+CARD = Official(
+    key="fourdme",
+    title="4DME",
+    expects=("4DME_Labelling_Micro_release v1.xlsx", "gray_micro/01/01_01/1.jpg"),
+    apply="ask the Center for Machine Vision and Signal Analysis, Oulu: oulu.fi/cmvs (signed licence).",
+    label_sets={
+        USUAL: emotions(*_FIVE, source="the set's own five classes, clips with one label", left_out=("mixed",)),
+        "megc2019": three_classes(*_FIVE, "mixed"),
+    },
+    people=41,
+    totals={"": (267,)},
+)
+
+LAYOUT = SheetSet(
+    sheet=r"4dme[-_ ]labell?ing[-_ ]micro.*\.xlsx?",
+    columns={
+        "subject": ("sub_ID",),
+        "clip": ("fold_name",),
+        "onset": ("Onset",),
+        "apex": ("Apex",),
+        "offset": ("Offset",),
+        "aus": ("AUs", "AU"),
+        "emotion": ("Emotion",),
+        **{label: (label,) for label in _FIVE},
+    },
+    optional=_FIVE,
+    person=r"(?:sub|s)?[-_]?0*(\d+)",
+    subject="{:02d}",
+    frames={"": ("gray_micro", "micro/gray_micro", "gray_micro_crop", ".")},
+    clip=("{person}/{clip}", "{clip}"),
+    holds=r".*\d.*",
+)
+
+
+def read(data: FolderData, cache_dir: Path) -> Reading:
+    """The clips of 4DME below `data.root`; subjects are two digits; several labels become `mixed`.
+
+    Raises:
+        DatasetNotFoundError: folder, sheet or frames are missing.
+        SampleError: the sheet cannot be read.
+    """
+    root = open_root(data, CARD)
+    frames, read_from = frames_folder(root, data, CARD, LAYOUT)
+    finder = Finder(frames, LAYOUT)
+    sheet = find_sheet(root, LAYOUT.sheet)
+    if sheet is None:
+        raise CARD.not_found(root, "the sheet 4DME_Labelling_Micro_release v1.xlsx")
+    rows = spreadsheets.read_sheet(sheet, LAYOUT.columns, optional=LAYOUT.optional)
+    one = [{**row, "emotion": _label(row)} for row in rows]
+    reading = clips_of_rows(one, sheet, subject=LAYOUT.named, folder=finder.folder)
+    doubts = tuple(doubt for row in rows if (doubt := _doubt(row)))
+    notes = [f"Coding sheet: {sheet.name}.", read_from]
+    if doubts:
+        notes.append(f"The text counts in {len(doubts)} rows whose flags say something else: {'; '.join(doubts)}.")
+    return Reading(reading.clips, sheet, tuple(notes), reading.faults, finder.unlisted(), doubts)
+
+
+def _label(row: dict[str, object]) -> str:
+    """The one label of a row, "mixed" where the flags or the text name several."""
+    flags, words = _flags(row), _words(row)
+    if len(flags) > 1 or len(words) > 1:
+        return "mixed"
+    return words[0] if words else next(iter(flags), "")
+
+
+def _flags(row: dict[str, object]) -> list[str]:
+    """Labels whose flag is set."""
+    return [label for label in _FIVE if spreadsheets.text(row.get(label)) == "1"]
+
+
+def _words(row: dict[str, object]) -> list[str]:
+    """Labels that the text names, as written."""
+    return [word for word in re.split(r"[+,/&;]|\band\b", spreadsheets.text(row["emotion"])) if word.strip()]
+
+
+def _doubt(row: dict[str, object]) -> str:
+    """How the flags of a row contradict its text; "" where they do not, or where one of the two says nothing."""
+    flags, words = _flags(row), _words(row)
+    if not flags or not words or set(flags) == {canonical_emotion(word) for word in words}:
+        return ""
+    return f"row {row['row']}, text {' + '.join(word.strip() for word in words)}, flags {' + '.join(flags)}"

@@ -1,0 +1,62 @@
+"""MUG: posed emotions of 52 people whose recordings are given out (86 took part), 19 fps, neutral to peak to neutral.
+
+Layout: `subjects3/001/happiness/take000/img_0000.jpg`; some people's folders stand twice, one in the other. No apex.
+Source: Aifanti, Papachristou, Delopoulos, "The MUG facial expression database", WIAMIS 2010.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mer.config import FolderData
+from mer.data.loading.annotations import CodedClip, Reading
+from mer.data.loading.dataset_card import USUAL, Official, open_root
+from mer.data.loading.file_search import find_folder, folders, frames_or_fault, numbered_folders
+from mer.data.samples.label_sets import canonical_emotion, emotions, three_classes
+
+_SIX = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
+
+CARD = Official(
+    key="mug",
+    title="MUG",
+    expects=("subjects3/001/happiness/take000/img_0000.jpg",),
+    apply="ask the Multimedia Understanding Group, Thessaloniki: mug.ee.auth.gr/fed (signed licence).",
+    label_sets={
+        USUAL: emotions(*_SIX, source="the six posed emotions", left_out=("neutral",)),
+        "all": emotions(*_SIX, "neutral", source="all folders of the set"),
+        "megc2019": three_classes(*_SIX, "neutral"),
+    },
+    people=52,
+)
+
+_PERSON = re.compile(r"0*(\d+)")
+
+
+def read(data: FolderData, cache_dir: Path) -> Reading:
+    """The takes of MUG below `data.root`, without an apex; subjects are three digits, clips `happiness_take000`.
+
+    Raises:
+        DatasetNotFoundError: the frames are missing.
+        SampleError: two folders for one person, or two files for one frame.
+    """
+    root = open_root(data, CARD)
+    people = find_folder(root, ("subjects3", "MUG/subjects3", "."), holds=_PERSON)
+    if people is None:
+        raise CARD.not_found(root, "the folder subjects3 with a folder for each person")
+    clips, faults = [], []
+    for number, outer in sorted(numbered_folders(people, _PERSON).items()):
+        # Some people's folders hold only their own name again.
+        person = folders(outer).get(outer.name.casefold(), outer)
+        for emotion, place in folders(person).items():
+            for take, folder in folders(place).items():
+                index = frames_or_fault(folder)
+                if isinstance(index, str):
+                    faults.append(index)
+                    continue
+                where, name = f"folder {outer.name}/{emotion}/{take}", f"{canonical_emotion(emotion)}_{take}"
+                clips.append(
+                    CodedClip(where, f"{number:03d}", name, min(index), None, max(index), "", emotion, "", folder)
+                )
+    notes = ("Onset and offset are the first and the last frame of each take.",)
+    return Reading(tuple(clips), people, notes, tuple(faults))

@@ -1,0 +1,68 @@
+"""Oulu-CASIA NIR&VIS: six posed emotions of 80 people, from neutral to the peak, two cameras and three lights.
+
+Layout: `OriginalImg/{VL,NI}/{Strong,Weak,Dark}/P012/Anger/000.jpeg`. The last frame is the peak.
+Source: Zhao, Huang, Taini, Li, Pietikainen, "Facial expression recognition from near-infrared videos", IVC 29(9), 2011.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from pathlib import Path
+
+from mer.config import FolderData
+from mer.data.loading.annotations import CodedClip, Reading
+from mer.data.loading.dataset_card import USUAL, Official, open_root
+from mer.data.loading.file_search import find_folder, folders, frames_or_fault, numbered_folders
+from mer.data.samples.label_sets import canonical_emotion, emotions, three_classes
+
+_SIX = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
+_CAMERAS = {"vl": "visible light", "ni": "near infrared"}
+
+CARD = Official(
+    key="oulu_casia",
+    title="Oulu-CASIA",
+    expects=("OriginalImg/VL/Strong/P012/Anger/000.jpeg",),
+    apply="ask the Center for Machine Vision and Signal Analysis, Oulu: oulu.fi/cmvs (signed licence).",
+    label_sets={
+        USUAL: emotions(
+            *_SIX, source="the set's own six emotions, one sequence a person", published=dict.fromkeys(_SIX, 80)
+        ),
+        "megc2019": three_classes(*_SIX, published={"negative": 320, "positive": 80, "surprise": 80}),
+    },
+    parts={
+        f"{camera}_{light}": f"{_CAMERAS[camera]}, {light} light, `{camera.upper()}/{light.title()}/`"
+        for camera, light in product(_CAMERAS, ("strong", "weak", "dark"))
+    },
+    people=80,
+)
+
+_PERSON = re.compile(r"p0*(\d+)", re.IGNORECASE)
+
+
+def read(data: FolderData, cache_dir: Path) -> Reading:
+    """The sequences of one camera and light below `data.root`; subjects are `P012`, clips the emotion's folder.
+
+    Raises:
+        DatasetNotFoundError: the frames are missing.
+        SampleError: two folders for one person, or two files for one frame.
+    """
+    root = open_root(data, CARD)
+    inside = CARD.part(data).replace("_", "/")
+    places = (f"OriginalImg/{inside}", f"B_OriginalImg/{inside}", f"Oulu_CASIA_NIR_VIS/{inside}", inside)
+    people = find_folder(root, places, holds=_PERSON)
+    if people is None:
+        raise CARD.not_found(root, f"the folder OriginalImg/{inside.upper()}")
+    clips, faults = [], []
+    for number, person in sorted(numbered_folders(people, _PERSON).items()):
+        for folder in folders(person).values():
+            index = frames_or_fault(folder)
+            if isinstance(index, str):
+                faults.append(index)
+                continue
+            first, last = min(index), max(index)
+            where, emotion = f"folder {person.name}/{folder.name}", folder.name
+            name = canonical_emotion(emotion)
+            clips.append(CodedClip(where, f"P{number:03d}", name, first, last, last, "", emotion, "", folder))
+    notes = ("Onset is the first frame of each sequence, apex and offset the last.",)
+    return Reading(tuple(clips), people, notes, tuple(faults))

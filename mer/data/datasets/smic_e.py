@@ -1,0 +1,117 @@
+"""SMIC-E: long clips around the micro-expressions of SMIC (157 of HS, 71 of VIS and NIR), with onset and offset.
+
+Layout: `HS_long/SMIC-HS-E/s01/s1_ne_01/image034013.jpg` and `SMIC-HS-E_annotation.xlsx` (or `_2019`) beside or inside
+that folder. The sheet ends in empty rows, has text in some number cells and a second interval in some rows; its clips
+are padded other than the folders. No apex. Source: Li, Hong, Moilanen, Huang, Pfister, Zhao, Pietikainen, TAFFC 2018.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mer.config import FolderData
+from mer.data.loading import spreadsheets
+from mer.data.loading.annotations import Reading, clips_of_rows
+from mer.data.loading.coding_sheets import Finder, SheetSet, find_sheet, frames_folder
+from mer.data.loading.dataset_card import USUAL, Official, open_root
+from mer.data.samples.label_sets import LabelSet, themselves
+
+_CODES = {"ne": "negative", "po": "positive", "sur": "surprise"}
+_CLASSES = tuple(_CODES.values())
+
+CARD = Official(
+    key="smic_e",
+    title="SMIC-E",
+    expects=("HS_long/SMIC-HS-E_annotation.xlsx", "HS_long/SMIC-HS-E/s01/s1_ne_01/image034013.jpg"),
+    apply="ask the Center for Machine Vision and Signal Analysis, Oulu: oulu.fi/cmvs/node/41319 (signed licence).",
+    label_sets={
+        USUAL: LabelSet(_CLASSES, themselves(*_CLASSES), "the set's own classes, from the code in the clip's name")
+    },
+    parts={
+        "hs": "high speed, 100 fps, `SMIC-HS-E/`",
+        "vis": "visible light, 25 fps, `SMIC-VIS-E/`",
+        "nir": "near infrared, 25 fps, `SMIC-NIR-E/`",
+    },
+    counted=("hs",),
+    # Long recordings, one of which may hold two micro-expressions.
+    totals={"hs": (157,), "vis": (71,), "nir": (71,)},
+    recordings=True,
+    people=16,
+)
+
+_COLUMNS = {
+    "subject": ("Subject",),
+    "clip": ("Filename",),
+    "onset": ("OnsetF", "Onset"),
+    "offset": ("OffsetF", "Offset"),
+    "onset2": ("OnsetF2", "Onset2"),
+    "offset2": ("OffsetF2", "Offset2"),
+}
+
+
+def _layout(part: str) -> SheetSet:
+    return SheetSet(
+        sheet=rf"smic[-_ ]{part}[-_ ]e[-_ ]annotation.*\.xlsx?",
+        columns=_COLUMNS,
+        optional=("onset2", "offset2"),
+        person=r"s0*(\d+)",
+        subject="s{:02d}",
+        frames={one: _places(one) for one in CARD.parts},
+        clip=("{person}/{clip}",),
+        unpadded=True,
+    )
+
+
+def _places(part: str) -> tuple[str, ...]:
+    """Folders that may hold the frames of a part."""
+    name = f"SMIC-{part.upper()}-E"
+    places = (f"{part}_long/{name}/{part}", f"{part}_long/{name}", f"{name}/{part}", name, ".")
+    return (*places, *(f"SMIC-E_raw image/{place}" for place in places[:-1]))
+
+
+def read(data: FolderData, cache_dir: Path) -> Reading:
+    """The micro-expressions in the long clips of SMIC-E below `data.root`, one clip an interval; subjects are `s03`.
+
+    Raises:
+        DatasetNotFoundError: folder, sheet or frames are missing.
+        SampleError: the sheet cannot be read.
+    """
+    root, part = open_root(data, CARD), CARD.part(data)
+    layout = _layout(part)
+    frames, read_from = frames_folder(root, data, CARD, layout)
+    finder = Finder(frames, layout)
+    sheet = find_sheet(root, layout.sheet)
+    if sheet is None:
+        raise CARD.not_found(root, f"the sheet SMIC-{part.upper()}-E_annotation.xlsx")
+    notes = [f"Coding sheet: {sheet.name}.", read_from]
+    rows = []
+    for row in spreadsheets.read_sheet(sheet, layout.columns, optional=layout.optional):
+        if not spreadsheets.text(row["subject"]) and not spreadsheets.text(row["clip"]):
+            continue  # remarks below the table
+        row["emotion"] = _emotion(spreadsheets.text(row["clip"]))
+        rows.append(row)
+        second = _second(row)
+        if second:
+            rows.append(second)
+            notes.append(f"Second interval in row {row['row']}: a clip of its own.")
+    reading = clips_of_rows(rows, sheet, subject=layout.named, folder=finder.folder)
+    clips = tuple(replace(clip, clip=clip.folder.name if clip.folder.is_dir() else clip.clip) for clip in reading.clips)
+    return replace(reading, clips=clips, notes=tuple(notes), unlisted=finder.unlisted())
+
+
+def _emotion(clip: str) -> str:
+    """Class from the code in a clip's name: `s1_ne_01` -> negative, "" where there is none."""
+    match = re.fullmatch(r"s\d+_(ne|po|sur)_\d+", clip, re.IGNORECASE)
+    return _CODES[match.group(1).lower()] if match else ""
+
+
+def _second(row: dict[str, Any]) -> dict[str, Any] | None:
+    """The row of the second interval; None where there is none, or remarks stand in its cells."""
+    try:
+        onset, offset = spreadsheets.frame(row["onset2"]), spreadsheets.frame(row["offset2"])
+    except ValueError:
+        return None
+    return {**row, "onset": onset, "offset": offset} if onset and offset else None

@@ -1,0 +1,221 @@
+"""From the coded clips of an official data set to a table of samples: labels, apex, key frames, counts.
+
+Contract: a loader says what it read (`Reading`) and this room's rules for every set do the rest. Wrong rows are
+listed together, nothing is imputed, repaired or left out without a note, nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from mer.config import FolderData
+from mer.data.loading.annotations import ALL, CodedClip, Reading
+from mer.data.loading.corrections import repair
+from mer.data.loading.dataset_card import SYNTHETIC_MARK, USUAL, Official, problems
+from mer.data.samples.label_sets import LabelSet, canonical_emotion, canonical_objective
+from mer.data.samples.schema import raise_rows
+from mer.data.samples.table import SampleTable
+from mer.errors import ConfigError, SampleError
+
+
+def table_of(reading: Reading, data: FolderData, card: Official) -> SampleTable:
+    """The samples of an official data set under the label set and the handling of missing apexes that `data` asks for.
+
+    Args:
+        reading: all that the set describes.
+        data: `labels`, `missing_apex`, `repairs`, and `root`, where a mark tells drawn clips.
+        card: the data card.
+
+    Raises:
+        ConfigError: unknown label set or handling.
+        SampleError: rows that cannot be used, all of them in one message.
+    """
+    wrong = problems(data, card)
+    if wrong:
+        raise ConfigError(wrong)
+    name = data.labels or USUAL
+    labels, origin = card.label_sets[name], reading.origin
+    clips, repaired = repair(reading.clips, data, card.key)
+    remedy = "Correct them in a copy of the data, as in the official archive."
+    raise_rows(reading.faults, f"{origin}: cells or files that cannot be used:", remedy, shown=ALL)
+    synthetic = is_synthetic(data)
+    told = [*reading.notes, *repaired, *([labels.note] if labels.note and not synthetic else [])]
+    if synthetic:
+        told.append(f"The clips are drawn, in the layout of {card.title}; no person was recorded.")
+    chosen = _labelled(clips, labels, told, f"label set {name!r}", origin)
+    if not card.still:
+        _check_span(chosen, origin)
+    chosen = _with_files(chosen, origin)
+    chosen = _with_apex(chosen, data.missing_apex, told, origin)
+    frame = _frame(chosen, card, origin, described=clips)
+    counts = {label: int((frame["label"] == label).sum()) for label in labels.classes}
+    if not synthetic and (expected := published(labels, data, card)) and counts != expected:
+        told.append(_difference(counts, expected, card.title, name))
+    return SampleTable(frame, labels.classes, name=card.title, notes=tuple(told), synthetic=synthetic)
+
+
+def is_synthetic(data: FolderData) -> bool:
+    """Whether the folder holds drawn clips, by the mark that `mer.data.synthetic.layouts.registry` leaves."""
+    return (Path(data.root).expanduser() / SYNTHETIC_MARK).is_file()
+
+
+def published(labels: LabelSet, data: FolderData, card: Official) -> dict[str, int]:
+    """Published count of each class for the part that `data` asks for, empty where unknown."""
+    return dict(labels.published) if not card.counted or card.part(data) in card.counted else {}
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A clip that the label set keeps; frame files and the source of its apex are filled in one after the other."""
+
+    clip: CodedClip
+    label: str
+    files: Mapping[int, Path] = field(default_factory=dict)
+    apex_source: str = ""
+
+
+def _labelled(clips: Sequence[CodedClip], labels: LabelSet, notes: list[str], name: str, origin: Path) -> list[_Chosen]:
+    """Clips that the label set keeps, with their class; the left out ones are counted in `notes`."""
+    kept, unknown, left_out = [], [], Counter[str]()
+    for clip in clips:
+        word = canonical_emotion(clip.emotion) if labels.column == "emotion" else canonical_objective(clip.objective)
+        if word in labels.of:
+            kept.append(_Chosen(clip, labels.of[word]))
+        elif word in labels.left_out:
+            left_out[word or "none given"] += 1
+        else:
+            unknown.append(f"{clip}: {word!r}")
+    words = ", ".join(sorted({*labels.of, *labels.left_out} - {""}))
+    head = f"{origin}: unknown {labels.column} for {name}; expected one of {words} (case is free), got"
+    raise_rows(unknown, head, "Correct the cell in a copy of the sheet, or choose another data.labels.", shown=ALL)
+    if left_out:
+        notes.append(f"Left out by {name}: {', '.join(f'{word} {count}' for word, count in sorted(left_out.items()))}.")
+    if not kept:
+        raise SampleError(
+            f"{origin}: none of {len(clips)} clips belongs to {name} ({labels.source}). Choose another data.labels."
+        )
+    return kept
+
+
+def _check_span(chosen: Sequence[_Chosen], origin: Path) -> None:
+    bad = [
+        f"{item.clip}: onset {item.clip.onset}, offset {item.clip.offset}"
+        for item in chosen
+        if item.clip.onset is None or item.clip.offset is None or item.clip.onset > item.clip.offset
+    ]
+    head = f"{origin}: expected an onset and an offset, onset <= offset, got"
+    raise_rows(bad, head, "Correct the rows in a copy of the sheet.", shown=ALL)
+
+
+def _with_files(chosen: Sequence[_Chosen], origin: Path) -> list[_Chosen]:
+    """The clips with their frame files; SampleError lists the clips without folder or without any frame."""
+    found, bad = [], []
+    for item in chosen:
+        there, files = item.clip.folder.is_dir(), item.clip.frames()
+        if not files:
+            bad.append(f"{item.clip}: {item.clip.folder} ({'no frames inside' if there else 'no such folder'})")
+        found.append(replace(item, files=files))
+    raise_rows(bad, f"{origin}: clips without frames on disk:", "Copy them from the official archive.", shown=ALL)
+    return found
+
+
+def _with_apex(chosen: Sequence[_Chosen], handling: str, notes: list[str], origin: Path) -> list[_Chosen]:
+    """The clips with a usable apex each; one that the set does not give is imputed or dropped as `handling` says."""
+    lacking = {item.clip: fault for item in chosen if (fault := apex_fault(item.clip))}
+    listed = [f"{clip}: {fault}" for clip, fault in lacking.items()]
+    every = len(lacking) == len(chosen)
+    if handling == "error" or (handling == "drop" and every):
+        head = f"{origin}: {len(listed)} of {len(chosen)} clips without a usable apex (data.missing_apex={handling}):"
+        remedy = "Set data.missing_apex=middle (the frame halfway from onset to offset, marked as imputed)"
+        raise_rows(listed, head, f"{remedy}{'' if every else ' or =drop'}.", shown=ALL)
+    if lacking:
+        done = {"middle": "the frame nearest halfway from onset to offset stands in", "drop": "left out"}[handling]
+        count = f"all {len(lacking)} clips, {done}" if every else f"{len(lacking)} clips, {done}: {'; '.join(listed)}"
+        notes.append(f"No usable apex in {count}.")
+    result = []
+    for item in chosen:
+        if item.clip not in lacking:
+            result.append(replace(item, apex_source="annotated"))
+        elif handling == "middle":
+            result.append(_middle(item))
+    still = [str(item.clip) for item in result if item.clip.apex == item.clip.onset]
+    if still:
+        notes.append(f"The apex is the onset in {len(still)} clips, so that they show no motion: {'; '.join(still)}.")
+    return result
+
+
+def apex_fault(clip: CodedClip) -> str:
+    """Why the annotated apex cannot be used, "" when it can."""
+    if clip.apex is None:
+        return "none given"
+    if clip.onset is not None and clip.offset is not None and not clip.onset <= clip.apex <= clip.offset:
+        return f"apex {clip.apex} outside onset {clip.onset} .. offset {clip.offset}"
+    return ""
+
+
+def _middle(item: _Chosen) -> _Chosen:
+    """The clip with the frame on disk that is nearest halfway from onset to offset as its apex."""
+    onset, offset = item.clip.onset or 0, item.clip.offset or 0
+    apex = min(
+        (number for number in item.files if onset <= number <= offset),
+        key=lambda number: abs(2 * number - onset - offset),
+        default=(onset + offset) // 2,
+    )
+    return replace(item, clip=replace(item.clip, apex=apex), apex_source="middle")
+
+
+def _frame(chosen: Sequence[_Chosen], card: Official, origin: Path, *, described: Sequence[CodedClip]) -> pd.DataFrame:
+    """The rows of the table; SampleError lists every key frame that is not on disk and every clip that stands twice.
+
+    Ids depend on all clips that the set describes, so that they are the same under every label set.
+    """
+    shared = Counter((clip.subject, clip.clip) for clip in described)
+    rows: list[dict[str, object]] = []
+    missing = []
+    for item in chosen:
+        clip, files = item.clip, item.files
+        # Two expressions in one recording share its name: the onset tells them apart.
+        apart = f"_{clip.onset}" if shared[clip.subject, clip.clip] > 1 else ""
+        row: dict[str, object] = {
+            "sample_id": f"{card.key}/{clip.subject}_{clip.clip}{apart}",
+            "dataset": card.key,
+            "subject": clip.subject,
+            "clip": clip.clip,
+            "apex_source": item.apex_source,
+            "aus": clip.aus,
+            "emotion": canonical_emotion(clip.emotion),
+            "label": item.label,
+            "folder": str(clip.folder),
+        }
+        for column, number in (("onset", clip.onset), ("apex", clip.apex), ("offset", clip.offset)):
+            path = files.get(number) if number is not None else None
+            row |= {column: number, f"{column}_path": str(path or "")}
+            if path is None and not (card.still and number is None):
+                there = f"it holds {min(files)} .. {max(files)}"
+                missing.append(f"{clip}: {column} frame {number} in {clip.folder} ({there})")
+        rows.append(row)
+    remedy = "Copy the frames from the official archive, or correct the rows in a copy of the sheet."
+    raise_rows(missing, f"{origin}: {len(missing)} frames that it names are not on disk:", remedy, shown=ALL)
+    ids = Counter(row["sample_id"] for row in rows)
+    twice = [str(item.clip) for item, row in zip(chosen, rows, strict=True) if ids[row["sample_id"]] > 1]
+    raise_rows(
+        twice, f"{origin}: clips that stand there twice:", "Remove the copies in a copy of the sheet.", shown=ALL
+    )
+    return pd.DataFrame(rows)
+
+
+def _difference(counts: Mapping[str, int], published: Mapping[str, int], title: str, name: str) -> str:
+    parts = [
+        f"{label} {counts[label]} instead of {published[label]}"
+        for label in counts
+        if counts[label] != published[label]
+    ]
+    return (
+        f"Counts differ from the published ones of {title}, label set {name!r}: {', '.join(parts)} "
+        f"(in all {sum(counts.values())} instead of {sum(published.values())})."
+    )

@@ -1,0 +1,120 @@
+"""Known faults of a data set's sheet put right, by a table that the user sees and can switch off.
+
+Contract: a repair is found by (dataset, subject, clip, onset) and changes one column; every one applied, and every row
+of the table that finds no clip, is told in the notes of the samples. `data.repairs=false` applies none, and also
+switches off the rules of single sets (CAS(ME)^2: an offset of 0).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mer.config import FolderData
+from mer.data.loading import spreadsheets
+from mer.data.loading.annotations import CodedClip
+from mer.data.samples.schema import raise_rows
+from mer.errors import DatasetNotFoundError
+
+COLUMNS = ("dataset", "subject", "clip", "onset", "column", "value", "reason")
+NUMBERS = ("onset", "apex", "offset")
+REPAIRABLE = (*NUMBERS, "aus", "emotion", "objective")
+
+
+@dataclass(frozen=True)
+class Repair:
+    """One cell put right.
+
+    Attributes:
+        where: place in the table, e.g. "line 3".
+        subject: as in the sample table.
+        clip: its whole name.
+        onset: as the sheet has it, before any repair; None = whatever stands there.
+        column: one of `REPAIRABLE`.
+        value: what it should be; None = no frame.
+        reason: why, with a source.
+    """
+
+    where: str
+    subject: str
+    clip: str
+    onset: int | None
+    column: str
+    value: str | int | None
+    reason: str
+
+    def fits(self, clip: CodedClip) -> bool:
+        """Whether the repair is meant for a clip; case of the names does not count."""
+        names = (clip.subject.casefold(), clip.clip.casefold())
+        return names == (self.subject.casefold(), self.clip.casefold()) and self.onset in (None, clip.onset)
+
+
+def repair(clips: Sequence[CodedClip], data: FolderData, dataset: str) -> tuple[list[CodedClip], list[str]]:
+    """The clips with the repairs of `data.repairs_table` applied, and a sentence for each.
+
+    Raises:
+        DatasetNotFoundError: there is no such table.
+        SampleError: rows of the table that cannot be used.
+    """
+    if not data.repairs or data.repairs_table is None:
+        return list(clips), []
+    table = read_repairs(Path(data.repairs_table).expanduser(), dataset)
+    notes, repaired = [], []
+    for clip in clips:
+        changed = clip
+        for item in table:
+            if item.fits(clip):
+                before = getattr(clip, item.column)
+                value: Any = item.value
+                changed = replace(changed, **{item.column: value})
+                notes.append(f"Repaired {clip}: {item.column} {before} -> {item.value} ({item.reason}).")
+        repaired.append(changed)
+    idle = [item for item in table if not any(item.fits(clip) for clip in clips)]
+    notes += [f"Repair in {item.where} fits no clip: {item.subject}, {item.clip}, onset {item.onset}." for item in idle]
+    return repaired, notes
+
+
+def read_repairs(path: Path, dataset: str) -> list[Repair]:
+    """The repairs of a data set in a CSV with the columns `COLUMNS`, in its order; those of other sets are passed over.
+
+    Raises:
+        DatasetNotFoundError: there is no such file.
+        SampleError: columns are missing, or rows that cannot be used, with their lines.
+    """
+    if not path.is_file():
+        raise DatasetNotFoundError(
+            f"data.repairs_table={path}: no such file. Expected a CSV with the columns {', '.join(COLUMNS)}; "
+            "data.repairs_table=null goes on without."
+        )
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        absent = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        head = f"{path}: expected the columns {', '.join(COLUMNS)}, missing"
+        raise_rows(absent, head, "Add them to the first line.")
+        rows = [(f"line {reader.line_num} of {path.name}", row) for row in reader]
+    found, bad = [], []
+    for where, row in rows:
+        cells = {column: (row[column] or "").strip() for column in COLUMNS}
+        if cells["dataset"].casefold() != dataset:
+            continue
+        try:
+            found.append(_repair(where, cells))
+        except ValueError as error:
+            bad.append(f"{where}: {error}")
+    raise_rows(bad, f"{path}: repairs that cannot be used:", "Correct the lines.")
+    return found
+
+
+def _repair(where: str, cells: dict[str, str]) -> Repair:
+    column = cells["column"].casefold()
+    empty = [name for name in ("subject", "clip", "reason") if not cells[name]]
+    if empty:
+        raise ValueError(f"column {empty[0]}: expected a text, got ''")
+    if column not in REPAIRABLE:
+        raise ValueError(f"column column: expected one of {', '.join(REPAIRABLE)}, got {cells['column']!r}")
+    value = spreadsheets.frame(cells["value"]) if column in NUMBERS else cells["value"]
+    onset = spreadsheets.frame(cells["onset"])
+    return Repair(where, cells["subject"], cells["clip"], onset, column, value, cells["reason"])

@@ -1,0 +1,210 @@
+"""Image files listed in a CSV: a user's own data, or maps computed elsewhere.
+
+Contract: columns sample_id, dataset, subject, label, path; optionally onset, apex, offset, which are paths of those
+frames. Relative paths count from the CSV's folder. `path` stands in where no apex is given. Pixels are left as they
+are. Classes are the labels of the file in sorted order, or those that `data.labels` lists
+("negative,positive,surprise"), in that order.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from difflib import get_close_matches
+from pathlib import Path
+
+import pandas as pd
+
+from mer.config import ManifestData
+from mer.data.samples.schema import raise_rows
+from mer.data.samples.table import SampleTable
+from mer.errors import DatasetNotFoundError, SampleError
+
+REQUIRED = ("sample_id", "dataset", "subject", "label", "path")
+FRAMES = ("onset", "apex", "offset")
+
+#: Likeness from which a rare label counts as a slip of a frequent one (ratio of difflib): "positve" and "positive" have
+#: .93, "disgust1" and "disgust2" .88.
+CLOSE = 0.9
+
+
+def load(data: ManifestData, cache_dir: Path) -> SampleTable:
+    """The samples that the CSV lists, in its order.
+
+    Raises:
+        DatasetNotFoundError: there is no such file.
+        SampleError: the file cannot be read, lacks columns, or has rows that cannot be used; lines count as in an
+            editor.
+    """
+    path = Path(data.manifest).expanduser().resolve()
+    if not path.is_file():
+        raise DatasetNotFoundError(
+            f"data.manifest={path}: no such file. Expected a CSV with the columns {', '.join(REQUIRED)}, one row a "
+            "clip, its paths relative to the CSV's folder. To try the pipeline without data: "
+            "python -m mer.run +experiment=synthetic_loso"
+        )
+    listed = _read(path)
+    _check(listed, path)
+    folder = path.parent
+    images = {
+        column: [str(folder / cell) if cell else "" for cell in listed.get(column, [""] * len(listed))]
+        for column in ("path", *FRAMES)
+    }
+    _check_images(listed, images, path)
+    _refuse_alike_subjects(listed, path)
+    classes = _classes(listed, data.labels, path)
+    unknown = pd.array([None] * len(listed), dtype="Int64")
+    frame = pd.DataFrame(
+        {
+            **{column: listed[column] for column in ("sample_id", "dataset", "subject", "label")},
+            "clip": listed["sample_id"],
+            "onset": unknown,
+            "apex": unknown,
+            "offset": unknown,
+            "aus": "",
+            "emotion": listed["label"].str.casefold(),
+            "folder": "",
+            "apex_source": ["annotated" if apex else "" for apex in images["apex"]],
+            "onset_path": images["onset"],
+            "apex_path": [apex or image for apex, image in zip(images["apex"], images["path"], strict=True)],
+            "offset_path": images["offset"],
+        }
+    )
+    return SampleTable(frame, classes, name=path.name)
+
+
+def given_classes(labels: str | None) -> tuple[str, ...]:
+    """The classes that `data.labels` lists, () when it is null: "a, b" -> ("a", "b")."""
+    return tuple(part.strip() for part in labels.split(",")) if labels is not None else ()
+
+
+def problems(data: ManifestData) -> list[str]:
+    """What is wrong with the configuration of a manifest, one sentence each."""
+    classes = given_classes(data.labels)
+    if data.labels is not None and (len(classes) < 2 or len(set(classes)) < len(classes) or "" in classes):
+        return [f"data.labels: expected null or two or more classes with commas between, got {data.labels!r}"]
+    return []
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """The cells as trimmed text, "" where a row is short; the index is the line in the file."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SampleError(f"{path}: expected UTF-8 text, byte {error.start} is not. Save the CSV as UTF-8.") from error
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        lines = {}
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                lines[reader.line_num] = [cell.strip() for cell in cells]
+    except csv.Error as error:
+        raise SampleError(f"{path}: line {reader.line_num}: {error}. Save the file as a plain CSV.") from error
+    if not lines:
+        raise SampleError(f"{path}: the file is empty. Expected a header {','.join(REQUIRED)} and one row a clip.")
+    header, *numbers = lines
+    names = lines[header]
+    bad = [f"line {number}: {', '.join(lines[number])}" for number in numbers if any(lines[number][len(names) :])]
+    raise_rows(bad, f"{path}: rows with more cells than the header's {len(names)}:", "Put cells with commas in quotes.")
+    rows = [(lines[number] + [""] * len(names))[: len(names)] for number in numbers]
+    return pd.DataFrame(rows, columns=names, index=numbers, dtype=object)
+
+
+def _check(listed: pd.DataFrame, path: Path) -> None:
+    """SampleError for missing columns, no rows, empty cells and repeated ids."""
+    absent = [column for column in REQUIRED if column not in listed.columns]
+    twice = sorted({column for column in (*REQUIRED, *FRAMES) if list(listed.columns).count(column) > 1})
+    if twice:
+        raise SampleError(
+            f"{path}: column(s) {', '.join(twice)} stand there twice; expected once. Rename or remove one."
+        )
+    if absent:
+        first = str(listed.columns[0])
+        comma = (
+            " Its separator seems not to be a comma." if len(listed.columns) == 1 and {";", "\t"} & set(first) else ""
+        )
+        raise SampleError(
+            f"{path}: missing column(s) {', '.join(absent)}; expected {', '.join(REQUIRED)}, "
+            f"found {', '.join(map(str, listed.columns))}.{comma} Add or rename the columns in its first line."
+        )
+    if len(listed) == 0:
+        raise SampleError(f"{path}: expected one row a clip below the header, found none. Add the rows.")
+    for column in ("sample_id", "dataset", "subject", "label"):
+        bad = [_line(listed, row) for row in range(len(listed)) if not listed[column].iloc[row]]
+        raise_rows(bad, f"{path}: column {column} is empty in", "Fill the cells, or remove the rows.")
+    counts = Counter(listed["sample_id"])
+    bad = [_line(listed, row) for row, sample in enumerate(listed["sample_id"]) if counts[sample] > 1]
+    raise_rows(bad, f"{path}: column sample_id: expected each id once, got", "Give each clip its own id.")
+
+
+def _check_images(listed: pd.DataFrame, images: dict[str, list[str]], path: Path) -> None:
+    """SampleError that lists every image that is not on disk, and every row without any."""
+    bad = []
+    for row in range(len(listed)):
+        paths = {column: images[column][row] for column in images}
+        if not paths["path"] and not paths["apex"]:
+            bad.append(f"{_line(listed, row)}: column path is empty")
+        bad += [
+            f"{_line(listed, row)}: column {column}: no such file {image}"
+            for column, image in paths.items()
+            if image and not Path(image).is_file()
+        ]
+    raise_rows(
+        bad, f"{path}: images that are not on disk:", "Correct the paths: they count from the CSV's folder.", shown=1000
+    )
+
+
+def _refuse_alike_subjects(listed: pd.DataFrame, path: Path) -> None:
+    """Raise where one person may hide under two spellings: a fold would train on the subject that it tests."""
+    people = sorted(set(zip(listed["dataset"], listed["subject"], strict=True)))
+    folded = Counter((dataset, subject.casefold()) for dataset, subject in people)
+    alike = [f"{dataset}:{subject}" for dataset, subject in people if folded[dataset, subject.casefold()] > 1]
+    if alike:
+        raise SampleError(
+            f"{path}: column subject: {', '.join(alike)} differ in case only. Spell one person alike, or give two "
+            "people names that differ in more."
+        )
+
+
+def _classes(listed: pd.DataFrame, labels: str | None, path: Path) -> tuple[str, ...]:
+    classes = given_classes(labels)
+    if classes:
+        bad = [f"{_line(listed, row)}: {label!r}" for row, label in enumerate(listed["label"]) if label not in classes]
+        head = f"{path}: column label: expected one of {', '.join(classes)} (data.labels), got"
+        raise_rows(bad, head, "Correct the labels, or list them in data.labels.")
+        return classes
+    found = sorted(set(listed["label"]))
+    folded = Counter(label.casefold() for label in found)
+    alike = [label for label in found if folded[label.casefold()] > 1]
+    if alike:
+        raise SampleError(
+            f"{path}: column label: {', '.join(alike)} differ in case only, and would be classes of their own. "
+            "Spell them alike, or list the classes in data.labels."
+        )
+    counts = Counter(listed["label"])
+    slips = [(label, meant) for label in found if (meant := _meant(label, counts))]
+    bad = [
+        f"{_line(listed, row)}: {label!r}, elsewhere {meant!r}"
+        for row, label in enumerate(listed["label"])
+        for slip, meant in slips
+        if label == slip
+    ]
+    raise_rows(
+        bad,
+        f"{path}: column label: rare, and nearly spelled as a frequent class,",
+        "Correct them, or list the classes in data.labels.",
+    )
+    return tuple(found)
+
+
+def _meant(label: str, counts: Counter[str]) -> str | None:
+    """The class that a rare label is a typing error of, it seems: nearly so spelled, and ten times as frequent."""
+    near = get_close_matches(
+        label, [other for other in counts if counts[other] >= 10 * counts[label]], n=1, cutoff=CLOSE
+    )
+    return near[0] if near else None
+
+
+def _line(listed: pd.DataFrame, row: int) -> str:
+    return f"line {listed.index[row]} (sample_id {listed['sample_id'].iloc[row]!r})"

@@ -1,0 +1,1 @@
+"""Motion maps drawn from action units in closed form: no face, no recording."""

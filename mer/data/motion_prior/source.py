@@ -1,0 +1,180 @@
+"""The motion prior: a source of labelled motion maps drawn from action units, with no file and no recorded face.
+
+Contract: map i depends on the configuration, the map's side and i, on nothing else: not on how many maps there are nor
+on the processes that draw them. `load` deals labels and action units (fast), `pixels` draws. Two families of maps take
+turns, flow that smooths (`smooth_maps`) and flow with total variation (`total_variation_maps`), since nobody knows
+which flow the maps at hand come from.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from mer.config import MotionPriorData
+from mer.data import facs
+from mer.data.motion_prior import smooth_maps, total_variation_maps
+from mer.data.samples.table import SampleTable
+from mer.data.synthetic.profiles import PROFILES
+from mer.provenance import cores
+
+#: Version of the drawing: to be raised with every change of a value. It stands in the table as the clip of every map,
+#: so that the table's hash, and with it every stage that trained on maps, is that of one drawing.
+DRAWING = 2
+
+#: Strength of an expression, lowest and highest: below .3 a unit drowns in the errors of flow.
+STRENGTH = (0.3, 1.0)
+
+#: Irrelevant units a map; half as many blinks as maps, as people at rest show in half a second to a second.
+IRRELEVANT = 0.8
+
+#: Maps that one process draws at a time; fewer are not worth a process of their own.
+CHUNK = 500
+
+Units = tuple[facs.Activation, ...]
+
+#: Columns of the sample table that a source without files leaves empty.
+_FRAMES = ("onset", "apex", "offset")
+_TEXTS = ("apex_source", "onset_path", "apex_path", "offset_path", "folder")
+
+#: Parts of the drawing -> fields of `motion.Disturbance` and `variational.Measurement` that are 0 without them.
+#: `irrelevant` are units that have nothing to do with the emotion, blinks most of all.
+PARTS: dict[str, tuple[str, ...]] = {
+    "faces": ("variety", "anatomy"),
+    "crops": ("crop", "turn", "warp"),
+    "head": ("shift", "affine", "parallax"),
+    "errors": ("noise", "fading", "fade", "grain"),
+    "outliers": ("patches", "spots", "hair", "background"),
+    "flatness": ("flat", "dead", "terrace"),
+    "irrelevant": (),
+}
+
+Settings = TypeVar("Settings", smooth_maps.Disturbance, total_variation_maps.Measurement)
+
+
+def _smooth(units: Units, size: int, rng: np.random.Generator, without: Sequence[str] = ()) -> smooth_maps.Map:
+    return smooth_maps.motion_map(units, size, rng, disturbance=_less(smooth_maps.Disturbance(), without))
+
+
+def _variational(units: Units, size: int, rng: np.random.Generator, without: Sequence[str] = ()) -> smooth_maps.Map:
+    return total_variation_maps.variational_map(
+        units, size, rng, how=_less(total_variation_maps.Measurement(), without)
+    )
+
+
+def _less(settings: Settings, without: Sequence[str]) -> Settings:
+    """These settings with the fields of the parts left out at 0."""
+    off = {name for part in without for name in PARTS[part]}
+    values = {each.name: getattr(settings, each.name) for each in fields(settings) if each.name in off}
+    zeros: dict[str, Any] = {
+        name: (0.0,) * len(value) if isinstance(value, tuple) else 0.0 for name, value in values.items()
+    }
+    return replace(settings, **zeros)
+
+
+#: What a map is drawn by: family -> function of activations, side, generator and the parts left out.
+FAMILIES: dict[str, Callable[..., smooth_maps.Map]] = {"smooth": _smooth, "variational": _variational}
+
+
+def problems(data: MotionPriorData) -> list[str]:
+    """What is wrong with the configuration, one sentence a key."""
+    found = []
+    known = PROFILES.get(_profile(data))
+    if known is None:
+        found.append(f"data.labels: expected one of {', '.join(PROFILES)}, got {data.labels!r}")
+    least = 20 * len(known.counts) if known else 1
+    if data.maps < least:
+        found.append(f"data.maps: expected {least} or more (20 a class), got {data.maps}")
+    if not 0 <= data.evenness <= 1:
+        found.append(f"data.evenness: expected 0 (shares of the real sets) to 1 (classes alike), got {data.evenness}")
+    strange = [name for name in data.families if name not in FAMILIES]
+    if strange or not data.families:
+        found.append(f"data.families: expected some of {', '.join(FAMILIES)}, got {', '.join(strange) or 'none'}")
+    strange = [name for name in data.without if name not in PARTS]
+    if strange:
+        found.append(f"data.without: expected some of {', '.join(PARTS)}, got {', '.join(strange)}")
+    return found
+
+
+def load(data: MotionPriorData) -> SampleTable:
+    """The samples of the prior: label, emotion and action units of every map; nothing is drawn yet."""
+    classes = tuple(PROFILES[_profile(data)].counts)
+    rows = []
+    for index in range(data.maps):
+        label, emotion, units = _dealt(data, index)
+        face = f"{data.seed}-{index:07d}"  # faces of another seed are other people
+        rows.append((f"motion_prior/{face}", face, "+".join(facs.au_text(units)), emotion, label))
+    note = (
+        f"Motion drawn from action units (labels {_profile(data)}, seed {data.seed}), every map a face of its own; no "
+        "person was recorded, and scores on these maps say nothing of scores on real faces."
+    )
+    frame = pd.DataFrame(rows, columns=["sample_id", "subject", "aus", "emotion", "label"])
+    frame = frame.assign(
+        dataset="motion_prior", clip=str(DRAWING), **dict.fromkeys(_FRAMES, pd.NA), **dict.fromkeys(_TEXTS, "")
+    )
+    return SampleTable(frame, classes, name="motion prior", notes=(note,), synthetic=True)
+
+
+def pixels(data: MotionPriorData, table: SampleTable, size: int) -> np.ndarray:
+    """Maps of the table's rows: u (right), v (down), strain, (N, 3, size, size) float32, whole numbers 0..255.
+
+    Every channel is stretched and rounded as in files of such maps, which so lose zero and scale of motion.
+    """
+    indices = [int(sample.rpartition("-")[2]) for sample in table.frame["sample_id"]]
+    return sample_bank(data, size, indices=indices)
+
+
+def sample_bank(
+    data: MotionPriorData, size: int, *, indices: list[int] | None = None, processes: int | None = None
+) -> np.ndarray:
+    """Maps `indices` (default: all) of the prior, (N, 3, size, size) float32; `processes` None = one a core."""
+    wanted = list(range(data.maps)) if indices is None else indices
+    parts = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
+    workers = min(len(parts), processes or cores())
+    if workers <= 1:
+        drawn = [_draw(data, size, part) for part in parts]
+    else:
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            drawn = list(pool.map(_draw, [data] * len(parts), [size] * len(parts), parts))
+    return np.concatenate(drawn).astype(np.float32)
+
+
+def _profile(data: MotionPriorData) -> str:
+    """Name of the label set, a key of `casting.PROFILES`."""
+    return data.labels or "megc2019"
+
+
+def _draw(data: MotionPriorData, size: int, indices: list[int]) -> np.ndarray:
+    """Maps of these indices, stretched to grey levels: (N, 3, size, size) uint8."""
+    cv2.setNumThreads(1)  # processes share the cores already
+    maps = np.empty((len(indices), 3, size, size), dtype=np.uint8)
+    for row, index in enumerate(indices):
+        family = data.families[index % len(data.families)]
+        units, rng = _dealt(data, index)[2], np.random.default_rng([data.seed, index, 1])
+        drawn = FAMILIES[family](units, size, rng, data.without)
+        low, high = drawn.min(axis=(1, 2), keepdims=True), drawn.max(axis=(1, 2), keepdims=True)
+        maps[row] = np.rint((drawn - low) / np.maximum(high - low, 1e-9) * 255)
+    return maps
+
+
+def _dealt(data: MotionPriorData, index: int) -> tuple[str, str, Units]:
+    """Label, emotion and action units of map `index`."""
+    profile = PROFILES[_profile(data)]
+    rng = np.random.default_rng([data.seed, index, 0])
+    shares = np.array(list(profile.counts.values()), dtype=float) ** (1 - data.evenness)
+    # steps of the golden section fill 0..1 evenly, so that every class has its share of any few hundred maps
+    place = (0.5 + index * 0.6180339887498949) % 1.0
+    label = list(profile.counts)[min(int(np.searchsorted(np.cumsum(shares / shares.sum()), place)), len(shares) - 1)]
+    mixture = profile.emotions[label]
+    weights = np.array(list(mixture.values()))
+    emotion = list(mixture)[int(rng.choice(len(weights), p=weights / weights.sum()))]
+    units = () if emotion == "neutral" else facs.sample_activations(emotion, rng, STRENGTH)
+    expected = 0.0 if "irrelevant" in data.without else IRRELEVANT
+    return label, emotion, units + facs.sample_irrelevant(rng, expected, taken=[unit.code for unit in units])

@@ -1,0 +1,133 @@
+"""All sources of samples by name.
+
+Contract: `load` is the one way from a configuration to a table of samples. A new official data set is a module with
+`CARD` and `read`, a YAML in `conf/data/`, a page in `docs/data/` and a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import MISSING
+
+from mer.config import CompositeData, DataConfig, FolderData, ManifestData, MotionPriorData, SyntheticData
+from mer.data import composite, manifest
+from mer.data.datasets import (
+    casme,
+    casme2,
+    casme3,
+    casme_sq,
+    ck_plus,
+    dfme,
+    fer2013,
+    fourdme,
+    jaffe,
+    mmew,
+    mug,
+    oulu_casia,
+    raf_db,
+    samm,
+    smic,
+    smic_e,
+)
+from mer.data.loading import dataset_card
+from mer.data.loading.annotations import Reading
+from mer.data.loading.build_table import table_of
+from mer.data.loading.dataset_card import Official
+from mer.data.motion_prior import source as prior
+from mer.data.samples.table import SampleTable
+from mer.data.synthetic import clip_design
+from mer.data.synthetic import source as synthetic
+from mer.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where samples can come from.
+
+    Attributes:
+        schema: dataclass of its configuration.
+        load: configuration and cache folder -> samples; writes in the cache folder only.
+        problems: what is wrong with a configuration of that dataclass, one sentence each.
+        pixels: for a source without files, whose inputs are drawn: configuration, table and side S -> u (right), v
+            (down) and strain of every row, (N, 3, S, S) float32, not yet normalised; a function of its arguments.
+        drawing: version of `pixels`, by which drawn maps are kept: raised with every change of a value.
+    """
+
+    schema: type[DataConfig]
+    load: Callable[[Any, Path], SampleTable]
+    problems: Callable[[Any], list[str]]
+    pixels: Callable[[Any, SampleTable, int], np.ndarray] | None = None
+    drawing: int = 0
+
+
+def _folder(card: Official, read: Callable[[FolderData, Path], Reading]) -> Source:
+    """Source of an official data set."""
+    return Source(
+        FolderData,
+        lambda data, cache_dir: table_of(read(data, cache_dir), data, card),
+        lambda data: dataset_card.problems(data, card),
+    )
+
+
+#: Official data sets: module with `CARD` and `read(data, cache_dir) -> Reading`, which may write in `cache_dir` only.
+OFFICIAL: Mapping[str, Any] = {
+    module.CARD.key: module
+    for module in (
+        *(samm, casme2, smic, smic_e, casme, casme_sq, casme3, mmew, fourdme, dfme),
+        *(ck_plus, jaffe, oulu_casia, mug, fer2013, raf_db),
+    )
+}
+
+#: Source by its name in `data.name`.
+SOURCES: Mapping[str, Source] = {
+    "synthetic": Source(SyntheticData, synthetic.load, clip_design.problems),
+    "manifest": Source(ManifestData, manifest.load, manifest.problems),
+    **{name: _folder(module.CARD, module.read) for name, module in OFFICIAL.items()},
+    "synthetic_macro": Source(SyntheticData, synthetic.load, clip_design.problems),
+    "composite": Source(
+        CompositeData,
+        lambda data, cache_dir: composite.load(data, lambda part: load(part, cache_dir)),
+        lambda data: composite.problems(data, problems),
+    ),
+    "motion_prior": Source(
+        MotionPriorData, lambda data, cache_dir: prior.load(data), prior.problems, prior.pixels, prior.DRAWING
+    ),
+}
+
+
+def problems(data: DataConfig) -> list[str]:
+    """What is wrong with the configuration of the samples, one sentence each; reads no data."""
+    source = SOURCES.get(data.name)
+    if source is None:
+        return [f"data.name: expected one of {', '.join(SOURCES)}, got {data.name!r}"]
+    if not isinstance(data, source.schema):
+        return [f"data.name: {data.name} needs the fields of {source.schema.__name__}; choose it with data={data.name}"]
+    unset = [
+        key for key, value in vars(data).items() if value == MISSING or (value == "" and key in ("root", "manifest"))
+    ]
+    if unset:
+        return [f"data.{key}: expected a path, got nothing; set data.{key}=PATH" for key in unset]
+    return source.problems(data)
+
+
+def load(data: DataConfig, cache_dir: Path) -> SampleTable:
+    """The samples of the source that `data` names.
+
+    Args:
+        data: configuration of that source.
+        cache_dir: folder that the source may fill with what it computes.
+
+    Raises:
+        ConfigError: the configuration makes no sense.
+        DatasetNotFoundError: the data are not there.
+        SampleError: they are there and wrong.
+    """
+    wrong = problems(data)
+    if wrong:
+        raise ConfigError(wrong)
+    return SOURCES[data.name].load(data, cache_dir)

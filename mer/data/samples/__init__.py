@@ -1,0 +1,1 @@
+"""The table of samples, its checks, its label sets, perceptual fingerprints."""

@@ -1,0 +1,192 @@
+"""Clips of invented people: what moves, when, in front of which camera; frames and ground truth computed from that.
+
+Contract: a frame is a pure function of (specification, frame number), drawn by warping the person's face at rest
+backwards through action units and pose; the truth comes from the fields, not from the frames. Every movement begins at
+onset or later, so that the onset frame shows the face at rest and knows nothing of the label.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mer.data import facs
+from mer.data.facs.geometry import Array
+from mer.data.synthetic.face_model import CANVAS, Person, draw, random_person
+from mer.utils.seeding import seed_from
+
+#: What a frame shows: tight around brows and chin, as the cropped frames of the real sets do.
+VIEW = facs.View(0.0, 0.5, 2.5, 2.5)
+
+#: Frames a second, as in CASME II and SAMM; lengths of clips below count on it.
+RATE = 200
+
+
+@dataclass(frozen=True)
+class Movement:
+    """An action unit with its own time course, in frames: rises from `start` to `peak`, falls until `end`."""
+
+    activation: facs.Activation
+    start: float
+    peak: float
+    end: float
+    #: What is left of it after `end`, 0..1.
+    rest: float = 0.0
+
+    def level(self, frame: float) -> float:
+        """How much of the activation is there at a frame number, 0..1."""
+        if frame <= self.peak:
+            return _ease((frame - self.start) / max(self.peak - self.start, 1e-9))
+        return 1 - (1 - self.rest) * _ease((frame - self.peak) / max(self.end - self.peak, 1e-9))
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where the head is: shift in face units, turn in radians, size as a factor."""
+
+    x: float = 0.0
+    y: float = 0.0
+    angle: float = 0.0
+    scale: float = 1.0
+
+    def forward(self, points: Array) -> Array:
+        """Place in the view's coordinates of points (2, ...) of the face."""
+        cos, sin = np.cos(self.angle) * self.scale, np.sin(self.angle) * self.scale
+        return np.stack([cos * points[0] - sin * points[1] + self.x, sin * points[0] + cos * points[1] + self.y])
+
+    def backward(self, points: Array) -> Array:
+        """Inverse of `forward`."""
+        cos, sin = np.cos(self.angle) / self.scale, np.sin(self.angle) / self.scale
+        x, y = points[0] - self.x, points[1] - self.y
+        return np.stack([cos * x + sin * y, -sin * x + cos * y])
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    """Everything that decides the frames of one clip."""
+
+    subject: int
+    #: Number of the clip in the whole corpus.
+    number: int
+    label: str
+    emotion: str
+    onset: int
+    apex: int
+    offset: int
+    person: Person
+    #: The action units of the expression, and those that have nothing to do with it.
+    expression: tuple[Movement, ...]
+    irrelevant: tuple[Movement, ...]
+    #: At onset, and how it changes in 100 frames.
+    pose: Pose
+    drift: Pose
+    #: Camera: standard deviation of its noise in grey levels, relative deviation of its brightness.
+    noise: float
+    flicker: float
+    size: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name of the clip among its subject's."""
+        return f"c{self.number:04d}"
+
+    @property
+    def subject_name(self) -> str:
+        """Name of the subject."""
+        return f"s{self.subject:03d}"
+
+    @property
+    def aus(self) -> tuple[str, ...]:
+        """Action units of the expression as a coder would write them."""
+        return facs.au_text(movement.activation for movement in self.expression)
+
+    def pose_at(self, frame: float) -> Pose:
+        """Pose of the head at a frame number."""
+        time = (frame - self.onset) / 100
+        return Pose(
+            self.pose.x + time * self.drift.x,
+            self.pose.y + time * self.drift.y,
+            self.pose.angle + time * self.drift.angle,
+            self.pose.scale * (1 + time * (self.drift.scale - 1)),
+        )
+
+    def activations_at(self, frame: float, *, irrelevant: bool = True) -> tuple[facs.Activation, ...]:
+        """What is active at a frame number, with the irrelevant units or without."""
+        movements = self.expression + (self.irrelevant if irrelevant else ())
+        levels = [(movement.activation, movement.level(frame)) for movement in movements]
+        return tuple(facs.Activation(a.code, a.left * level, a.right * level) for a, level in levels if level > 0)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a clip really shows between onset and apex, at the pixels of the onset frame."""
+
+    #: Motion of the skin with the head, pixels: (2, H, W) float32, x then y.
+    flow: npt.NDArray[np.float32]
+    #: The expression's own part of it.
+    expression: npt.NDArray[np.float32]
+    #: Where the expression moves the face: (H, W).
+    mask: npt.NDArray[np.bool_]
+
+
+def render_frame(spec: ClipSpec, frame: int) -> npt.NDArray[np.uint8]:
+    """The frame with this number: uint8 (H, W). Numbers before onset and after offset show the face at rest."""
+    size = spec.size
+    resolution = round(2 * size * CANVAS.width / VIEW.width)
+    layers = draw(spec.person, resolution)
+    held = spec.pose_at(frame).backward(VIEW.grid(size))
+    skin = _rest_position(held, spec.activations_at(frame), spec.person.shape)
+    alpha = _sample(layers.alpha, skin)
+    picture = _sample(layers.background, VIEW.grid(size)) * (1 - alpha) + _sample(layers.head, skin) * alpha
+    rims = np.clip(_sample(layers.glasses_alpha, held), 0, 1)
+    picture = picture * (1 - rims) + _sample(layers.glasses, held) * rims
+    rng = np.random.default_rng(seed_from(spec.seed, "frame", frame))
+    picture = picture * (1 + spec.flicker * rng.standard_normal()) + spec.noise * rng.standard_normal(picture.shape)
+    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+
+
+def truth(spec: ClipSpec) -> Truth:
+    """Ground truth of a clip, computed from its fields and not from its frames."""
+    start = VIEW.grid(spec.size)
+    points = spec.pose_at(spec.onset).backward(start)
+    factor = spec.size / VIEW.width
+    # every movement begins at onset or later, so the onset frame shows the face at rest
+    moved = points + facs.displacement(spec.activations_at(spec.apex), points, spec.person.shape)
+    own = facs.displacement(spec.activations_at(spec.apex, irrelevant=False), points, spec.person.shape)
+    flow = (spec.pose_at(spec.apex).forward(moved) - start) * factor
+    return Truth(flow.astype(np.float32), (own * factor).astype(np.float32), facs.moving_mask(own))
+
+
+def _ease(t: float) -> float:
+    """Minimum-jerk rise from 0 at t <= 0 to 1 at t >= 1."""
+    t = min(max(t, 0.0), 1.0)
+    return t**3 * (10 - 15 * t + 6 * t**2)
+
+
+def _rest_position(points: Array, activations: tuple[facs.Activation, ...], shape: facs.FaceShape) -> Array:
+    """Where the skin seen at `points` lies at rest: solves rest + displacement(rest) = points by iteration."""
+    if not activations:
+        return points
+    side = 160  # 0.02 face units a cell, a fifth of the smallest extent of a unit
+    field = facs.displacement(activations, CANVAS.grid(side), shape).astype(np.float32)
+    rest = points
+    for _ in range(8):
+        x, y = CANVAS.pixels(rest, side).astype(np.float32)
+        moved = [cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) for part in field]
+        rest = points - np.stack(moved)
+    return rest
+
+
+def _sample(layer: np.ndarray, points: Array) -> Array:
+    """Values of a layer over `CANVAS` at face coordinates (2, H, W): (H, W)."""
+    x, y = CANVAS.pixels(points, layer.shape[0]).astype(np.float32)
+    return cv2.remap(layer, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
+
+
+def person_of(seed: int, subject: int) -> Person:
+    """The person with this number in the corpus of this seed."""
+    return random_person(seed_from(seed, "person", subject))

@@ -1,0 +1,1 @@
+"""The synthetic corpus written in the official layout of each data set."""

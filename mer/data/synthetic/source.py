@@ -1,0 +1,140 @@
+"""The synthetic corpus: drawn faces moved by action units, as a source of samples and as trees in official layouts.
+
+    python -m mer.data.synthetic --layout samm --out DIR    (layouts and more with --help)
+
+Contract: `load` draws the key frames once into the cache (a folder named by the configuration and `DRAWING`, renamed
+into place when complete) and returns the table. Each clip's ground truth lies beside its frames: see `load_truth`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from mer.config import SyntheticData
+from mer.data.samples.table import SampleTable
+from mer.data.synthetic.clip_design import clip_specs, problems
+from mer.data.synthetic.clip_rendering import ClipSpec, Truth, render_frame, truth
+from mer.data.synthetic.profiles import PROFILES
+from mer.errors import ConfigError, MerError
+from mer.utils.hashing import digest
+
+__all__ = ["clip_specs", "load", "load_truth", "problems"]
+
+#: Version of the drawing, by which cached corpora are found: to be raised with every change of a pixel or a row.
+DRAWING = 4
+
+#: Other releases of these may draw other pixels.
+LIBRARIES = [cv2.__version__, np.__version__]
+
+_KEYS = ("onset", "apex", "offset")
+
+
+def load(data: SyntheticData, cache_dir: Path) -> SampleTable:
+    """The synthetic corpus of a configuration; drawn on the first call (seconds), found in `cache_dir` later.
+
+    Raises:
+        ConfigError: values that make no sense.
+    """
+    check_design(data)
+    specs = clip_specs(data)
+    # without whole=false, so that the folders of earlier versions are found
+    drawn = {key: value for key, value in asdict(data).items() if key != "labels" and (key, value) != ("whole", False)}
+    kind = _dataset(data)
+    name = digest({"drawing": DRAWING, "libraries": LIBRARIES, **drawn})
+    folder = Path(cache_dir).expanduser().resolve() / "synthetic" / name
+    if not all(path.is_file() for spec in specs for path in _files(folder, spec, data.whole).values()):
+        _draw_into(folder, specs, whole=data.whole)
+    classes = tuple(PROFILES[data.profile].counts)
+    notes = (
+        f"Drawn faces ({'posed, ' if data.posed else ''}profile {data.profile}, difficulty {data.difficulty:g}, seed "
+        f"{data.seed}); no person was recorded, and scores on them say nothing of scores on real faces.",
+    )
+    frame = pd.DataFrame([_row(folder, spec, kind, data.whole) for spec in specs])
+    return SampleTable(frame, classes, name=f"{kind.replace('_', ' ')} corpus", notes=notes, synthetic=True)
+
+
+def load_truth(onset_path: str | Path) -> Truth:
+    """Ground truth of the clip whose onset image lies at this path in the synthetic corpus."""
+    path = Path(onset_path)
+    with np.load(path.with_name(path.name.rsplit("_", 1)[0] + ".npz")) as file:
+        return Truth(file["flow"].astype(np.float32), file["expression"].astype(np.float32), file["mask"])
+
+
+def _files(folder: Path, spec: ClipSpec, whole: bool) -> dict[str, Path]:
+    """Path of each key frame's image and of the truth of a clip; whole clips have a folder of their own."""
+    place = folder / spec.subject_name / spec.name if whole else folder / spec.subject_name
+    files = {key: _image(place, spec, getattr(spec, key)) for key in _KEYS}
+    return {**files, "truth": place / f"{spec.name}.npz"}
+
+
+def _image(place: Path, spec: ClipSpec, frame: int) -> Path:
+    return place / f"{spec.name}_{frame:05d}.png"
+
+
+def _dataset(data: SyntheticData) -> str:
+    """What the corpus is called in ids: people who pose are others than those who do not."""
+    return "synthetic_macro" if data.posed else "synthetic"
+
+
+def _row(folder: Path, spec: ClipSpec, dataset: str, whole: bool) -> dict[str, object]:
+    """The clip's row of the sample table."""
+    files = _files(folder, spec, whole)
+    return {
+        "sample_id": f"{dataset}/{spec.subject_name}_{spec.name}",
+        "dataset": dataset,
+        "subject": spec.subject_name,
+        "clip": spec.name,
+        **{key: getattr(spec, key) for key in _KEYS},
+        "apex_source": "annotated",
+        "aus": "+".join(spec.aus),
+        "emotion": spec.emotion,
+        "label": spec.label,
+        **{f"{key}_path": str(files[key]) for key in _KEYS},
+        "folder": str(files["truth"].parent) if whole else "",
+    }
+
+
+def _draw_into(folder: Path, specs: list[ClipSpec], *, whole: bool) -> None:
+    """Draw all frames and truths into a folder that appears when it is complete; an incomplete one is replaced."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        for spec in sorted(specs, key=lambda spec: spec.subject):
+            files = _files(partial, spec, whole)
+            files["truth"].parent.mkdir(exist_ok=True, parents=True)
+            for frame in range(spec.onset, spec.offset + 1) if whole else (spec.onset, spec.apex, spec.offset):
+                path = _image(files["truth"].parent, spec, frame)
+                if not cv2.imwrite(str(path), render_frame(spec, frame)):
+                    raise MerError(f"{path}: could not be written. Look at the space and the permissions of cache_dir.")
+            known = truth(spec)
+            # half precision keeps a thousandth of a pixel, enough for motions of a few
+            np.savez_compressed(
+                files["truth"],
+                flow=known.flow.astype(np.float16),
+                expression=known.expression.astype(np.float16),
+                mask=known.mask,
+            )
+        if folder.exists():
+            folder.rename(partial / "replaced")
+        try:
+            partial.rename(folder)
+        except OSError:
+            # another process was faster; its corpus is equal to ours
+            if not folder.is_dir():
+                raise
+        shutil.rmtree(folder / "replaced", ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_design(data: SyntheticData) -> None:
+    found = problems(data)
+    if found:
+        raise ConfigError(found)

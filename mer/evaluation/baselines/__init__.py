@@ -1,0 +1,1 @@
+"""What a score has to beat: chance, a linear model, null tests."""

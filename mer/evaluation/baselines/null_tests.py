@@ -1,0 +1,130 @@
+"""What a score must beat and what must not reach it: the linear baseline, and null tests read as verdicts.
+
+Contract: pure functions. A verdict is a sentence with the numbers in it; a test that could not be made says why. The
+random baseline of a run is what chance reaches on its very samples and folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mer.data.samples.table import SampleTable
+from mer.evaluation.baselines.logistic_regression import fit
+from mer.evaluation.predictions import PREFIX
+from mer.protocols.registry import Fold
+
+#: Longest side in pixels of what the linear baseline sees; larger inputs are averaged down.
+LINEAR_SIDE = 28
+
+
+def linear_inputs(pixels: npt.NDArray) -> npt.NDArray[np.float64]:
+    """Inputs (N, C, S, S) as rows (N, D), sides above `LINEAR_SIDE` averaged down to it."""
+    count, channels, height, width = pixels.shape
+    if max(height, width) <= LINEAR_SIDE:
+        return np.asarray(pixels, dtype=np.float64).reshape(count, -1)
+    size = (LINEAR_SIDE, LINEAR_SIDE)
+    small = np.empty((count, channels, *size))
+    for row, image in enumerate(pixels):
+        for channel, plane in enumerate(image):
+            small[row, channel] = cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return small.reshape(count, -1)
+
+
+def linear_predictions(pixels: npt.NDArray, table: SampleTable, folds: Sequence[Fold]) -> list[pd.DataFrame]:
+    """Predictions of each fold by class-balanced logistic regression on pixels, fitted on the fold's training part.
+
+    The inner split is not looked at: nothing is chosen. Every fold must have a training part.
+    """
+    inputs, frame, targets = linear_inputs(pixels), table.frame, table.targets
+    place = {sample: row for row, sample in enumerate(frame["sample_id"])}
+    found = []
+    for fold in folds:
+        train, test = ([place[sample] for sample in part] for part in (fold.train, fold.test))
+        model = fit(inputs[train], targets[train], classes=len(table.classes))
+        probabilities = model.probabilities(inputs[test])
+        part = frame.iloc[test][["sample_id", "dataset", "subject", "label"]].reset_index(drop=True)
+        part.insert(3, "fold", fold.name)
+        part["predicted"] = [table.classes[k] for k in probabilities.argmax(axis=1)]
+        for k, name in enumerate(table.classes):
+            part[f"{PREFIX}{name}"] = probabilities[:, k]
+        found.append(part)
+    return found
+
+
+def chance_verdict(results: Mapping[str, Any], metric: str = "uf1") -> dict[str, Any]:
+    """A null run's score beside chance on the same samples, and whether it fell to it.
+
+    Returns:
+        `value`, `low`, `high` (interval over subjects) of the score; `chance`, `chance_low`, `chance_high` of drawing
+        labels with the training shares; `constant`: of the constant guess; `passed`: the score is no higher than
+        chance's central range or the constant guess, or None where a number is not defined or where it is higher and
+        the weights may know the task (`may_know`); `verdict` in words.
+    """
+    score, drawn = results["scores"]["all"][metric], results["baselines"].get("stratified", {}).get(metric, {})
+    fixed = results["baselines"].get("constant", {}).get(metric, {}).get("value")
+    row = {
+        "value": score["value"],
+        "low": score["low"],
+        "high": score["high"],
+        "chance": drawn.get("value"),
+        "chance_low": drawn.get("low"),
+        "chance_high": drawn.get("high"),
+        "constant": fixed,
+    }
+    if score["value"] is None or drawn.get("high") is None:
+        return {**row, "passed": None, "verdict": "The score or chance is not defined."}
+    most = max(drawn["high"], fixed or 0.0)
+    passed: bool | None = score["value"] <= most
+    known = ""
+    if not passed and may_know(results):
+        passed, known = None, " No fault of the machinery by that: the file of init.path was trained on true labels."
+    side = "no higher than" if score["value"] <= most else "HIGHER than"
+    return {
+        **row,
+        "passed": passed,
+        "verdict": f"UF1 {score['value']:.3f}, {side} chance reaches ({drawn['value']:.3f}, central 95% "
+        f"{drawn['low']:.3f} to {drawn['high']:.3f}; constant guess {fixed or 0:.3f}).{known}",
+    }
+
+
+def may_know(results: Mapping[str, Any]) -> bool:
+    """Whether a run on shuffled labels begins with weights of a file, whose own training may have been on true ones.
+
+    What such weights know of the task survives a training on shuffled labels in part, so that a score above chance is
+    no fault of the machinery.
+    """
+    begun = (results.get("leaks") or {}).get("weights")
+    return results.get("null") == "permuted_labels" and begun in ("known", "unknown")
+
+
+def linear_verdict(linear: Mapping[str, Any], score: float | None) -> str:
+    """What the linear baseline says of the network, in one sentence."""
+    value = linear["uf1"]["value"]
+    if value is None or score is None:
+        return "UF1 of the network or of the baseline is not defined."
+    if score > value:
+        return f"The network's UF1 {score:.3f} lies {score - value:.3f} above that of a linear model, {value:.3f}."
+    return f"The network's UF1 {score:.3f} does NOT exceed that of a linear model on the same pixels, {value:.3f}."
+
+
+def probe_verdict(probe: Mapping[str, Any]) -> str:
+    """What the identity probe says, in two sentences."""
+    told = (
+        f"A linear probe names the person in {probe['features']:.0%} of clips from the features and in "
+        f"{probe['pixels']:.0%} from the pixels (chance {probe['chance']:.0%}, {probe['subjects']} people)."
+    )
+    kept = (
+        f"A linear emotion classifier on the features of {probe['folds']} folds is right in {probe['emotion']:.0%} of "
+        f"their held-out clips, in {probe['emotion_without']:.0%} once the {probe['directions']} directions of "
+        f"identity are taken out, in {probe['emotion_random']:.0%} without as many random ones"
+    )
+    lost = probe["emotion_random"] - probe["emotion_without"]
+    if lost > 2 * probe["emotion_error"]:
+        return f"{told} {kept}: part of the score goes with identity."
+    return f"{told} {kept}: no more lost than by chance, so nothing shows that the score lives on identity."

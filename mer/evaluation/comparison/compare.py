@@ -1,0 +1,199 @@
+"""Several runs on the same samples as one dict: scores, seeds of one configuration together, every pair tested.
+
+Contract: pure functions of the runs; plain JSON values, None where a number is not defined. What is tested is stated
+in `paired`, what may be compared in `comparable`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mer.evaluation import caveats
+from mer.evaluation.comparison.runs import Group, Run, differing, ensemble, group, refuse_unlike
+from mer.evaluation.metrics import METRICS, Metric
+from mer.evaluation.predictions import confusions_by_subject, global_subjects
+from mer.evaluation.report import published_results
+from mer.evaluation.results import LEVEL, seconds
+from mer.evaluation.statistics.bootstrap import resample_subjects, score_interval
+from mer.evaluation.statistics.paired_tests import effect, holm, mcnemar, swap_test
+
+#: Scores whose differences are tested; the first decides, the others stand beside it.
+TESTED = ("uf1", "uar", "accuracy")
+
+
+def compare(runs: Sequence[Run], *, draws: int = 10_000, seed: int = 0) -> dict[str, Any]:
+    """Table, tests and notes of runs on the same samples.
+
+    Args:
+        runs: two or more.
+        draws: most swaps of a permutation test; a fifth of them are bootstrap draws.
+        seed: of both.
+
+    Raises:
+        ComparisonError: fewer than two runs, or samples, subjects, labels or classes differ.
+    """
+    refuse_unlike(runs)
+    groups = group(runs)
+    classes = runs[0].results["classes"]
+    counts = {one.name: [confusions_by_subject(run.predictions, classes)[1] for run in one.runs] for one in groups}
+    ensembles = {one.name: ensemble(one, classes) for one in groups}
+    bootstrap = max(draws // 5, 1)
+    rows = [_row(one, counts[one.name], ensembles[one.name], classes, draws=bootstrap, seed=seed) for one in groups]
+    pairs: list[dict[str, Any]] = []
+    for first, second in combinations(groups, 2):
+        means = [np.mean(counts[one.name], axis=0) for one in (first, second)]
+        right = [
+            (ensembles[one.name]["predicted"] == ensembles[one.name]["label"]).to_numpy() for one in (first, second)
+        ]
+        pairs.append(
+            {
+                "first": first.name,
+                "second": second.name,
+                **{key: _test(means, METRICS[key], draws=draws, seed=seed) for key in TESTED},
+                "mcnemar": _rounded(asdict(mcnemar(*right))),
+            }
+        )
+    for key in TESTED:
+        defined = [pair[key] for pair in pairs if pair[key]["p"] is not None]
+        for test, adjusted in zip(defined, holm([test["p"] for test in defined]), strict=True):
+            test["p_holm"] = round(adjusted, 6)
+    first_run = runs[0].results
+    return {
+        "classes": classes,
+        "samples": len(runs[0].predictions),
+        "subjects": int(global_subjects(runs[0].predictions).nunique()),
+        "data": sorted({run.results["data"]["name"] for run in runs}),
+        "synthetic": any(run.results["synthetic"] for run in runs),
+        "no_result": no_result(rows),
+        "interval": {**first_run["interval"], "level": LEVEL, "draws": bootstrap},
+        "rows": rows,
+        "pairs": pairs,
+        "differing": differing(groups),
+        # published numbers stand beside runs of one protocol only
+        "match": published_results.key_of(first_run)
+        if len({run.results["protocol"]["name"] for run in runs}) == 1
+        else None,
+        "notes": notes(groups, pairs),
+    }
+
+
+def no_result(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which configurations' scores are no result, or in doubt, in sentences for the head of a page."""
+    told = {
+        "LEAKY, their epochs chosen on the tested samples": [row for row in rows if row["selection"] == "leaky"],
+        "NULL runs, in which there is nothing to find": [row for row in rows if row["null"] != "none"],
+        "with waived findings of the leak audit": [row for row in rows if row["waived"]],
+    }
+    return [
+        f"No result, or in doubt: {len(found)} of {len(rows)} configurations {what}: "
+        f"{'; '.join(row['name'] for row in found)}."
+        for what, found in told.items()
+        if found
+    ]
+
+
+def notes(groups: Sequence[Group], pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What must be known before a difference is believed, in sentences."""
+    told = {one.name: {line for run in one.runs for line in caveats.warnings(run.results)} for one in groups}
+    common = set.intersection(*told.values())
+    found = sorted(common) + [f"{name}: {line}" for name, lines in told.items() for line in sorted(lines - common)]
+    if len({run.results["data_hash"] for one in groups for run in one.runs}) > 1:
+        found.append("The runs read the same samples with the same labels, but other frames, images or annotations.")
+    protocols = sorted({json.dumps(run.results["protocol"], sort_keys=True) for one in groups for run in one.runs})
+    if len(protocols) > 1:
+        found.append("The runs split the samples in different ways; a difference may come from that.")
+    if any(len(one.runs) == 1 for one in groups):
+        found.append(
+            "A configuration with one seed: a difference to it includes the luck of that seed, which no test over "
+            "subjects sees. Run several seeds of each."
+        )
+    blunt = [pair[TESTED[0]]["swaps"] for pair in pairs if pair[TESTED[0]]["exact"] and pair[TESTED[0]]["swaps"] < 20]
+    if blunt:
+        found.append(
+            f"Too few subjects on whom the runs differ: with {min(blunt)} ways of swapping no p below "
+            f"{1 / min(blunt):.2f} can come out, whatever the difference."
+        )
+    sizes = [pair[TESTED[0]]["detectable"] for pair in pairs if pair[TESTED[0]]["detectable"] is not None]
+    if sizes:
+        subjects = int(global_subjects(groups[0].runs[0].predictions).nunique())
+        least, most = f"{min(sizes):.3f}", f"{max(sizes):.3f}"
+        span = least if least == most else f"{least} to {most}, by pair,"
+        found.append(
+            f"Power: with these {subjects} subjects a true UF1 difference of {span} would be found in four of five "
+            "studies (two-sided 5%, one comparison); smaller ones would mostly be missed, so no difference found is "
+            "not equality shown."
+        )
+    return found
+
+
+def _row(
+    one: Group,
+    counts: Sequence[npt.NDArray],
+    together: pd.DataFrame,
+    classes: Sequence[str],
+    *,
+    draws: int,
+    seed: int,
+) -> dict[str, Any]:
+    """One configuration: scores over its seeds with intervals, and those of the seeds together."""
+    results = [run.results for run in one.runs]
+    many = len(counts) > 1
+    pooled = confusions_by_subject(together, classes)[1]
+    return {
+        "name": one.name,
+        **caveats.marks(*results),
+        "folders": [str(run.folder) for run in one.runs],
+        "seeds": [run.config["seed"] for run in one.runs],
+        "parameters": results[0]["parameters"],
+        "seconds": round(sum(seconds(row) for row in results), 3),
+        "scores": {key: _scores(counts, metric, draws=draws, seed=seed) for key, metric in METRICS.items()},
+        "ensemble": {key: _scores([pooled], metric, draws=draws, seed=seed) for key, metric in METRICS.items()}
+        if many
+        else None,
+    }
+
+
+def _scores(counts: Sequence[npt.NDArray], metric: Metric, *, draws: int, seed: int) -> dict[str, Any]:
+    """Mean over seeds, its interval over subjects, deviation over seeds (n - 1; None for one), each seed's value."""
+    values = [float(metric(one.sum(axis=0))) for one in counts]
+    # every seed's draws take the same subjects, so their mean is the draw of the mean
+    drawn = np.mean([metric(resample_subjects(one, draws=draws, seed=seed)) for one in counts], axis=0)
+    mean = float(np.mean(values))
+    interval = score_interval(mean, drawn, subjects=len(counts[0]), level=LEVEL)
+    return _rounded(
+        {
+            "value": mean,
+            "low": interval.low,
+            "high": interval.high,
+            "deviation": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+            "values": values,
+        }
+    )
+
+
+def _test(means: Sequence[npt.NDArray], metric: Metric, *, draws: int, seed: int) -> dict[str, Any]:
+    """Permutation test, interval and power of one score of one pair."""
+    tested = swap_test(means[0], means[1], metric, draws=draws, seed=seed)
+    size = effect(means[0], means[1], metric, draws=max(draws // 5, 1), seed=seed, level=LEVEL)
+    return _rounded({**asdict(tested), "p_holm": None, **asdict(size)})
+
+
+def _rounded(values: dict[str, Any]) -> dict[str, Any]:
+    """Six decimals, None for NaN."""
+
+    def one(value: Any) -> Any:
+        if isinstance(value, list):
+            return [one(part) for part in value]
+        if not isinstance(value, float):
+            return value
+        return None if np.isnan(value) else round(value, 6)
+
+    return {key: one(value) for key, value in values.items()}

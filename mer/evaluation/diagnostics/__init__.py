@@ -1,0 +1,1 @@
+"""Further readings of predictions: calibration, action units, ensembles, challenge scores."""

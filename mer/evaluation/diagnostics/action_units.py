@@ -1,0 +1,54 @@
+"""How clips are recognised by the action units that coders saw in them: where a model reads faces as FACS does.
+
+Contract: a pure function of the pooled predictions and the table's codes. A diagnostic: a clip with three units counts
+in three rows, so rows do not add up, and no score above is made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from mer.data.facs import ACTION_UNITS
+from mer.data.facs.notation import numbers, parse_aus
+from mer.data.samples.table import SampleTable
+
+#: Fewer clips with a unit say nothing of it.
+LEAST = 5
+
+
+def by_units(predictions: pd.DataFrame, table: SampleTable, classes: Sequence[str]) -> dict[str, Any] | None:
+    """Rows of action units, most frequent first; None where no scored clip has a code.
+
+    Returns:
+        `rows`, each `unit` (its number), `name`, `clips`, `right`, `predicted` (class -> clips); `coded`, clips whose
+        codes were read; `unread`, clips whose text is no coding. Units that stand as one of alternatives do not count.
+    """
+    texts = table.frame.set_index("sample_id")["aus"].fillna("").astype(str)
+    shown: dict[int, list[tuple[str, str]]] = {}
+    coded = unread = 0
+    for row in predictions.to_dict("records"):
+        try:
+            units = numbers(parse_aus(texts[row["sample_id"]]), certain=True)
+        except ValueError:
+            unread += 1
+            continue
+        coded += bool(units)
+        for unit in units:
+            shown.setdefault(unit, []).append((row["label"], row["predicted"]))
+    if not coded:
+        return None
+    rows = [
+        {
+            "unit": unit,
+            "name": ACTION_UNITS[unit].name if unit in ACTION_UNITS else "",
+            "clips": len(answers),
+            "right": sum(label == predicted for label, predicted in answers),
+            "predicted": {name: sum(predicted == name for _, predicted in answers) for name in classes},
+        }
+        for unit, answers in sorted(shown.items(), key=lambda item: (-len(item[1]), item[0]))
+        if len(answers) >= LEAST
+    ]
+    return {"rows": rows, "coded": coded, "unread": unread}

@@ -1,0 +1,1 @@
+"""Apex frames that were not annotated, found in the clip."""

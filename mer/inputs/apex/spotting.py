@@ -1,0 +1,133 @@
+"""Apex spotting: the frame of the strongest expression between an annotated onset and offset.
+
+Contract: a spotter takes grey frames (T, H, W) from onset to offset, of a face that fills them, and gives the place
+0..T-1 of the apex; it looks at one clip and no label. `spotted` puts the places into the table, marks their source
+and says so in a note. `python -m mer.inputs.measure apex` scores all of them on drawn clips.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from mer.config import InputConfig
+from mer.data.loading.annotations import ALL
+from mer.data.loading.file_search import frame_number
+from mer.data.samples.schema import raise_rows
+from mer.data.samples.table import SampleTable
+from mer.errors import SampleError
+from mer.inputs.apex.spotters import SPOTTERS
+from mer.inputs.cache.cached_step import Files, Step
+from mer.inputs.cache.file_hashes import file_hashes
+from mer.inputs.frames import clip_frames
+from mer.inputs.frames.image_files import read_span, to_grey
+from mer.utils.atomic_files import write_json
+from mer.utils.hashing import digest
+
+#: Raise when a spotter finds another frame in the same clip.
+CODE_VERSION = 1
+
+
+def spotted(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> SampleTable:
+    """The table with apexes as `config.apex` asks for; itself where that is `annotated`.
+
+    Args:
+        table: the samples; clips whose apex is looked for need `folder`, onset and offset.
+        config: `apex`, a key of `SPOTTERS`, and `apex_for`.
+        cache_dir: what was found is kept in `apex/<key>.json` below it.
+        progress: whether a bar is shown.
+
+    Raises:
+        SampleError: names every clip that cannot be searched.
+    """
+    if config.apex == "annotated":
+        return table
+    return with_apexes(table, config, step(table, config, cache_dir, progress=progress), progress=progress)
+
+
+def step(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> Step[str]:
+    """How the apexes that are asked for come about; nothing is computed. Entries are paths of frames. As `spotted`."""
+    cache = Path(cache_dir).expanduser()
+    files = [_span(row) for row in _asked(table, config)]
+    paths = [path for some in files if not isinstance(some, SampleError) for path in some]
+    hashes = file_hashes(paths, cache, title=f"frames of {table.name}", progress=progress)
+
+    def settings(place: int) -> dict[str, Any]:
+        own = files[place]
+        return {
+            "files": None if isinstance(own, SampleError) else [hashes[path].hex()[:16] for path in own],
+            "method": config.apex,
+            "code": CODE_VERSION,
+            "library": cv2.__version__,
+        }
+
+    entries = [cache / "apex" / f"{digest(settings(place))}.json" for place in range(len(files))]
+
+    def make(place: int) -> str:
+        own = files[place]
+        assert not isinstance(own, SampleError)  # `Step` makes none of these
+        found = SPOTTERS[config.apex](np.stack([to_grey(frame) for frame in read_span(own)]))
+        write_json(entries[place], {**settings(place), "data": table.name, "frames": len(own), "place": found})
+        return own[found]
+
+    return Step(f"apexes of {table.name}", files, kept=lambda place: _kept(entries[place], files[place]), make=make)
+
+
+def with_apexes(table: SampleTable, config: InputConfig, places: Step[str], *, progress: bool = False) -> SampleTable:
+    """The table with the apexes of a step; errors as `spotted`."""
+    bad, found = [], {}
+    with places.results(progress=progress) as results:
+        for row, result in zip(_asked(table, config), results, strict=True):
+            if isinstance(result, SampleError):
+                bad.append(f"{row['sample_id']}: {result}")
+            else:
+                found[row["sample_id"]] = Path(result)
+    remedy = "Complete their folders, or set input.apex=annotated and data.missing_apex."
+    raise_rows(bad, f"{table.name}: clips in which no apex can be looked for:", remedy, shown=ALL)
+    frame = table.frame.copy()
+    for index, sample in enumerate(frame["sample_id"]):
+        if sample in found:
+            frame.loc[index, "apex_path"] = str(found[sample])
+            frame.loc[index, "apex"] = frame_number(found[sample].name)
+            frame.loc[index, "apex_source"] = config.apex
+    note = f"The apex was looked for (input.apex={config.apex}) in {len(found)} of {len(table)} clips."
+    return replace(table, frame=frame, notes=(*table.notes, note))
+
+
+def problems(config: InputConfig) -> list[str]:
+    """What is wrong with the choice of the apex, one sentence a key."""
+    found = []
+    if config.apex not in ("annotated", *SPOTTERS):
+        found.append(f"input.apex: expected one of annotated, {', '.join(SPOTTERS)}, got '{config.apex}'")
+    if config.apex_for not in ("missing", "all"):
+        found.append(f"input.apex_for: expected missing or all, got '{config.apex_for}'")
+    return found
+
+
+def _asked(table: SampleTable, config: InputConfig) -> list[dict[str, Any]]:
+    """Rows whose apex is looked for."""
+    rows: list[dict[str, Any]] = table.frame.to_dict("records")  # type: ignore[assignment]
+    return [row for row in rows if config.apex_for == "all" or row["apex_source"] != "annotated"]
+
+
+def _span(row: dict[str, str]) -> Files:
+    try:
+        return tuple(map(str, clip_frames.between(row, "onset", "offset")))
+    except SampleError as error:
+        return error
+
+
+def _kept(entry: Path, files: Files) -> str | None:
+    """The frame that was found in a clip of these files, None where nothing is kept or the entry is damaged."""
+    try:
+        place = json.loads(entry.read_text(encoding="utf-8"))["place"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    if isinstance(files, SampleError) or not isinstance(place, int) or not 0 <= place < len(files):
+        return None
+    return files[place]

@@ -1,0 +1,1 @@
+"""Results kept on disk by the content of their files, settings and code version."""

@@ -1,0 +1,91 @@
+"""Prints of the key frames of all clips, computed once and kept beside the pixels, to find copies by.
+
+Contract: row i is row i of the table. The kept file's name covers the content of the images and the version of this
+code. A key frame that cannot be read has no print: whoever needs it says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import PIL
+
+from mer.data.samples.fingerprints import GRID, VIEWS, Pairing, Print, clip_prints
+from mer.data.samples.table import SampleTable
+from mer.errors import SampleError
+from mer.inputs.cache.cached_step import in_threads
+from mer.inputs.frames.image_files import read_image
+from mer.utils.atomic_files import write_atomically
+from mer.utils.hashing import digest, picture_hash
+
+#: Raise when the prints of the same files become others.
+CODE_VERSION = 2
+#: Bits of one print.
+BITS = 2 * GRID * GRID
+
+
+class Prints(NamedTuple):
+    """Prints of clips in the order of a table; `views` as `near_pairs` takes them, empty for still images."""
+
+    looks: list[Print]
+    changes: list[Print]
+    views: list[Pairing]
+
+
+def key_frame_prints(table: SampleTable, cache_dir: Path) -> Prints:
+    """Print of each row's apex frame, and of the change from onset to apex: None where flat, or without the frames.
+
+    Args:
+        table: the samples.
+        cache_dir: the prints go to `prints/<key>.npy` below it.
+    """
+    paths = table.frame[["onset_path", "apex_path"]].to_numpy(dtype=object).tolist()
+    contents = [[picture_hash(path) if path else "" for path in row] for row in paths]
+    key = digest([contents, CODE_VERSION, cv2.__version__, PIL.__version__])
+    path = Path(cache_dir).expanduser() / "prints" / f"{key}.npy"
+    kept = _open(path, rows=len(table))
+    if kept is None:
+        with in_threads(_prints, paths) as results:
+            clips = list(results)
+        # still images have no views
+        count = max((len(clip) for clip in clips), default=1)
+        kept = np.zeros((len(clips), count, 2, BITS), dtype=np.int8)
+        for row, clip in zip(kept, clips, strict=True):
+            for place, (look, change) in enumerate(clip):
+                row[place] = _signed(look), _signed(change)
+        with write_atomically(path) as temporary:
+            np.save(temporary, kept)
+    (looks, changes), *views = ((_bits(view[:, 0]), _bits(view[:, 1])) for view in kept.swapaxes(0, 1))
+    return Prints(looks, changes, list(views))
+
+
+def _prints(paths: Sequence[str]) -> list[tuple[Print, Print]]:
+    """Look and change of a clip with these two key frames, and of its views."""
+    try:
+        onset, apex = (read_image(path) if path else None for path in paths)
+    except SampleError:
+        return [(None, None)]
+    return clip_prints(onset, apex)
+
+
+def _bits(rows: np.ndarray) -> list[Print]:
+    return [row > 0 if row.any() else None for row in rows]
+
+
+def _signed(one: Print) -> np.ndarray:
+    """+1 and -1 for the bits, 0 for no print: int8 (BITS,)."""
+    return np.zeros(BITS, dtype=np.int8) if one is None else np.where(one.ravel(), 1, -1).astype(np.int8)
+
+
+def _open(path: Path, *, rows: int) -> np.ndarray | None:
+    """The kept prints, or None where there are none or the file is damaged."""
+    try:
+        kept = np.load(path)
+    except (FileNotFoundError, ValueError, EOFError):
+        return None
+    shapes = [(rows, count, 2, BITS) for count in (1, 1 + len(VIEWS))]
+    return kept if kept.shape in shapes and kept.dtype == np.int8 else None

@@ -1,0 +1,1 @@
+"""The LightningDataModule of a fold: samplers, augmentation, mixup, co-training."""

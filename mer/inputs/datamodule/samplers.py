@@ -1,0 +1,108 @@
+"""Which training samples a fold draws in an epoch, in which order, on which process; and class weights for the loss.
+
+Contract: the order of an epoch is a function of (seed, epoch). Process r of w takes every w-th draw, so that the union
+of the processes' batches is the batch of a single one. Counts are those of the fold's training part alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from mer.utils.seeding import seed_from
+
+
+class Draw(NamedTuple):
+    """One draw of an epoch: the row of the table, and the seed of its augmentation."""
+
+    row: int
+    seed: int
+
+
+class EpochSampler(Sampler[Draw]):
+    """Draws of one epoch after the other.
+
+    Args:
+        rows: rows (n,) of the training samples in the table.
+        targets: their classes (n,).
+        oversample: whether smaller classes are filled up to the largest one's size, with replacement, anew each epoch.
+        batch_size: of one process; an epoch's last batch of a single sample is left out, for batch normalisation cannot
+            train on one (that sample is another one each epoch).
+        seed: of the fold.
+        rank: this process.
+        world: number of processes; up to `world - 1` draws at the end of an epoch are left out: all get as many.
+    """
+
+    def __init__(
+        self,
+        rows: np.ndarray,
+        targets: np.ndarray,
+        *,
+        oversample: bool,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.rows, self.targets = np.asarray(rows), np.asarray(targets)
+        self.oversample, self.batch_size, self.seed = oversample, batch_size, seed
+        self.rank, self.world = rank, world
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration draws; Lightning calls this."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Draws of this process in an epoch."""
+        total = len(self.rows)
+        if self.oversample:
+            counts = np.bincount(self.targets)
+            total = int(counts.max()) * int((counts > 0).sum())
+        share = total // self.world
+        return share - 1 if share % self.batch_size == 1 and share > 1 else share
+
+    def __iter__(self) -> Iterator[Draw]:
+        """Draws of this process in the chosen epoch."""
+        rng = np.random.default_rng(seed_from(self.seed, "epoch", self.epoch))
+        rows = oversampled(self.rows, self.targets, rng) if self.oversample else self.rows
+        order = rng.permutation(rows)
+        seeds = rng.integers(0, 2**32, size=len(order), dtype=np.uint64)
+        mine = slice(self.rank, None, self.world)
+        for row, seed in list(zip(order[mine], seeds[mine], strict=True))[: len(self)]:
+            yield Draw(int(row), int(seed))
+
+
+def oversampled(rows: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Every row once, and rows of smaller classes drawn with replacement until all classes are equally large."""
+    groups = [rows[targets == k] for k in np.unique(targets)]
+    largest = max(map(len, groups))
+    return np.concatenate([np.concatenate([group, rng.choice(group, largest - len(group))]) for group in groups])
+
+
+def class_weights(targets: np.ndarray, *, classes: int) -> list[float]:
+    """Weight (K,) of each class in the loss: inverse to its frequency, mean 1 over samples; 0 for an absent class."""
+    counts = np.bincount(targets, minlength=classes)
+    present = counts > 0
+    weights = np.zeros(classes)
+    weights[present] = len(targets) / (present.sum() * counts[present])
+    return [float(weight) for weight in weights]
+
+
+def effective_weights(targets: np.ndarray, *, classes: int, beta: float) -> list[float]:
+    """Weight (K,) of each class in the loss: inverse to its effective number of samples; 0 for an absent class.
+
+    n samples count as (1 - beta^n) / (1 - beta), for each covers some of what the others show; beta 0..1, not 1. The
+    mean over samples is 1, as in `class_weights` (the paper makes the sum K; the loss divides by it anyway).
+    Source: Cui, Jia, Lin, Song, Belongie, Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019.
+    """
+    counts = np.bincount(targets, minlength=classes)
+    present = counts > 0
+    weights = np.zeros(classes)
+    weights[present] = (1 - beta) / (1 - beta ** counts[present])
+    if len(targets):
+        weights *= len(targets) / (weights @ counts)
+    return [float(weight) for weight in weights]

@@ -1,0 +1,76 @@
+"""Inputs of sources without files: maps of motion, drawn once, normalised and kept as the pixels of other sources.
+
+Contract: row i is row i of the table. The kept file's name covers what was asked of the source, the version of its
+drawing, the samples, the side and the version of the normalisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from mer.config import InputConfig
+from mer.data.samples.table import SampleTable
+from mer.errors import ConfigError
+from mer.inputs.input_arrays import CODE_VERSION, open_pixels
+from mer.inputs.representations.registry import REPRESENTATIONS, normalise_map
+from mer.utils.atomic_files import write_atomically
+from mer.utils.hashing import digest
+
+
+def drawn_cache(
+    table: SampleTable,
+    config: InputConfig,
+    cache_dir: Path,
+    *,
+    draw: Callable[[SampleTable, int], np.ndarray],
+    settings: Any,
+) -> np.ndarray:
+    """Inputs (N, 3, S, S) float32, read-only memory map; drawn where they are not yet kept.
+
+    Args:
+        table: the samples.
+        config: representation, one of motion, and side S.
+        cache_dir: the array goes to `drawn/<key>.npy` below it.
+        draw: table and S to maps (N, 3, S, S) of u, v and strain, as `Source.pixels` says.
+        settings: everything besides the table that decides what `draw` gives, JSON values.
+
+    Raises:
+        ConfigError: a representation that is no map of motion.
+    """
+    wrong = problems(config, table.name)
+    if wrong:
+        raise ConfigError(wrong)
+    key = digest([settings, table.frame["sample_id"].tolist(), config.representation, config.size, CODE_VERSION])
+    path = Path(cache_dir).expanduser() / "drawn" / f"{key}.npy"
+    found = open_pixels(path, rows=len(table), size=config.size)
+    if found is not None:
+        return found
+    maps = draw(table, config.size)
+    expected = (len(table), 3, config.size, config.size)
+    if maps.shape != expected:
+        raise ValueError(f"{table.name}: expected drawn maps of shape {expected}, got {maps.shape}")
+    with write_atomically(path) as temporary:
+        pixels = open_memmap(temporary, mode="w+", dtype=np.float32, shape=expected)
+        for row, one in enumerate(maps):
+            pixels[row] = normalise_map(one)
+        pixels.flush()
+    written = open_pixels(path, rows=len(table), size=config.size)
+    if written is None:
+        raise OSError(f"the cache file {path} cannot be read back; is the disk full?")
+    return written
+
+
+def problems(config: InputConfig, source: str) -> list[str]:
+    """What keeps this input from being drawn, one sentence."""
+    known = REPRESENTATIONS.get(config.representation)
+    if known is None or (known.motion and known.mirror == (-1, 1, 1)):  # u, v, strain
+        return []
+    return [
+        f"input.representation: expected flow or motion_map with {source}, whose samples are drawn maps of motion, got "
+        f"{config.representation}"
+    ]

@@ -1,0 +1,1 @@
+"""Image files and the frames of a clip."""

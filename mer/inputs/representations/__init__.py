@@ -1,0 +1,1 @@
+"""Network inputs by the key of `input.representation`."""

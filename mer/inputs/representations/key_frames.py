@@ -1,0 +1,58 @@
+"""Inputs made of the key frames' grey levels or colours: apex, difference, files as they are.
+
+Contract: each function takes key frames by name, (H, W) or (H, W, 3), and the configuration, and gives (C, S, S).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mer.config import InputConfig
+from mer.errors import SampleError
+from mer.inputs.frames.image_files import resize, to_grey
+
+Frames = Mapping[str, np.ndarray]
+
+
+def apex(frames: Frames, config: InputConfig) -> np.ndarray:
+    """Grey apex frame (1, S, S), raw grey levels 0..255 float32: the authors' input, which the network normalises."""
+    return resize(to_grey(frames["apex"]), config.size)[None]
+
+
+def apex_rgb(frames: Frames, config: InputConfig) -> np.ndarray:
+    """Apex frame in colour (3, S, S), raw levels 0..255 float32, red first; a grey file three times."""
+    pixels = frames["apex"].astype(np.float32)
+    colour = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+    return np.ascontiguousarray(resize(colour, config.size).transpose(2, 0, 1))
+
+
+def difference(frames: Frames, config: InputConfig) -> np.ndarray:
+    """Apex minus onset (1, S, S), signed grey levels -255..255 float32."""
+    onset, apex = grey_pair(frames)
+    return resize(apex - onset, config.size)[None]
+
+
+def image(frames: Frames, config: InputConfig) -> np.ndarray:
+    """The file as it is (1 or 3, S, S), its own values; resized only where its sides are not S."""
+    pixels = frames["apex"]
+    if pixels.shape[:2] != (config.size, config.size):
+        pixels = resize(pixels, config.size)
+    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def grey_pair(frames: Frames) -> tuple[np.ndarray, np.ndarray]:
+    """Onset and apex as grey (H, W) float32; SampleError where their sizes differ or levels exceed 8 bits."""
+    onset, apex = to_grey(frames["onset"]), to_grey(frames["apex"])
+    if onset.shape != apex.shape:
+        sizes = "onset {1}x{0} and apex {3}x{2} pixels".format(*onset.shape, *apex.shape)
+        raise SampleError(f"{sizes}: expected frames of one size; crop both alike")
+    require_levels(max(onset.max(), apex.max()))
+    return onset, apex
+
+
+def require_levels(brightest: float) -> None:
+    """SampleError where grey levels exceed 8 bits."""
+    if brightest > 255:
+        raise SampleError(f"expected grey levels 0..255, got up to {brightest:g}; convert the frames to 8 bits")

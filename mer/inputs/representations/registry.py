@@ -1,0 +1,98 @@
+"""What the network sees of a clip: functions from its frames to an array (C, S, S), in one dictionary.
+
+Contract: a representation looks at one clip only, so nothing here is fitted on any data; it says which frames it needs,
+how a left-right mirror changes the sign of each channel, and whether brightness may be changed. `image` has as many
+channels as its files. `docs/inputs.md` shows each with shape, units and range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mer.config import AugmentConfig, InputConfig
+from mer.inputs.flow import dense_flow, magnification
+from mer.inputs.representations import key_frames, motion_maps, sequences
+from mer.inputs.representations.key_frames import Frames
+from mer.inputs.representations.motion_maps import normalise_map
+
+__all__ = ["MIN_SIZE", "REPRESENTATIONS", "SPAN", "Representation", "normalise_map", "problems"]
+
+#: Smallest input that the network's five halvings leave something of.
+MIN_SIZE = 28
+
+#: Name of all frames from onset to apex among the frames that a representation needs.
+SPAN = "span"
+
+
+@dataclass(frozen=True)
+class Representation:
+    """One way to turn a clip into a network input.
+
+    Attributes:
+        frames: what it needs: of `onset` and `apex`, or `span`, all frames from the one to the other.
+        compute: from these frames, (H, W) or (H, W, 3), the span (T, H, W[, 3]), and the configuration to (C, S, S)
+            uint8 or float32.
+        mirror: sign of each channel after a left-right mirror; None where nothing changes sign.
+        brightness: whether the values are grey levels, whose brightness may be changed.
+        motion: whether channels 0 and 1 are a vector field, which a rotation would have to turn along.
+        known: whether it is known what the channels mean, and so what the input of a mirrored clip would be.
+    """
+
+    frames: tuple[str, ...]
+    compute: Callable[[Frames, InputConfig], np.ndarray]
+    mirror: tuple[int, ...] | None = None
+    brightness: bool = False
+    motion: bool = False
+    known: bool = True
+
+
+#: Representation by `input.representation`.
+REPRESENTATIONS: dict[str, Representation] = {
+    "apex": Representation(("apex",), key_frames.apex, brightness=True),
+    "apex_rgb": Representation(("apex",), key_frames.apex_rgb, brightness=True),
+    "difference": Representation(("onset", "apex"), key_frames.difference),
+    "flow": Representation(("onset", "apex"), motion_maps.flow, mirror=(-1, 1, 1), motion=True),
+    "flow_uv": Representation(("onset", "apex"), motion_maps.flow_uv, mirror=(-1, 1), motion=True),
+    "dynamic": Representation((SPAN,), sequences.dynamic),
+    "stack": Representation((SPAN,), sequences.stack, brightness=True),
+    "image": Representation(("apex",), key_frames.image, brightness=True, known=False),
+    "motion_map": Representation(("apex",), motion_maps.motion_map, mirror=(-1, 1, 1), motion=True),
+}
+
+
+def problems(config: InputConfig, augment: AugmentConfig, *, flip: bool = False) -> list[str]:
+    """What is wrong with the input, its augmentation and its mirror image in tests, one sentence a key."""
+    found = []
+    name = config.representation
+    known = REPRESENTATIONS.get(name)
+    if known is None:
+        found.append(f"input.representation: expected one of {', '.join(REPRESENTATIONS)}, got '{name}'")
+    if config.size < MIN_SIZE:
+        found.append(f"input.size: expected {MIN_SIZE} or more (the network halves it five times), got {config.size}")
+    found += [*dense_flow.problems(config), *magnification.problems(config)]
+    if not 2 <= config.frames <= 64:
+        found.append(f"input.frames: expected 2 to 64, got {config.frames}")
+    limits = {"mirror": 1.0, "probability": 1.0, "shift": 0.5, "scale": 0.5, "rotate": 180.0, "brightness": 255.0}
+    for key, most in limits.items():
+        value = getattr(augment, key)
+        if not 0 <= value <= most:
+            found.append(f"augment.{key}: expected 0..{most:g}, got {value}")
+    if not 1 <= augment.enlarge <= 2:
+        found.append(f"augment.enlarge: expected 1..2 (a smaller picture would have no border), got {augment.enlarge}")
+    if known is not None and known.motion and augment.rotate:
+        found.append(
+            f"augment.rotate: expected 0 for input.representation={name}, got {augment.rotate}: u and v would have to "
+            "turn with the picture, and each is scaled on its own"
+        )
+    if known is not None and flip and not known.known:
+        found.append(
+            f"evaluation.flip: expected false for input.representation={name}, got true: the channels of such files "
+            "may be anything (motion to the right would change its sign), so a mirrored clip's input is not known; "
+            f"take one of {', '.join(key for key, one in REPRESENTATIONS.items() if one.known)}"
+        )
+    if known is not None and not known.brightness and augment.brightness:
+        found.append(f"augment.brightness: expected 0 for input.representation={name}, got {augment.brightness}")
+    return found

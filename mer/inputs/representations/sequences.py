@@ -1,0 +1,48 @@
+"""Inputs made of all frames from onset to apex: a stack of some of them, and the dynamic image.
+
+Contract: each function takes `frames["span"]`, (T, H, W) or (T, H, W, 3) in order of time, and the configuration, and
+gives (C, S, S).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mer.config import InputConfig
+from mer.inputs.frames.image_files import resize, to_grey
+from mer.inputs.representations.key_frames import Frames, require_levels
+from mer.inputs.representations.motion_maps import normalise_map
+
+
+def stack(frames: Frames, config: InputConfig) -> np.ndarray:
+    """`config.frames` grey frames, evenly spaced from onset to apex (T, S, S), raw grey levels 0..255 float32.
+
+    The nearest frame stands for a place between two, so a short span repeats some.
+    """
+    span = frames["span"]
+    places = np.rint(np.linspace(0, len(span) - 1, config.frames)).astype(int)
+    return np.stack([resize(to_grey(span[place]), config.size) for place in places])
+
+
+def dynamic(frames: Frames, config: InputConfig) -> np.ndarray:
+    """Dynamic image of the grey frames from onset to apex (1, S, S) float32, normalised; later frames count positive.
+
+    A still span gives zeros. Source: Bilen, Fernando, Gavves, Vedaldi, Gould, Dynamic Image Networks for Action
+    Recognition, CVPR 2016, approximate rank pooling.
+    """
+    span = frames["span"]
+    require_levels(float(span.max()))
+    pooled = np.zeros(span.shape[1:3], dtype=np.float32)
+    for weight, frame in zip(rank_weights(len(span)), span, strict=True):
+        pooled += np.float32(weight) * to_grey(frame)
+    return normalise_map(resize(pooled, config.size)[None])
+
+
+def rank_weights(count: int) -> np.ndarray:
+    """Weights (T,) of frames 1..T: 2 (T - t + 1) - (T + 1) (H_T - H_(t-1)), H_t the harmonic numbers; their sum is 0.
+
+    The sum over all pairs of later minus earlier running means, equation 4 of Bilen et al.
+    """
+    times = np.arange(1, count + 1)
+    harmonic = np.concatenate([[0.0], np.cumsum(1 / times)])
+    return 2 * (count - times + 1) - (count + 1) * (harmonic[-1] - harmonic[:-1])

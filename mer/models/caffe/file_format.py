@@ -1,0 +1,178 @@
+"""Caffe's binary network files: bytes to layers with their blobs, and back.
+
+Contract: knows nothing of any network; both layouts (`layer`, and `layers` of files before 2014). What it cannot read
+whole is a MerError, never a part of a file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from mer.errors import MerError
+from mer.models.caffe.messages import NetParameter
+
+#: The two layouts of a file: `new` (field `layer`), `v1` (field `layers`, written before 2014).
+LAYOUTS = ("new", "v1")
+
+#: Largest message of protobuf.
+MAX_BYTES = 2**31 - 1
+
+#: V1's numbers of the layer types that hold weights here; V1 knew neither BatchNorm nor Scale (0 = none).
+V1_TYPES = {"Convolution": 4, "InnerProduct": 14}
+
+
+@dataclass(frozen=True, eq=False)
+class CaffeLayer:
+    """One layer as the file holds it.
+
+    Attributes:
+        name: what its blobs belong to.
+        type: Caffe's name of its kind; `type 4` for a number of V1 that is not in `V1_TYPES`.
+        blobs: its arrays, in the file's shapes and precision (float32 or float64).
+        stated: what the file says of its geometry: `pad`, `stride`, `dilation` (vertical, horizontal) and `group` of a
+            convolution, `eps` of a batch normalisation; empty where it says nothing.
+    """
+
+    name: str
+    type: str = ""
+    blobs: tuple[np.ndarray, ...] = ()
+    stated: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CaffeNet:
+    """A whole file: the network's own name, its layout (of `LAYOUTS`) and its layers in order."""
+
+    layers: tuple[CaffeLayer, ...]
+    name: str = ""
+    layout: str = "new"
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Content of a `.caffemodel`.
+
+    Raises:
+        MerError: no file there, one that may not be read, or one larger than protobuf allows.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MerError(f"no Caffe file at {path}; expected a .caffemodel that was downloaded or trained before")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise MerError(f"{path} is no .caffemodel: expected at most {MAX_BYTES} bytes (protobuf's limit), found {size}")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MerError(f"{path} cannot be read: {error}") from error
+
+
+def parse_net(data: bytes, where: str | Path) -> CaffeNet:
+    """Layers of a file's content.
+
+    Args:
+        data: the bytes.
+        where: the file's name, for messages.
+
+    Raises:
+        MerError: empty, truncated or foreign bytes, a file of both layouts, a blob whose numbers do not fill its shape.
+    """
+    if not data:
+        raise MerError(f"{where} is empty; expected a Caffe network (.caffemodel), download or copy it again")
+    if data[:99].lstrip().startswith((b"layer {", b"layers {", b'name: "')):
+        raise MerError(f"{where} is a network's definition (.prototxt); expected its weights (.caffemodel)")
+    message = NetParameter()
+    try:
+        message.ParseFromString(data)
+        if message.layer and message.layers:
+            raise MerError(f"{where} holds layers of both layouts, which Caffe refuses too; expected one of {LAYOUTS}")
+        layout = "v1" if message.layers else "new"
+        layers = tuple(_layer(each, where) for each in (message.layers or message.layer))
+        name = _text(message.name)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise MerError(
+            f"{where} cannot be read as a Caffe network ({len(data):,} bytes: {error}); it is truncated or something "
+            "else: compare its size or checksum with the source's and copy it again"
+        ) from error
+    if not layers:
+        raise MerError(f"{where} holds no layers; expected a Caffe network (.caffemodel) with its weights")
+    return CaffeNet(layers=layers, name=name, layout=layout)
+
+
+def serialise_net(net: CaffeNet) -> bytes:
+    """A `.caffemodel` of these layers in the net's layout; blobs in float32, shapes of V1 with four numbers.
+
+    Raises:
+        MerError: a blob of more than four dimensions in V1, which has no place for it.
+    """
+    message = NetParameter(name=net.name)
+    for layer in net.layers:
+        v1 = net.layout == "v1"
+        target = message.layers.add() if v1 else message.layer.add()
+        target.name = layer.name
+        target.type = V1_TYPES.get(layer.type, 0) if v1 else layer.type
+        for key in ("pad", "stride", "dilation"):
+            if key in layer.stated:
+                getattr(target.convolution_param, key).extend(layer.stated[key])
+        if "group" in layer.stated:
+            target.convolution_param.group = layer.stated["group"]
+        if "eps" in layer.stated and not v1:
+            target.batch_norm_param.eps = layer.stated["eps"]
+        for blob in layer.blobs:
+            proto = target.blobs.add()
+            proto.data.extend(np.asarray(blob, dtype=np.float32).ravel().tolist())
+            if not v1:
+                proto.shape.dim.extend(blob.shape)
+            elif blob.ndim > 4:
+                raise MerError(f"layer {layer.name}: V1 holds 4 dimensions at most, got shape {blob.shape}")
+            else:
+                proto.num, proto.channels, proto.height, proto.width = (1,) * (4 - blob.ndim) + blob.shape
+    return message.SerializeToString()
+
+
+def _layer(message: Any, where: str | Path) -> CaffeLayer:
+    name, kind = _text(message.name), message.type
+    names = {number: name for name, number in V1_TYPES.items()}
+    kind = names.get(kind, f"type {kind}") if isinstance(kind, int) else _text(kind)
+    blobs = tuple(_blob(blob, f"{where}: layer {name}") for blob in message.blobs)
+    return CaffeLayer(name=name, type=kind, blobs=blobs, stated=dict(_stated(message)))
+
+
+def _text(value: str | bytes) -> str:
+    """A string field; protobuf hands out bytes where they are no UTF-8, which is an error here."""
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _blob(message: Any, where: str) -> np.ndarray:
+    """The array of one blob, in the shape that the file states."""
+    if message.HasField("shape"):
+        shape = tuple(message.shape.dim)
+    elif any(message.HasField(key) for key in ("num", "channels", "height", "width")):
+        shape = (message.num, message.channels, message.height, message.width)
+    else:
+        shape = ()
+    values, kind = (message.double_data, np.float64) if len(message.double_data) else (message.data, np.float32)
+    if any(side < 0 for side in shape) or math.prod(shape) != len(values):
+        raise MerError(f"{where}: expected the numbers of a blob of shape {shape}, found {len(values)}; a damaged file")
+    return np.array(values, dtype=kind).reshape(shape)
+
+
+def _stated(message: Any) -> Iterator[tuple[str, Any]]:
+    """What a layer says of its geometry, with Caffe's defaults for what a convolution leaves out."""
+    if message.HasField("convolution_param"):
+        given = message.convolution_param
+        for key, default in (("pad", 0), ("stride", 1), ("dilation", 1)):
+            pair = list(getattr(given, key)) or [default]
+            pair = [pair[0], pair[-1]]
+            if key != "dilation" and given.HasField(f"{key}_h"):
+                pair = [getattr(given, f"{key}_h"), getattr(given, f"{key}_w")]
+            yield key, tuple(pair)
+        yield "group", given.group if given.HasField("group") else 1
+    if "batch_norm_param" in message.DESCRIPTOR.fields_by_name and message.HasField("batch_norm_param"):
+        yield "eps", message.batch_norm_param.eps if message.batch_norm_param.HasField("eps") else 1e-5

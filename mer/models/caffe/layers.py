@@ -1,0 +1,220 @@
+"""The authors' Caffe layers and our weights: which blob is which tensor, both ways.
+
+Contract: only the table `slots` knows the layers' names. `misfits` says all that keeps a file's layers from being ours,
+`decode` makes a state dict of those that fit, `to_caffemodel` writes what `decode` reads. ResNet-10 only: the names of
+deeper networks are not known. Source: the definitions that the authors released; for BatchNorm's blobs, Caffe itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mer.errors import MerError
+from mer.models.attention import MicroAttention, ReleasedProjection
+from mer.models.backbones.preact_options import CHANNELS
+from mer.models.backbones.preact_resnet import MicroAttentionResNet
+from mer.models.caffe.file_format import CaffeLayer, CaffeNet, serialise_net
+
+#: Release by the name of its classifier.
+CLASSIFIERS = {"classifier-Expressions": "single", "classifier-Micro_expression": "megc2019"}
+
+#: Caffe's name of the kind of layer that fills a slot.
+TYPES = {
+    "statistics": "BatchNorm",
+    "affine": "Scale",
+    "kernel": "Convolution",
+    "average": "Convolution",
+    "classifier": "InnerProduct",
+}
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One layer with weights: its name in Caffe, what its blobs are (a key of `TYPES`), the module they belong to."""
+
+    layer: str
+    kind: str
+    module: str
+
+
+def slots(stages: Collection[int], classifier: str) -> list[Slot]:
+    """Every layer with weights of a ResNet-10 whose `stages` (of 1..4) carry released micro-attention, in order."""
+    found = [
+        *_normalisation("data_bn", "data_scale", "data_bn"),
+        Slot("conv1", "kernel", "conv1"),
+        *_normalisation("conv1_bn", "conv1_scale", "bn1"),
+    ]
+    for stage, channels in enumerate(CHANNELS, 1):
+        layer, block = f"layer_{channels}_1", f"layer{stage}.0"
+        if stage > 1:
+            found += _normalisation(f"{layer}_bn1", f"{layer}_scale1", f"{block}.bn1")
+        found.append(Slot(f"{layer}_conv1", "kernel", f"{block}.conv1"))
+        found += _normalisation(f"{layer}_bn2", f"{layer}_scale2", f"{block}.bn2")
+        found.append(Slot(f"{layer}_conv2", "kernel", f"{block}.conv2"))
+        if stage > 1:
+            found.append(Slot(f"{layer}_conv_expand", "kernel", f"{block}.shortcut"))
+        if stage in stages:
+            learned, fixed = mask_layers(channels)
+            found.append(Slot(learned, "kernel", f"{block}.attention.project.conv"))
+            found.append(Slot(fixed, "average", f"{block}.attention.project.conv"))
+    return [*found, *_normalisation("last_bn", "last_scale", "last_bn"), Slot(classifier, "classifier", "fc")]
+
+
+def mask_layers(channels: int) -> tuple[str, str]:
+    """Names of the learned 1x1 convolution 3C -> C of an attention unit and of the fixed one C -> 1."""
+    return f"mask_Concat_{channels}_1x1", f"mask_Concat_{channels}_1x1_one"
+
+
+def _normalisation(statistics: str, affine: str, module: str) -> list[Slot]:
+    return [Slot(statistics, "statistics", module), Slot(affine, "affine", module)]
+
+
+def same_shape(found: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    """Whether two shapes hold the same numbers in the same order: equal but for ones at either end.
+
+    Old files write (1, 1, K, C) for a matrix and (1, 1, 1, C) for a vector; a 1x1 convolution is a matrix too.
+    """
+    return _core(found) == _core(expected)
+
+
+def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
+    sides = [i for i, side in enumerate(shape) if side != 1]
+    return tuple(shape[sides[0] : sides[-1] + 1]) if sides else ()
+
+
+def expected_shapes(slot: Slot, network: nn.Module) -> list[tuple[int, ...]]:
+    """Shapes of a slot's blobs, in order."""
+    module: Any = network.get_submodule(slot.module)
+    if slot.kind == "statistics":
+        return [*[tuple(module.weight.shape)] * 2, (1,)]
+    if slot.kind == "average":
+        return [(1, module.weight.shape[0], 1, 1)]
+    return [tuple(parameter.shape) for parameter in module.parameters()]
+
+
+def misfits(slot: Slot, layer: CaffeLayer | None, network: nn.Module) -> Iterator[str]:
+    """What keeps a layer from filling its slot, one sentence each: missing, shapes, numbers, stated geometry."""
+    expected = expected_shapes(slot, network)
+    if layer is None or not layer.blobs:
+        missing = "no layer of this name" if layer is None else "it holds no weights"
+        yield f"layer {slot.layer}: expected blobs {shapes_text(expected)}, {missing}"
+        return
+    shapes = [blob.shape for blob in layer.blobs]
+    if len(shapes) != len(expected) or not all(map(same_shape, shapes, expected)):
+        yield f"layer {slot.layer}: expected blobs {shapes_text(expected)}, found {shapes_text(shapes)}"
+        return
+    if not all(np.isfinite(blob).all() for blob in layer.blobs):
+        yield f"layer {slot.layer}: expected finite numbers, found some that are not"
+    if slot.kind == "statistics" and (_average(layer.blobs[1], layer.blobs[2]) < 0).any():
+        yield f"layer {slot.layer}: expected variances of 0 or more, found one below"
+    for key, value in geometry(slot, network.get_submodule(slot.module)).items():
+        stated = layer.stated.get(key, value)
+        # Caffe keeps eps in float32
+        if not (math.isclose(stated, value, rel_tol=1e-6) if key == "eps" else stated == value):
+            yield f"layer {slot.layer}: expected {key} {value}, found {stated}"
+
+
+def geometry(slot: Slot, module: Any) -> dict[str, Any]:
+    """What Caffe states of a layer besides its blobs (`CaffeLayer.stated`)."""
+    if slot.kind == "statistics":
+        return {"eps": module.eps}
+    if slot.kind == "kernel":
+        return {"pad": module.padding, "stride": module.stride, "dilation": module.dilation, "group": module.groups}
+    return {}
+
+
+def shapes_text(shapes: Collection[tuple[int, ...]]) -> str:
+    """`(64, 1, 7, 7) + (64,)`."""
+    return " + ".join(str(tuple(shape)) for shape in shapes)
+
+
+def decode(wanted: Collection[Slot], layers: Mapping[str, CaffeLayer], network: nn.Module) -> State:
+    """State dict in float32 from layers that fit their slots (`misfits`), in the network's shapes.
+
+    The fixed mean over C channels is part of our module. Where the file's second convolution v is not 1/C exactly (a
+    definition may round it), its weights go into the first: mean_c(C v_c W_c . z) = sum_c v_c (W_c . z).
+    """
+    exact: dict[str, np.ndarray] = {}
+    for slot in wanted:
+        blobs, name = layers[slot.layer].blobs, slot.module
+        if slot.kind == "statistics":
+            exact[f"{name}.running_mean"] = _average(blobs[0], blobs[2])
+            exact[f"{name}.running_var"] = _average(blobs[1], blobs[2])
+        elif slot.kind == "average":
+            rows = blobs[0].astype(np.float64).reshape(-1, 1)
+            kernel = exact[f"{name}.weight"]
+            exact[f"{name}.weight"] = (kernel.reshape(len(rows), -1) * (len(rows) * rows)).reshape(kernel.shape)
+        else:
+            # convolutions but conv1 have no bias
+            exact |= {
+                f"{name}.{key}": blob.astype(np.float64) for key, blob in zip(("weight", "bias"), blobs, strict=False)
+            }
+    ours = network.state_dict()
+    state = {key: torch.from_numpy(value).float().reshape(ours[key].shape) for key, value in exact.items()}
+    # how many batches the averages saw is not known; with the momentum that we use nothing depends on it
+    counters = [key for key in ours if key.endswith(".num_batches_tracked")]
+    return state | {key: torch.zeros((), dtype=torch.long) for key in counters}
+
+
+def _average(total: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Running statistic: the sum over Caffe's scale factor, or 0 where that is 0."""
+    f = float(factor.reshape(()))
+    return total.astype(np.float64) / f if f else np.zeros(total.shape)
+
+
+def to_caffemodel(network: MicroAttentionResNet, *, layout: str = "new", name: str = "mer") -> bytes:
+    """Content of a `.caffemodel` with the layer names of the network's release, for use with the authors' definition.
+
+    It holds the layers with weights and nothing of the graph, which Caffe takes from a `.prototxt`. A folded unit is
+    written as C equal rows, whose mean it is. The input's channels stay in the network's order, in which a run on
+    colour pictures has red first and Caffe's own readers have blue first.
+
+    Raises:
+        MerError: a network that the authors' definitions do not hold: another depth, unit, width, stem, head or norm.
+    """
+    blocks = [list(stage) for stage in (network.layer1, network.layer2, network.layer3, network.layer4)]
+    units = [block.attention for stage in blocks for block in stage if block.attention is not None]
+    if any(len(stage) != 1 for stage in blocks) or not all(isinstance(unit, MicroAttention) for unit in units):
+        raise MerError("only a ResNet-10 with micro-attention or none has names in the authors' definitions")
+    channels = tuple(info.channels for info in network.feature_info)
+    plain = network.stem == "imagenet" and network.head == "pool" and isinstance(network.last_bn, nn.BatchNorm2d)
+    if channels != CHANNELS or not plain:
+        raise MerError(
+            "the authors' definitions hold one network only: expected model.width=64, model.stem=imagenet, "
+            f"model.head=pool and model.norm=batch, got stem {network.stem}, head {network.head}, "
+            f"channels {channels} and {type(network.last_bn).__name__}"
+        )
+    classifier = {release: layer for layer, release in CLASSIFIERS.items()}[network.release]
+    layers = []
+    for slot in slots(network.stages, classifier):
+        blobs = tuple(each.detach().cpu().numpy() for each in _blobs(slot, network))
+        # a folded unit has no convolution to ask, and 1x1 convolutions have Caffe's default geometry
+        attends = ".attention." in slot.module
+        stated = {} if attends else geometry(slot, network.get_submodule(slot.module))
+        layers.append(CaffeLayer(slot.layer, TYPES[slot.kind], blobs, stated))
+    return serialise_net(CaffeNet(tuple(layers), name=name, layout=layout))
+
+
+def _blobs(slot: Slot, network: nn.Module) -> list[Tensor]:
+    """Tensors of one layer in Caffe's order and shapes."""
+    if ".attention." in slot.module:
+        project: Any = network.get_submodule(slot.module.removesuffix(".conv"))
+        channels = project.channels
+        if slot.kind == "average":
+            return [torch.full((1, channels, 1, 1), 1 / channels)]
+        if isinstance(project, ReleasedProjection):
+            return [project.conv.weight]
+        return [project.weight.reshape(1, -1, 1, 1).expand(channels, -1, -1, -1)]
+    module: Any = network.get_submodule(slot.module)
+    if slot.kind == "statistics":
+        return [module.running_mean, module.running_var, torch.ones(1)]
+    return list(module.parameters())

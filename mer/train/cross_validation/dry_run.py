@@ -1,0 +1,150 @@
+"""What a run would do, told before it is done: samples, folds, classes, parameters, steps, and the time they take.
+
+Contract: trains nothing that is kept and writes nothing but the caches that a run fills anyway.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from mer.models import count_parameters
+from mer.models.attention import describe as describe_attention
+from mer.models.build import describe as describe_model
+from mer.protocols.registry import Fold
+from mer.train.cross_validation import stage_notes
+from mer.train.cross_validation.train_folds import parallel_folds
+from mer.train.experiment.experiment import Stage, Study
+from mer.train.fold.fit import build_module, datamodule
+from mer.train.fold.pretraining import stage_fold, study_of
+
+#: Steps that are timed for the estimate, after one that warms up.
+TIMED_STEPS = 3
+
+
+def describe(study: Study, console: Console, *, origin: Sequence[str]) -> None:
+    """Print what the run would do, with an estimate of the time from a few real training steps of the first fold.
+
+    Args:
+        study: of the run.
+        console: where to print.
+        origin: sentences on where the weights of the first training come from.
+    """
+    config, table = study.config, study.table
+    data = datamodule(study, study.folds[0], seed=0)
+    data.setup("fit")
+    module = build_module(study, data)
+    # a search trains each candidate on parts of the training part first, at most as long as the fold itself
+    trainings = config.members + len(config.protocol.candidates) * config.protocol.inner
+    steps = [trainings * fold_steps(study, fold) for fold in study.folds]
+    seconds = step_seconds(study, study.folds[0]) if study.folds[0].train else 0.0
+    side = min(parallel_folds(config), len(study.folds))
+    stages = {f"stage {stage.name}": stage_cost(study, stage) for stage in study.stages}
+    # a shared stage is trained before the folds, the others with each
+    total = seconds * sum(steps) / side + sum(
+        cost.seconds if cost.shared else cost.seconds * len(study.folds) / side for cost in stages.values()
+    )
+    parts = ", ".join(
+        f"{part} {_span(len(getattr(fold, part)) for fold in study.folds)}" for part in ("train", "validation", "test")
+    )
+    rows = {
+        "experiment": f"{config.name}, seed {config.seed}",
+        "data": f"{table.name}: {len(table)} clips of {table.subjects.nunique()} subjects"
+        + (" (synthetic: drawn, not recorded)" if table.synthetic else ""),
+        "classes": ", ".join(f"{name} {(table.frame['label'] == name).sum()}" for name in table.classes),
+        "protocol": f"{config.protocol.name}: {len(study.folds)} folds; {parts} clips",
+        "input": f"{config.input.representation} {'x'.join(map(str, study.pixels.shape[1:]))}",
+        "network": f"{describe_model(config.model)}, {describe_attention(config.model.attention)}, "
+        f"{_parameters(module.network)}",
+        "weights": "\n".join(origin),
+        "training": f"{config.optim.name}, lr {config.optim.lr:g}, batch {config.optim.batch_size}; "
+        f"{_span(steps)} steps a fold, {sum(steps):,} in all",
+        **{name: cost.text for name, cost in stages.items()},
+        "time": f"about {timedelta(seconds=round(total))} for training: "
+        f"{1000 * seconds:.0f} ms a step, {side} fold{'s' if side > 1 else ''} side by side",
+    }
+    shown = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for key, value in rows.items():
+        shown.add_row(f"[bold]{key}[/bold]", value)
+    console.print(shown)
+    for note in (*study.notes, *stage_notes.notes(study)):
+        console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
+    console.print("dry run: nothing was trained")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of one training of a stage, whether one serves all folds, and both in words."""
+
+    seconds: float
+    shared: bool
+    text: str
+
+
+def stage_cost(study: Study, stage: Stage) -> Cost:
+    """What a stage costs, as far as a few of its steps tell; without leaving out the people whom a fold tests."""
+    own = study_of(study, stage)
+    fold = stage_fold(own, stage, tuple(own.table.frame["sample_id"]))
+    members, optim, table = study.config.members, own.config.optim, own.table
+    steps, seconds = fold_steps(own, fold), step_seconds(own, fold)
+    how = "once for all folds" if stage.shared else "for each fold"
+    text = (
+        f"{table.name}: {len(table)} clips of {table.subjects.nunique()} subjects, classes {', '.join(table.classes)}; "
+        f"{optim.name}, lr {optim.lr:g}, batch {optim.batch_size}; {steps:,} steps {how}"
+        f"{f' and each of {members} members' if members > 1 else ''}, {1000 * seconds:.0f} ms a step"
+    )
+    return Cost(members * steps * seconds, stage.shared, text)
+
+
+def fold_steps(study: Study, fold: Fold) -> int:
+    """Optimiser steps of one fold."""
+    optim = study.config.optim
+    if not fold.train:
+        return 0
+    if optim.iterations is not None:
+        return optim.iterations
+    data = datamodule(study, fold, seed=0)
+    data.setup("fit")
+    return int(optim.epochs or 0) * data.steps_per_epoch
+
+
+def step_seconds(study: Study, fold: Fold) -> float:
+    """Median seconds of a training step on this machine: loading, forward, backward, without an optimiser's update."""
+    torch.set_num_threads(study.config.trainer.threads)
+    data = datamodule(study, fold, seed=0)
+    data.setup("fit")
+    module = build_module(study, data)
+    on_gpu = study.config.trainer.accelerator != "cpu" and torch.cuda.is_available()
+    device = torch.device("cuda" if on_gpu else "cpu")
+    module.to(device)
+    times = []
+    batches = iter(data.train_dataloader())
+    for _ in range(TIMED_STEPS + 1):
+        start = time.perf_counter()
+        batch = next(batches, None)
+        if batch is None:
+            batches = iter(data.train_dataloader())
+            batch = next(batches)
+        loss = module.training_step({key: value.to(device) for key, value in batch.items()}, 0)
+        loss.backward()
+        if on_gpu:
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return sorted(times[1:])[TIMED_STEPS // 2]
+
+
+def _parameters(network: nn.Module) -> str:
+    size, moving = sum(parameter.numel() for parameter in network.parameters()), count_parameters(network)
+    return f"{size:,} parameters" + (f", {moving:,} of them trained" if moving < size else "")
+
+
+def _span(values: Iterable[int]) -> str:
+    found = sorted(set(values))
+    return str(found[0]) if len(found) == 1 else f"{found[0]}..{found[-1]}"

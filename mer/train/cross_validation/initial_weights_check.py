@@ -1,0 +1,122 @@
+"""What the first training of a run begins with, tried once before anything is trained.
+
+Contract: fills networks that are thrown away and writes nothing. A file that does not fit, a network that would be
+tested though part of it was drawn at random, and levels held still that nobody trained end the run here, all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+from mer.config import AttentionConfig, Config, ModelConfig, OptimConfig, with_overrides
+from mer.errors import ConfigError
+from mer.models import RecognitionNetwork, build
+from mer.models.attention import unit_of
+from mer.models.parameter_groups import NORMS
+from mer.models.pretrained.load_report import Account
+from mer.train.experiment.experiment import Study
+from mer.train.fold.initial_weights import from_init
+from mer.train.fold.pretraining import study_of
+
+#: Keys of `card["input"]` that must be the run's own where the file's network is tested as it is.
+INPUT = ("representation", "size")
+
+
+def check(study: Study) -> list[str]:
+    """Sentences on where the weights of the run's first training come from (of a nested search: its first candidate's).
+
+    Raises:
+        ConfigError: lists what must not stay as it was drawn, and what the network of a zero shot is not.
+        MerError: the file cannot be read or is of another network.
+    """
+    if study.config.init.name == "random":
+        return ["all weights are drawn at random"]
+    told: list[Account] = []
+    found: list[str] = []
+    for key, own in _first_trainings(study):
+        network = build(own.config.model, in_channels=own.pixels.shape[1], classes=len(own.table.classes))
+        told.append(from_init(network, own))
+        found += [f"{key}{line}" for line in held_problems(told[-1], network, own.config.optim)]
+        if not study.stages and not all(fold.train for fold in study.folds):
+            found += zero_shot_problems(told[-1], own.config)
+    if found:
+        raise ConfigError(found)
+    return list(told[0].sentences)
+
+
+def _first_trainings(study: Study) -> Iterator[tuple[str, Study]]:
+    """What may be trained first, with the beginning of its keys: a stage, each recipe of a search, or the folds."""
+    if study.stages:
+        yield f"stages.{study.stages[0].name}.", study_of(study, study.stages[0])
+        return
+    for line in study.config.protocol.candidates:
+        yield f"protocol.candidates: {line!r}: ", replace(study, config=with_overrides(study.config, line))
+    if not study.config.protocol.candidates:
+        yield "", study
+
+
+def held_problems(told: Account, network: RecognitionNetwork, optim: OptimConfig) -> list[str]:
+    """What a recipe would hold still though it was drawn at random, or learned without the units beside it."""
+    found = []
+    drawn = [name for name in told.drawn if not name.startswith("data_norm.")]  # this one is fixed, nothing learns it
+    frozen = [name for name in drawn if network.level_of(name) < optim.freeze]
+    units = [name for name in told.new_units if network.level_of(name) < optim.freeze]
+    if frozen or units:
+        found.append(
+            f"optim.freeze: expected levels that the file fills, got {optim.freeze}: "
+            f"{_listed(dict.fromkeys([*frozen, *units]))} would stay as drawn at random, or stand between weights that "
+            "learned without; freeze fewer levels, or train them in a stage before"
+        )
+    norms = tuple(f"{name}." for name, module in network.named_modules() if isinstance(module, NORMS))
+    moved = [*(name for name in drawn if name.startswith(norms)), *told.new_units]
+    if optim.freeze_norm and moved:
+        found.append(
+            f"optim.freeze_norm: expected false, got true: {_listed(dict.fromkeys(moved))} are not the file's, so its "
+            "statistics are not those of this network; train in a stage before, or take model.attention.unit=none"
+        )
+    return found
+
+
+def zero_shot_problems(told: Account, config: Config) -> list[str]:
+    """Why a network that is tested without any training would not be the file's own."""
+    here, there = _function(config.model), {} if told.model is None else _function(told.model)
+    why = "as the file has it, whose network is tested without any training"
+    found = [f"{key}: expected {there[key]} {why}, got {here[key]}" for key in there if there[key] != here[key]]
+    learned = told.card.get("input") or {}
+    found += [
+        f"input.{key}: expected {learned[key]} {why}, got {getattr(config.input, key)}"
+        for key in INPUT
+        if key in learned and learned[key] != getattr(config.input, key)
+    ]
+    strange = dict.fromkeys([*told.drawn, *told.new_units])
+    if strange and not found:
+        found.append(
+            f"init.path: expected all weights of a network that is tested without any training, {_listed(strange)} "
+            "would stay as drawn at random; set model and input as the file has them, or train"
+        )
+    return found
+
+
+def _function(model: ModelConfig) -> dict[str, Any]:
+    """What of a configuration decides the function of a trained network: neither dropout nor the form of a unit."""
+    plain = {f"model.{key}": value for key, value in asdict(model).items() if key not in ("dropout", "attention")}
+    return {**plain, **{f"model.attention.{key}": value for key, value in _places(model.attention).items()}}
+
+
+def _places(attention: AttentionConfig) -> dict[str, Any]:
+    if unit_of(attention) is None:
+        return {"unit": "none", "stages": [], "blocks": None}
+    return {"unit": attention.unit, "stages": sorted(set(attention.stages)), "blocks": attention.blocks}
+
+
+def _listed(names: dict[str, None]) -> str:
+    """The modules of these tensors, the first few by name."""
+    parts = list(dict.fromkeys(_module(name) for name in names))
+    return ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
+
+
+def _module(name: str) -> str:
+    before, unit, _ = f"{name}.".partition(".attention.")
+    return f"{before}.attention" if unit else name.rpartition(".")[0] or name

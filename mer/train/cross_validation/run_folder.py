@@ -1,0 +1,185 @@
+"""A run's folder: claiming it for one configuration, and collecting what the folds left into results and a report.
+
+Contract: `collect` is a function of the folder and the study; running it again gives the same files. The names and the
+drawing of the folder stand in `mer.run_files`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from mer import run_files
+from mer.errors import AllFoldsFailedError, MerError
+from mer.evaluation.predictions import pool, read_predictions, write_predictions
+from mer.evaluation.report.html_report import write_report
+from mer.evaluation.report.plots import confusion_png
+from mer.evaluation.results import summarise
+from mer.models import build, count_parameters, freeze
+from mer.provenance import config_hash, environment, flatten, result_config
+from mer.train.cross_validation import sanity_checks, stage_notes
+from mer.train.experiment import selection
+from mer.train.experiment.experiment import Study
+from mer.train.leaks import audit as leaks
+from mer.utils.atomic_files import write_atomically, write_json
+
+
+def claim(study: Study, run: Path, whole_config: dict[str, Any]) -> None:
+    """Make `run` the folder of this study, or raise where it holds another one's results.
+
+    Writes `config.yaml` (everything that was asked for) and `manifest.json` (what decides the numbers, where it ran).
+    """
+    wanted = flatten(result_config(study.config))
+    data_hash, others = study.table.content_hash(), stage_notes.data_hashes(study)
+    manifest = run / run_files.MANIFEST
+    started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    if manifest.is_file():
+        recorded = json.loads(manifest.read_text(encoding="utf-8"))
+        _refuse_other(wanted, recorded["config"], run)
+        if recorded["data_hash"] != data_hash:
+            raise MerError(
+                f"the data changed since the run in {run} began (hash {recorded['data_hash']} there, {data_hash} now): "
+                "its folds would not belong together. Restore the data, or start a new run with another hydra.run.dir."
+            )
+        if recorded.get("other_data", others) != others:
+            raise MerError(
+                f"the data of stages or co-training, or the file of init, changed since the run in {run} began "
+                f"({recorded['other_data']} there, {others} now). Restore them, or start a new run with another "
+                "hydra.run.dir."
+            )
+        started = recorded["started"]
+    _refuse_foreign_folds(study, run)
+    run.mkdir(parents=True, exist_ok=True)
+    with write_atomically(run / run_files.CONFIG) as temporary:
+        temporary.write_text(yaml.safe_dump(whole_config, sort_keys=False), encoding="utf-8")
+    write_json(
+        manifest,
+        {
+            "config_hash": config_hash(study.config),
+            "data_hash": data_hash,
+            "other_data": others,
+            "config": wanted,
+            "started": started,
+            **environment(),
+        },
+    )
+
+
+def collect(study: Study, run: Path) -> dict[str, Any]:
+    """Results of the folds that are there, also written: predictions, folds, results, confusion matrix, report."""
+    folds = fold_table(study, run)
+    write_csv(run / run_files.FOLDS, selection.marked(folds, study.config.protocol))
+    frames = [
+        read_predictions(run_files.fold_folder(run, name) / run_files.PREDICTIONS)
+        for name in folds["fold"][folds["status"] == "done"]
+    ]
+    if not frames:
+        raise AllFoldsFailedError(
+            f"no fold of the run in {run} succeeded; its {run_files.FOLDS} and {run_files.FAILURES_FOLDER}/ say why"
+        )
+    predictions = pool(frames, study.table, allow_missing=True)
+    config = study.config
+    write_predictions(run / run_files.PREDICTIONS, selection.marked(predictions, config.protocol))
+    network = build(config.model, in_channels=study.pixels.shape[1], classes=len(study.table.classes))
+    results = summarise(
+        predictions,
+        study.table,
+        folds,
+        splits=study.folds,
+        config=config,
+        parameters=count_parameters(network),
+        data_hash=study.table.content_hash(),
+        members=_member_tables(folds, run) if config.members > 1 else (),
+    )
+    freeze(network, config.optim.freeze, norm=config.optim.freeze_norm)
+    results["trained_parameters"] = count_parameters(network)
+    results["notes"] += [*stage_notes.notes(study), *stage_notes.outcomes(study, run), *environment_notes(run)]
+    results["stages"] = stage_notes.records(study, run)
+    results["leaks"] = leaks.read(run)
+    results["sanity"] = sanity_checks.read(run)
+    write_json(run / run_files.RESULTS, results)
+    if results["complete"]:
+        run_files.remove_leftovers(run)
+    confusion_png(run)
+    write_report(run)
+    return results
+
+
+def _member_tables(folds: pd.DataFrame, run: Path) -> Iterator[pd.DataFrame]:
+    """The members' predictions of every finished fold."""
+    for name in folds["fold"][folds["status"] == "done"]:
+        yield read_predictions(run_files.fold_folder(run, name) / run_files.MEMBERS)
+
+
+def fold_table(study: Study, run: Path) -> pd.DataFrame:
+    """One row a fold in their order: status `done`, `failed`, `missing`, counts, epochs, seconds, accuracy, error."""
+    rows = []
+    for fold in study.folds:
+        counts = {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)}
+        done = run_files.fold_folder(run, fold.name) / run_files.FOLD
+        failed = run_files.failure_file(run, fold.name)
+        record: dict[str, Any] = {"error": ""}
+        status = "missing"
+        if done.is_file():
+            status, record = "done", {"error": "", **json.loads(done.read_text(encoding="utf-8"))}
+        elif failed.is_file():
+            status, record = "failed", json.loads(failed.read_text(encoding="utf-8"))
+        columns = ("epochs", "chosen_epoch", "validation_uf1", "steps", "seconds", "train_seconds", "accuracy", "error")
+        search = ("candidate",) if study.config.protocol.candidates else ()
+        known = {key: record.get(key) for key in (*search, *columns)}
+        rows.append({"fold": fold.name, "status": status, **counts, **known})
+    return pd.DataFrame(rows)
+
+
+def environment_notes(run: Path) -> list[str]:
+    """A sentence for each way in which the folds' code, packages or hardware differ, as after an update in between."""
+    found = [_record(folder)["environment"] for folder in run_files.completed_folds(run)]
+    flat = [flatten(environment) for environment in found]
+    differing = {key: {str(one.get(key)) for one in flat} for key in sorted({key for one in flat for key in one})}
+    return [
+        f"The folds were not all computed alike: {key} was {' and '.join(sorted(values))}."
+        for key, values in differing.items()
+        if len(values) > 1
+    ]
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """The record of a finished fold."""
+    return dict(json.loads((folder / run_files.FOLD).read_text(encoding="utf-8")))
+
+
+def _refuse_foreign_folds(study: Study, run: Path) -> None:
+    """Raise where a finished fold was computed under another configuration, also when the manifest was lost."""
+    wanted = config_hash(study.config)
+    foreign = [folder.name for folder in run_files.completed_folds(run) if _record(folder)["config_hash"] != wanted]
+    if foreign:
+        raise MerError(
+            f"the run folder {run} holds folds of another configuration ({', '.join(foreign[:5])}): give the overrides "
+            "of that run to finish it, or another hydra.run.dir to start a new one"
+        )
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, atomically."""
+    with write_atomically(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def _refuse_other(wanted: dict[str, Any], recorded: dict[str, Any], run: Path) -> None:
+    absent = "(absent)"
+    differing = [
+        f"  {key}: {recorded.get(key, absent)} there, {wanted.get(key, absent)} asked for"
+        for key in sorted(set(wanted) | set(recorded))
+        if recorded.get(key, absent) != wanted.get(key, absent)
+    ]
+    if differing:
+        raise MerError(
+            f"the run folder {run} holds results of another configuration:\n" + "\n".join(differing) + "\n"
+            "Give the same overrides to finish that run, or another hydra.run.dir to start a new one."
+        )

@@ -1,0 +1,118 @@
+"""What is said of the trainings beside the folds: in the announcement, in a dry run, in results and report.
+
+Contract: `notes` is a function of the study, before anything is trained; `records` and `outcomes` are functions of what
+lies in the run's folder.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mer import run_files
+from mer.train.experiment.experiment import Stage, Study
+from mer.utils.hashing import file_hash
+
+#: People who are in a stage's samples and tested that one sentence names.
+NAMED = 3
+
+
+def notes(study: Study) -> list[str]:
+    """What each stage and the companions are, and whether people in them are tested; one sentence each."""
+    found = []
+    for stage in study.stages:
+        table = stage.samples.table
+        who = f"{len(table)} samples of {table.subjects.nunique()} subjects ({table.name})"
+        found.append(f"Stage {stage.name}: {who}; {_sharing(stage)}.")
+        found += [f"Stage {stage.name}: {note}" for note in table.notes]
+    if study.companions is not None:
+        table = study.companions.table
+        clips, share = study.config.cotrain.clips, study.config.cotrain.share
+        who = f"samples of {table.name} ({len(table)} samples of {table.subjects.nunique()} subjects)"
+        without = "in each fold without the people it tests"
+        found.append(
+            f"Co-training: {share:.0%} of each training batch are {who}, {without}."
+            if clips is None
+            else f"Co-training: beside a fold's own clips, {who} count as {clips} clips, {without}."
+        )
+        found += [f"Co-training: {note}" for note in table.notes]
+    return found
+
+
+def data_hashes(study: Study) -> dict[str, str | None]:
+    """Hash of the content of everything that the run trains on besides its own samples, by its key."""
+    hashes = {f"stages.{stage.name}": stage.samples.table.content_hash() for stage in study.stages}
+    if study.companions is not None:
+        hashes["cotrain"] = study.companions.table.content_hash()
+    return {**hashes, "init": file_hash(study.config.init.path)}
+
+
+def records(study: Study, run: Path) -> list[dict[str, Any]]:
+    """Stage by stage: name, data, samples, classes, whether shared, trainings, their steps and seconds summed."""
+    found = []
+    for stage in study.stages:
+        parts = _parts(stage, run)
+        table = stage.samples.table
+        found.append(
+            {
+                "stage": stage.name,
+                "data": table.name,
+                "synthetic": table.synthetic,
+                "data_hash": table.content_hash(),
+                "samples": len(table),
+                "subjects": int(table.subjects.nunique()),
+                "tested_subjects": len(stage.people),
+                "classes": list(table.classes),
+                "shared": stage.shared,
+                "trainings": len(parts),
+                "steps": sum(part["steps"] for part in parts),
+                "seconds": round(sum(part["seconds"] for part in parts), 3),
+                "validation_uf1": [part["validation_uf1"] for part in parts],
+            }
+        )
+    return found
+
+
+def outcomes(study: Study, run: Path) -> list[str]:
+    """What the stages did, and where the weights came from that trainings began with; one sentence each."""
+    found = []
+    for stage, record in zip(study.stages, records(study, run), strict=True):
+        times = "1 training" if record["trainings"] == 1 else f"{record['trainings']} trainings"
+        found.append(f"Stage {stage.name}: {times}, {record['steps']} steps, {record['seconds']:.0f} s.")
+        found += _origins(f"Stage {stage.name} began so", _parts(stage, run))
+    if study.stages or study.config.init.name != "random":
+        found += _origins(
+            "The folds began so", [_read(folder / run_files.FOLD) for folder in run_files.completed_folds(run)]
+        )
+    return found
+
+
+def _sharing(stage: Stage) -> str:
+    if stage.shared:
+        return "nobody in them is tested (subjects, samples, pictures were compared), so one training serves all folds"
+    if not stage.people:
+        return "nobody in them is tested, yet the stage before is trained for each fold, and so is this one"
+    named = ", ".join(f"{who} ({why})" for who, why in list(stage.people.items())[:NAMED])
+    more = f" and {len(stage.people) - NAMED} more" if len(stage.people) > NAMED else ""
+    count = len(stage.people)
+    return f"{count} of them are tested here: {named}{more}; so each fold trains its own, without its people"
+
+
+def _parts(stage: Stage, run: Path) -> list[dict[str, Any]]:
+    """Records of all trainings of a stage in the run's folder."""
+    parents = [run] if stage.shared else run_files.completed_folds(run)
+    folders = [
+        folder for parent in parents for folder in sorted((parent / run_files.STAGES_FOLDER).glob(f"{stage.name}*"))
+    ]
+    found = [_read(folder / run_files.STAGE) for folder in folders if (folder / run_files.STAGE).is_file()]
+    return [record for record in found if record["stage"] == stage.name]
+
+
+def _origins(title: str, parts: list[dict[str, Any]]) -> list[str]:
+    sentences = [". ".join(part["origin"]) for part in parts]
+    return [f"{title}: {text}." for text in dict.fromkeys(sentences)]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))

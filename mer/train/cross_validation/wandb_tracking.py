@@ -1,0 +1,133 @@
+"""Weights & Biases on top of the files: one run an experiment, fed from what the folds left on disk.
+
+Contract: nothing here computes a number; without W&B the same values stand in the run's folder. Offline needs no
+account and no network. One context manager a run, so that a second run in the same process never writes into the first.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mer import run_files
+from mer.config import Config
+from mer.errors import MerError
+from mer.evaluation.predictions import PREFIX, read_predictions
+from mer.evaluation.report.plots import attention_figure
+from mer.protocols.registry import Fold, selection_of
+
+
+class NoTracker:
+    """Takes everything and sends it nowhere: the files are enough."""
+
+    def fold(self, fold: Fold, folder: Path) -> None:
+        """Do nothing."""
+
+    def summary(self, results: dict[str, Any], run: Path) -> None:
+        """Do nothing."""
+
+
+class WandbTracker:
+    """Sends curves, scores, predictions and pictures of one run to one W&B run."""
+
+    def __init__(self, run: Any) -> None:
+        self.run = run
+
+    def fold(self, fold: Fold, folder: Path) -> None:
+        """Log the curves of a finished fold as `folds/<fold>/<curve>` over its epochs."""
+        if not (folder / run_files.CURVES).is_file():  # a fold without training has none
+            return
+        prefix = f"folds/{fold.name}"
+        self.run.define_metric(f"{prefix}/epoch", hidden=True)
+        self.run.define_metric(f"{prefix}/*", step_metric=f"{prefix}/epoch")
+        for row in pd.read_csv(folder / run_files.CURVES).to_dict("records"):
+            self.run.log({f"{prefix}/{key}": value for key, value in row.items() if value == value})
+
+    def summary(self, results: dict[str, Any], run: Path) -> None:
+        """Log pooled scores with intervals, confusion matrix, the table of predictions and attention pictures."""
+        import wandb
+
+        for score in ("uf1", "uar", "accuracy", "weighted_f1"):
+            found = results["scores"]["all"][score]
+            self.run.summary[score] = found["value"]
+            self.run.summary[f"{score}_low"], self.run.summary[f"{score}_high"] = found["low"], found["high"]
+        for key in ("synthetic", "selection", "parameters", "seconds", "config_hash", "data_hash"):
+            self.run.summary[key] = results[key]
+        predictions = read_predictions(run / run_files.PREDICTIONS)
+        classes = [name.removeprefix(PREFIX) for name in predictions.columns if name.startswith(PREFIX)]
+        media: dict[str, Any] = {
+            "confusion_matrix": wandb.Image(str(run / run_files.CONFUSION)),
+            "confusion": wandb.plot.confusion_matrix(
+                y_true=[classes.index(name) for name in predictions["label"]],
+                preds=[classes.index(name) for name in predictions["predicted"]],
+                class_names=classes,
+            ),
+            "predictions": wandb.Table(dataframe=predictions),
+        }
+        pictures = list(attention_pictures(run))
+        if pictures:
+            media["attention"] = [wandb.Image(picture, caption=caption) for caption, picture in pictures]
+        self.run.log(media)
+
+
+def attention_pictures(run: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Sample id and RGB picture (H, W, 3) uint8 of every kept attention sample: the input and its map in each stage."""
+    for folder in run_files.completed_folds(run):
+        if (folder / run_files.ATTENTION).is_file():
+            with np.load(folder / run_files.ATTENTION) as kept:
+                for i, sample in enumerate(kept["sample_ids"]):
+                    maps = {int(stage): kept[f"map_{stage}"][i] for stage in kept["stages"]}
+                    yield str(sample), attention_figure(kept["images"][i], maps)
+
+
+@contextmanager
+def open_tracker(
+    config: Config, run: Path, whole_config: dict[str, Any], *, synthetic: bool, enabled: bool = True
+) -> Iterator[NoTracker | WandbTracker]:
+    """Tracker of one run, finished when the block ends, also when it ends in an error; `enabled` on one rank only.
+
+    Raises:
+        MerError: W&B cannot begin, for lack of a key or of the network with `logger.mode=online`.
+    """
+    if config.logger.name != "wandb" or not enabled:
+        yield NoTracker()
+        return
+    # wandb looks up its error-reporting host at import unless told not to, even offline
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    import wandb
+
+    offline = config.logger.mode != "online"
+    leaky = selection_of(config.protocol) == "leaky"
+    settings = wandb.Settings(
+        console="off",
+        silent=True,
+        disable_git=offline,
+        x_disable_stats=offline,
+        x_disable_meta=offline,
+        x_save_requirements=not offline,
+    )
+    run.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = wandb.init(
+            project=config.logger.project,
+            entity=config.logger.entity,
+            mode=config.logger.mode,  # type: ignore[arg-type]
+            dir=str(run),
+            name=f"{config.name}-seed{config.seed}{'-LEAKY' if leaky else ''}",
+            group=config.name,
+            config=whole_config,
+            tags=[tag for tag, holds in (("synthetic", synthetic), ("leaky", leaky)) if holds] or None,
+            settings=settings,
+        )
+    except (wandb.errors.CommError, wandb.errors.UsageError) as error:
+        raise MerError(f"W&B cannot begin ({error}); logger.mode=offline needs neither account nor network") from error
+    try:
+        yield WandbTracker(handle)
+    finally:
+        handle.finish()

@@ -1,0 +1,1 @@
+"""One configuration with its data: loading and checking, before anything is trained."""

@@ -1,0 +1,120 @@
+"""Null runs: the same machinery on data in which there is nothing to learn, or nothing that may be learned from.
+
+Contract: `null` in the configuration makes a run a null run, with folders, resume and report like any other.
+`permuted_labels` shuffles labels within the training part of each fold, within its inner split, and within the data of
+each stage and of co-training, from the run's seed and the fold's name or the stage's; what is tested keeps its true
+labels. `onset_only` puts the onset frame in place of the apex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mer.config import Config
+from mer.data.samples.table import SampleTable
+from mer.errors import SampleError
+from mer.inputs.representations.registry import REPRESENTATIONS, SPAN
+from mer.protocols.registry import Fold
+from mer.utils.seeding import seed_from
+
+NONE, PERMUTED, ONSET = "none", "permuted_labels", "onset_only"
+#: Values of `null` with what they do, in words for reports.
+NULLS = {
+    PERMUTED: "Networks trained on labels that were shuffled within each fold's training part, and within the data of "
+    "stages and co-training where there are any; tested on true labels.",
+    ONSET: "Networks trained and tested without the apex: the onset frame stands in its place.",
+}
+
+
+def problems(config: Config) -> list[str]:
+    """What is wrong with `null` and `sanity`, one sentence each."""
+    found = []
+    if config.null not in (NONE, *NULLS):
+        found.append(f"null: expected one of {', '.join((NONE, *NULLS))}, got '{config.null}'")
+    if config.sanity and config.null != NONE:
+        found.append(f"sanity: expected false in a null run (null={config.null}), got true; set one of them")
+    return found
+
+
+def why_no_onset(table: SampleTable, config: Config) -> str | None:
+    """Why `onset_only` cannot be made of these samples, or None where it can."""
+    if config.input.representation == "motion_map":
+        return "the samples are motion maps, computed elsewhere from onset and apex"
+    lacking = int((table.frame["onset_path"] == "").sum())
+    if lacking:
+        return f"{lacking} of {len(table)} samples have no onset frame"
+    return None
+
+
+def shown(table: SampleTable, config: Config) -> SampleTable:
+    """The table whose images become the network's inputs: the run's own but for `onset_only`.
+
+    Raises:
+        SampleError: `onset_only` on samples without an onset frame.
+    """
+    if config.null != ONSET:
+        return table
+    why = why_no_onset(table, config)
+    if why is not None:
+        raise SampleError(f"{table.name}: null=onset_only needs the onset frame of every clip, but {why}")
+    return replace(table, frame=table.frame.assign(apex_path=table.frame["onset_path"]))
+
+
+def of_fold(table: SampleTable, config: Config, fold: Fold) -> SampleTable:
+    """The table as one fold's training sees it: the run's own but for `permuted_labels`."""
+    if config.null != PERMUTED:
+        return table
+    labels = table.frame["label"].to_numpy(dtype=object, copy=True)
+    place = {sample: row for row, sample in enumerate(table.frame["sample_id"])}
+    for part in ("train", "validation"):
+        rows = _rows(getattr(fold, part), place)
+        generator = np.random.default_rng(seed_from(config.seed, PERMUTED, fold.name, part))
+        labels[rows] = labels[generator.permutation(rows)]
+    return replace(table, frame=table.frame.assign(label=labels))
+
+
+def of_other(table: SampleTable, config: Config, key: str) -> SampleTable:
+    """The table of a stage or of co-training as training sees it: as it is but for `permuted_labels`.
+
+    Its true labels would carry the real task into a run that must find nothing, above all where it shows the people of
+    the protocol's own data.
+
+    Args:
+        table: of the other source.
+        config: of the run.
+        key: where the configuration names it, e.g. `stages.macro`; gives each source an order of its own.
+    """
+    if config.null != PERMUTED:
+        return table
+    labels = table.frame["label"].to_numpy(dtype=object, copy=True)
+    generator = np.random.default_rng(seed_from(config.seed, PERMUTED, key))
+    return replace(table, frame=table.frame.assign(label=labels[generator.permutation(len(labels))]))
+
+
+def null_configs(config: Config, table: SampleTable, folds: Sequence[Fold]) -> dict[str, Config]:
+    """Configuration of each null run that `sanity` adds, by name; what cannot be made is left out."""
+    kept = [name for name in NULLS if why_not(name, config, table, folds) is None]
+    # the null runs leave their files; a tracker of their own inside the run's would be told apart by nobody
+    logger = replace(config.logger, name="csv")
+    return {name: replace(config, null=name, sanity=False, logger=logger) for name in kept}
+
+
+def why_not(name: str, config: Config, table: SampleTable, folds: Sequence[Fold]) -> str | None:
+    """Why a null run cannot be made of these samples and folds, or None where it can."""
+    if name == PERMUTED and not all(fold.train for fold in folds):
+        return "a fold trains on none of these samples, so no label of theirs is learned"
+    return why_no_onset(table, config) if name == ONSET else None
+
+
+def what_is_seen(config: Config) -> str:
+    """What an onset-only network sees, in words."""
+    if {"onset", SPAN} & {*REPRESENTATIONS[config.input.representation].frames}:
+        return "the onset frame alone where others see motion, so no motion at all"
+    return "the onset frame alone, a face before it moves"
+
+
+def _rows(samples: Sequence[str], place: dict[str, int]) -> np.ndarray:
+    return np.array([place[sample] for sample in samples], dtype=np.int64)

@@ -1,0 +1,86 @@
+"""Samples beside the protocol's own (of a stage, of co-training), and which of them show people that are tested.
+
+Contract: pure functions of the tables and the bytes of their key frames. One clip of a person that meets the tested
+data by subject (in whatever spelling), sample id or picture bars all clips of that person: a copy under another name is
+the same person.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mer.data.samples.schema import IMAGE_COLUMNS
+from mer.data.samples.table import SampleTable
+from mer.utils.hashing import picture_hash
+
+#: Data sets under two names, whose people and their numbers are the same: SMIC-E is SMIC with more frames a clip.
+SAME_PEOPLE = {"smic_e": "smic"}
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A table with its inputs.
+
+    Attributes:
+        table: one row a clip.
+        pixels: network inputs (N, C, H, W), row i for row i of the table.
+    """
+
+    table: SampleTable
+    pixels: np.ndarray
+
+    @cached_property
+    def pictures(self) -> tuple[frozenset[str], ...]:
+        """Hashes of each row's key-frame images; none for a drawn row without files."""
+        columns = self.table.frame[list(IMAGE_COLUMNS)].to_numpy(dtype=object)
+        return tuple(frozenset(picture_hash(path) for path in row if path) for row in columns)
+
+
+def person_code(dataset: str, subject: str) -> str:
+    """Text that is one for all spellings of a person's id: `S01`, `s1` and `s001` of one data set."""
+    plain = re.sub(r"\d+", lambda digits: str(int(digits.group())), subject.casefold())
+    return f"{SAME_PEOPLE.get(dataset, dataset)}:{re.sub(r'[^a-z0-9]+', '-', plain)}"
+
+
+def person_codes(table: SampleTable) -> np.ndarray:
+    """`person_code` of each row, text (N,)."""
+    return np.array([person_code(*row) for row in zip(table.frame["dataset"], table.frame["subject"], strict=True)])
+
+
+def people_in_both(other: Samples, own: Samples, tested: Iterable[str]) -> dict[str, str]:
+    """Subjects of `other` who are among the tested samples of `own`, each with the reason.
+
+    Args:
+        other: samples that are to train a network.
+        own: the samples of the protocol.
+        tested: ids of those of them that the network must not have seen.
+    """
+    ids = set(tested)
+    rows = np.flatnonzero(own.table.frame["sample_id"].isin(ids).to_numpy())
+    subjects = set(own.table.subjects.iloc[rows])
+    codes = set(person_codes(own.table)[rows])
+    pictures = frozenset[str]().union(*(own.pictures[row] for row in rows))
+    found: dict[str, str] = {}
+    frame = other.table.frame
+    listed = zip(other.table.subjects, person_codes(other.table), frame["sample_id"], other.pictures, strict=True)
+    for subject, code, sample, shown in listed:
+        if subject in subjects:
+            found.setdefault(subject, "the same subject id")
+        elif code in codes:
+            found.setdefault(subject, "the same subject id in another spelling")
+        elif sample in ids:
+            found.setdefault(subject, f"the same sample id {sample}")
+        elif shown & pictures:
+            found.setdefault(subject, f"the same picture in {sample}")
+    return found
+
+
+def allowed(other: Samples, barred: Iterable[str]) -> tuple[str, ...]:
+    """Ids of the samples of `other` of subjects who are not barred, in the table's order."""
+    free = ~other.table.subjects.isin(set(barred))
+    return tuple(other.table.frame["sample_id"][free])

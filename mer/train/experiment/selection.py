@@ -1,0 +1,86 @@
+"""What may choose the epoch or the recipe of a fold; and the mark on every result whose held-out samples chose.
+
+Contract: with `fixed` and `inner` training gets a fold without a look at its test samples. With `leaky`, which only
+shows what that would do, they choose the epoch, nothing that a search may see is recorded, and every table says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+from omegaconf.errors import OmegaConfBaseException
+
+from mer.config import Config, ProtocolConfig, with_overrides
+from mer.evaluation.predictions import MARK
+from mer.inputs.representations import registry as represent
+from mer.models import problems as model_problems
+from mer.protocols.registry import Fold, selection_of
+from mer.train.experiment import stage_checks
+from mer.train.lightning import module
+
+LEAKY = "leaky"
+#: Parts of the configuration that a nested search may vary: what training does, not what it is given or tested on.
+SEARCHED = ("optim", "augment", "model")
+#: The only score that a search over runs may see. Its mean over folds is no clean judge of recipes even so: whom one
+#: fold tests is in the inner splits of the others. `protocol.candidates` are chosen among fold by fold.
+OBJECTIVE = "validation_uf1"
+
+
+def seen(fold: Fold, protocol: ProtocolConfig) -> Fold:
+    """The fold as training sees it: under `leaky`, and only there, the held-out samples choose the epoch."""
+    return replace(fold, validation=fold.test) if selection_of(protocol) == LEAKY else fold
+
+
+def of_record(record: dict[str, Any], protocol: ProtocolConfig) -> dict[str, Any]:
+    """The record of a training, with what chose; without a score on held-out samples, which might steer a search."""
+    selection = selection_of(protocol)
+    kept = {**record, OBJECTIVE: None} if selection == LEAKY else record
+    return {**kept, "selection": selection}
+
+
+def marked(table: pd.DataFrame, protocol: ProtocolConfig) -> pd.DataFrame:
+    """The table as it is, or with a last column that says `leaky`; columns of an inner split are renamed there."""
+    if selection_of(protocol) != LEAKY:
+        return table
+    names = {name: name.replace("validation_", "held_out_") for name in table.columns}
+    return table.rename(columns=names).assign(**{MARK: LEAKY})
+
+
+def problems(config: Config) -> list[str]:
+    """What is wrong with the choice among epochs and recipes, and with what a search over runs asks for."""
+    found = []
+    if config.objective != OBJECTIVE:
+        found.append(
+            f"objective: expected {OBJECTIVE}, got {config.objective!r}: what a search maximises must not be measured "
+            "on held-out samples, or its best value is chosen on the test subjects and means nothing; "
+            "protocol.validation gives an inner score, whose mean over folds has yet seen every test subject in the "
+            "inner splits of other folds; only protocol.candidates, which each fold chooses among by itself, is clean"
+        )
+    if selection_of(config.protocol) == LEAKY and config.optim.iterations is not None:
+        found.append(
+            "optim.iterations: expected null with protocol.selection=leaky, which chooses among whole epochs, got "
+            f"{config.optim.iterations}; set optim.epochs"
+        )
+    for line in config.protocol.candidates:
+        found += [f"protocol.candidates: {line!r}: {problem}" for problem in _candidate_problems(config, line)]
+    return found
+
+
+def _candidate_problems(config: Config, line: str) -> list[str]:
+    """What is wrong with one recipe of a nested search."""
+    strange = [item for item in line.split() if "=" not in item or item.partition(".")[0] not in SEARCHED]
+    if strange:
+        return [f"expected key=value with keys in {', '.join(SEARCHED)}, spaces between, got {' '.join(strange)}"]
+    try:
+        changed = with_overrides(config, line)
+    except OmegaConfBaseException as error:
+        return [str(error).splitlines()[0]]
+    return [
+        *module.problems(changed.optim),
+        *module.freeze_problems(changed.optim, changed.model),
+        *(line for line in stage_checks.frozen_problems(changed) if line not in stage_checks.frozen_problems(config)),
+        *represent.problems(changed.input, changed.augment),
+        *model_problems(changed.model, side=changed.input.size),
+    ]

@@ -1,0 +1,92 @@
+"""What may be wrong with trainings beside the folds: stages before them, samples of other sources within them.
+
+Contract: looks at the configuration only, reads no data; one sentence a key, the key first.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mer.config import Config, OptimConfig
+from mer.inputs.pipeline import source_problems
+from mer.inputs.representations import registry as represent
+from mer.train.lightning import module
+
+#: What a stage may be called: it becomes a folder.
+NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
+
+
+def problems(config: Config) -> list[str]:
+    """What is wrong with `stages` and `cotrain`, and with a protocol that trains nothing."""
+    found = []
+    for name, stage in config.stages.items():
+        where = f"stages.{name}"
+        if not NAME.fullmatch(name):
+            found.append(f"stages: expected names of letters, digits and _, up to 40, got {name!r}")
+        found += _under(where, source_problems(stage.data, config))
+        augment = represent.problems(config.input, stage.augment)
+        found += _under(where, [line for line in augment if line.startswith("augment.")])
+        frozen = module.freeze_problems(stage.optim, config.model)
+        found += _under(where, [*module.problems(stage.optim), *frozen, *recipe_problems(stage.optim, config)])
+    if not 0 < config.cotrain.share < 1:
+        found.append(f"cotrain.share: expected 0 < share < 1, got {config.cotrain.share}; for none: cotrain.data=null")
+    if config.cotrain.clips is not None and config.cotrain.clips < 1:
+        found.append(f"cotrain.clips: expected null (cotrain.share counts) or 1 or more, got {config.cotrain.clips}")
+    if config.cotrain.data is not None:
+        found += _under("cotrain", source_problems(config.cotrain.data, config))
+    if config.protocol.name == "zero_shot" and not config.stages and config.init.name != "file":
+        found.append(
+            "protocol.name: expected stages or init.path with zero_shot, got neither: nothing would have been trained"
+        )
+    if config.protocol.name == "zero_shot" and config.cotrain.data is not None:
+        found.append("cotrain.data: expected null with protocol.name=zero_shot, which trains nothing in its fold")
+    found += frozen_problems(config)
+    if config.stages and any("model." in line for line in config.protocol.candidates):
+        found.append(
+            "protocol.candidates: expected no overrides of model with stages, got some: the stages train one network, "
+            "whose weights fit no other"
+        )
+    return found
+
+
+def frozen_problems(config: Config) -> list[str]:
+    """What is wrong where the first training of a run would hold still what was drawn at random."""
+    if config.init.name != "random":
+        return []
+    where, optim = next(((f"stages.{name}.", stage.optim) for name, stage in config.stages.items()), ("", config.optim))
+    found = []
+    if optim.freeze > 0:
+        found.append(
+            f"{where}optim.freeze: expected 0 where nothing was learned before, got {optim.freeze}: the frozen levels "
+            "would stay as they were drawn at random; set init.path or a stage before it"
+        )
+    if optim.freeze_norm:
+        found.append(
+            f"{where}optim.freeze_norm: expected false where nothing was learned before, got true: the statistics of "
+            "no data would stay; set init.path or a stage before it"
+        )
+    return found
+
+
+def recipe_problems(optim: OptimConfig, config: Config) -> list[str]:
+    """What of a recipe does not go with the run's devices and inner split."""
+    found = []
+    devices, batch = config.trainer.devices, optim.batch_size
+    if devices > 1 and (batch % devices or batch < 2 * devices):
+        found.append(f"optim.batch_size: expected a multiple of trainer.devices={devices}, at least twice, got {batch}")
+    if devices > 1 and optim.balance in ("weighted", "effective"):
+        found.append(
+            f"optim.balance: expected none or oversample with several devices, got {optim.balance}: each device would "
+            "divide by the weights of its own share"
+        )
+    if config.protocol.validation and optim.iterations is not None:
+        found.append(
+            "optim.iterations: expected null with protocol.validation, got "
+            f"{optim.iterations}: the inner split chooses among whole epochs, so set optim.epochs"
+        )
+    return found
+
+
+def _under(where: str, lines: list[str]) -> list[str]:
+    """The sentences with their keys under another one; those of the run's own keys as they are."""
+    return [line if line.startswith("input.") else f"{where}.{line}" for line in lines]

@@ -1,0 +1,122 @@
+"""Whom a network has seen in training, written into its checkpoint, and read from the one that a run begins with.
+
+Contract: people, sample ids and hashes of key-frame images, of everything that moved or chose the weights: the fold's
+own part, co-training, every stage before, and the file that the first of them began with. Hashes tell nothing of a
+picture, so that a checkpoint can be given away. Drawn inputs without files show nobody and are not listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mer.config import InitConfig
+from mer.models import checkpoint
+from mer.protocols.registry import Fold
+from mer.train.experiment.experiment import Stage, Study
+from mer.train.experiment.overlap import Samples, allowed, people_in_both
+
+#: Hex digits kept of each image's SHA-256: 64 bits.
+DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What trained a network.
+
+    Attributes:
+        subjects: people, "dataset:subject".
+        samples: sample ids.
+        pictures: beginnings of the SHA-256 of key-frame images.
+    """
+
+    subjects: frozenset[str] = frozenset()
+    samples: frozenset[str] = frozenset()
+    pictures: frozenset[str] = frozenset()
+
+    def __or__(self, other: Seen) -> Seen:
+        """What trained either."""
+        return Seen(self.subjects | other.subjects, self.samples | other.samples, self.pictures | other.pictures)
+
+    def as_card(self) -> dict[str, list[str]]:
+        """As plain values for a checkpoint's `trained_on`."""
+        return {"subjects": sorted(self.subjects), "samples": sorted(self.samples), "pictures": sorted(self.pictures)}
+
+
+def of_fold(study: Study, fold: Fold) -> Seen:
+    """What a fold's network has seen: `fold` as training saw it, whose validation part chose the epoch."""
+    seen = of_samples(study.samples, (*fold.train, *fold.validation)) | of_init(study.config.init)
+    if study.companions is not None and fold.train:
+        seen |= of_samples(study.companions, joining(study, study.companions, fold))
+    for stage in study.stages:
+        seen |= of_samples(stage.samples, _ids(study, stage, fold))
+    return seen
+
+
+def of_stage(study: Study, stage: Stage, fold: Fold | None) -> Seen:
+    """What the network that a stage hands on has seen; `fold`: for which alone it was trained."""
+    seen = of_init(study.config.init)
+    for each in study.stages:
+        seen |= of_samples(each.samples, _ids(study, each, fold))
+        if each.name == stage.name:
+            break
+    return seen
+
+
+def of_init(init: InitConfig) -> Seen:
+    """What the weights that a run begins with have seen, as far as their file says it."""
+    return told_by(init) or Seen()
+
+
+def told_by(init: InitConfig) -> Seen | None:
+    """What the card of `init.path` says; None where nothing trained it or the file does not say."""
+    if init.name != "file" or init.path is None:
+        return None
+    try:
+        told: Any = checkpoint.read(init.path)["card"].get("trained_on", {})
+    except checkpoint.ForeignFileError:  # another kind of weight file; whether it can be used is not asked here
+        return None
+    if not isinstance(told, dict) or "samples" not in told:
+        return None
+    return Seen(*(frozenset(told.get(key, ())) for key in ("subjects", "samples", "pictures")))
+
+
+def of_samples(samples: Samples, ids: Iterable[str]) -> Seen:
+    """People, ids and pictures of those of the samples that have images."""
+    wanted = set(ids)
+    frame, subjects = samples.table.frame, samples.table.subjects
+    rows = [
+        (subject, sample, pictures)
+        for subject, sample, pictures in zip(subjects, frame["sample_id"], samples.pictures, strict=True)
+        if sample in wanted and pictures
+    ]
+    return Seen(
+        frozenset(subject for subject, _, _ in rows),
+        frozenset(sample for _, sample, _ in rows),
+        frozenset(picture[:DIGITS] for _, _, pictures in rows for picture in pictures),
+    )
+
+
+def allowed_in(study: Study, samples: Samples, fold: Fold) -> Sequence[str]:
+    """Ids of the samples of another source that may train a fold's network."""
+    return allowed(samples, people_in_both(samples, study.samples, (*fold.validation, *fold.test)))
+
+
+def joining(study: Study, samples: Samples, fold: Fold) -> Sequence[str]:
+    """Ids of the samples of co-training that join a fold's batches.
+
+    Own people come along only where the fold trains on them. It would not do to leave out only those whom it tests: an
+    inner fold of a nested search does not list the people whom the fold around it tests, nor a learning curve those
+    whom it goes without.
+    """
+    trained = set(fold.train) - {*fold.validation, *fold.test}
+    others = (sample for sample in study.table.frame["sample_id"] if sample not in trained)
+    return allowed(samples, people_in_both(samples, study.samples, others))
+
+
+def _ids(study: Study, stage: Stage, fold: Fold | None) -> Sequence[str]:
+    """Samples that a stage trains on."""
+    if stage.shared or fold is None:
+        return tuple(stage.samples.table.frame["sample_id"])
+    return allowed_in(study, stage.samples, fold)

@@ -1,0 +1,1 @@
+"""One fold: pretraining, training, prediction, its files."""

@@ -1,0 +1,82 @@
+"""What a fold's checkpoint says of itself: classes, input, whom it saw, and what nobody should expect of it.
+
+Contract: plain values, no scores of single people: a held-out person's few clips say nothing of a network. Where
+nothing of the tested data trained it (zero shot), its scores on them stand in the card.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from mer.evaluation import metrics
+from mer.protocols.registry import Fold
+from mer.train.experiment import selection, trained_on
+from mer.train.experiment.experiment import Study
+
+
+def of_fold(study: Study, fold: Fold, predictions: pd.DataFrame) -> dict[str, Any]:
+    """The card of a fold's networks; `predictions` are those of its test part, averaged over the members."""
+    saw = trained_on.of_fold(study, selection.seen(fold, study.config.protocol))
+    seen = saw.as_card()
+    own = {"data": study.table.name, "synthetic": study.table.synthetic, "held_out": fold.name} if fold.train else {}
+    card = {
+        "classes": list(study.table.classes),
+        "input": asdict(study.config.input),
+        "trained_on": {**own, "stages": [_stage(study, name) for name in study.config.stages], **seen},
+    }
+    if not fold.train:
+        card["tested_on"] = _tested(study, predictions)
+    return {**card, "limits": limits(study, fold, saw)}
+
+
+def limits(study: Study, fold: Fold, saw: trained_on.Seen) -> list[str]:
+    """What the network is not known to do, one sentence each; `saw`: what trained it."""
+    found = [
+        "Made for research: a movement of the face is no proof of a feeling, and nobody should be judged by it.",
+        "Expects aligned faces, and inputs made as `input` says, from the onset to the apex of one movement.",
+        "Always names one of its classes, also where nothing moves or another emotion shows.",
+    ]
+    if not fold.train:
+        found.append(_zero_shot(study, fold, saw))
+    if study.table.synthetic:
+        found.append("Tested on drawn faces: its scores say nothing about real ones.")
+    return found
+
+
+def _zero_shot(study: Study, fold: Fold, saw: trained_on.Seen) -> str:
+    """Whether the tested data can have trained a network that no fold trained."""
+    init, table = study.config.init, study.table
+    subjects = set(table.subjects[table.frame["sample_id"].isin(fold.test)])
+    if saw.samples & {*fold.test} or saw.subjects & subjects:
+        return "Clips or people of the tested data were among those that trained it before."
+    if init.name == "file" and trained_on.told_by(init) is None:
+        return f"Nothing was trained on the tested data here; what {init.path} saw before, it does not say."
+    drawn = bool(study.stages) and all(stage.config.data.name == "motion_prior" for stage in study.stages)
+    knows = ": drawn motion knows anatomy, no camera and no coder" if drawn and init.name == "random" else ""
+    return f"No clip of the tested data trained it{knows}."
+
+
+def _stage(study: Study, name: str) -> dict[str, Any]:
+    samples = next(stage for stage in study.stages if stage.name == name).samples.table
+    return {"name": name, "data": samples.name, "synthetic": samples.synthetic, "samples": len(samples)}
+
+
+def _tested(study: Study, predictions: pd.DataFrame) -> dict[str, Any]:
+    """Scores of all members together on data that trained none of them."""
+    place = {name: k for k, name in enumerate(study.table.classes)}
+    columns = (predictions[name].map(place).to_numpy() for name in ("label", "predicted"))
+    confusion = metrics.confusion_matrix(*columns, classes=len(place))
+    return {
+        "data": study.table.name,
+        "synthetic": study.table.synthetic,
+        "samples": len(predictions),
+        "subjects": int(predictions["subject"].nunique()),
+        "uf1": float(metrics.uf1(confusion)),
+        "uar": float(metrics.uar(confusion)),
+        "accuracy": float(metrics.accuracy(confusion)),
+        "networks_averaged": study.config.members,
+        "mirrored_too": study.config.evaluation.flip,
+    }

@@ -1,0 +1,57 @@
+"""Nested search: each fold takes, of several recipes, the one that does best inside its own training part.
+
+Contract: candidates are compared on parts of the training subjects, by UF1 over the predictions of all parts pooled;
+the fold's test samples play no role, so the outer score is that of the whole procedure, search included.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mer.config import with_overrides
+from mer.evaluation.metrics import f1
+from mer.evaluation.predictions import confusion
+from mer.protocols.registry import Fold, inner_folds
+from mer.train.experiment.experiment import Study
+
+
+def best_recipe(study: Study, fold: Fold, test: Callable[[Study, Fold], pd.DataFrame]) -> tuple[Study, dict[str, Any]]:
+    """The study with the recipe for this fold, and the record of the search; the study itself where there is none.
+
+    Args:
+        study: with `protocol.candidates` and `protocol.inner`.
+        fold: whose training part is divided.
+        test: trains on a fold's training part and returns predictions of its test part.
+
+    Returns:
+        The study whose configuration holds the best candidate (the first of equals), and candidate, candidates (each
+        with its inner score), validation_uf1 (of the best), search_seconds.
+    """
+    lines = study.config.protocol.candidates
+    if not lines:
+        return study, {}
+    start = time.perf_counter()
+    parts = inner_folds(fold, study.table, study.config.protocol.inner)
+    recipes = {line: replace(study, config=with_overrides(study.config, line)) for line in lines}
+    scores = {
+        line: inner_score(pd.concat([test(recipe, part) for part in parts]), study.table.classes)
+        for line, recipe in recipes.items()
+    }
+    best = max(scores, key=lambda line: scores[line])
+    return recipes[best], {
+        "candidate": best,
+        "candidates": [{"overrides": line, "validation_uf1": score} for line, score in scores.items()],
+        "validation_uf1": scores[best],
+        "search_seconds": time.perf_counter() - start,
+    }
+
+
+def inner_score(predictions: pd.DataFrame, classes: tuple[str, ...]) -> float:
+    """UF1 over the classes that the samples hold: a few subjects seldom show every class."""
+    return float(np.nanmean(f1(confusion(predictions, classes))))

@@ -1,0 +1,220 @@
+"""Trainings before the folds: each begins with the weights that the one before hands on, the folds with the last one's.
+
+Contract: a stage that no tested person takes part in is trained once, in the run's main process, and kept in
+`<run>/stages/`; from the first one on in which somebody does, each fold trains its own, without the people that it
+tests or chooses on, and keeps them in `<fold>/stages/`. A finished stage is never trained again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mer import run_files
+from mer.config import Config, ProtocolConfig
+from mer.errors import MerError
+from mer.models import checkpoint
+from mer.protocols.inner_splits import with_validation
+from mer.protocols.registry import Fold
+from mer.provenance import environment, result_config
+from mer.train.experiment.experiment import Stage, Study
+from mer.train.experiment.overlap import allowed, people_in_both
+from mer.train.experiment.trained_on import Seen, of_stage
+from mer.train.fold.ensemble import member_seed
+from mer.train.fold.fit import Trained, fit
+from mer.train.fold.initial_weights import Start
+from mer.utils.atomic_files import write_folder_atomically, write_json
+from mer.utils.hashing import digest, file_hash
+from mer.utils.seeding import seed_from
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """A stage that was trained in this process, not yet written.
+
+    Attributes:
+        stage: what was trained.
+        study: its samples and recipe in the place of the run's own.
+        trained: network and curves.
+        record: content of `stage.json`.
+        seen: whom its network has seen.
+    """
+
+    stage: Stage
+    study: Study
+    trained: Trained
+    record: dict[str, Any]
+    seen: Seen
+
+    @property
+    def start(self) -> Start:
+        """What the next training begins with."""
+        weights = {name: value.detach().cpu() for name, value in self.trained.network.state_dict().items()}
+        return Start(weights, self.study.table.classes)
+
+    def write(self, folder: Path) -> None:
+        """Write checkpoint, curves and record into a folder that is there."""
+        self.trained.curves.table().to_csv(folder / run_files.CURVES, index=False)
+        table, config = self.study.table, self.study.config
+        card = {
+            "classes": list(table.classes),
+            "input": asdict(config.input),
+            "trained_on": {
+                "data": table.name,
+                "synthetic": table.synthetic,
+                "held_out": self.record["fold"],
+                **self.seen.as_card(),
+            },
+            "stage": self.stage.name,
+            "chain": self.record["chain"],
+        }
+        checkpoint.save(folder / run_files.CHECKPOINT, self.trained.network, model=config.model, card=card)
+        write_json(folder / run_files.STAGE, self.record)
+
+
+def train_shared(study: Study, run: Path) -> Iterator[str]:
+    """Train the shared stages that are not finished, on every rank; yields a sentence before and after each.
+
+    Raises:
+        MerError: training diverged, or the folder holds a stage of another configuration or other data.
+    """
+    for member in range(study.config.members):
+        start = None
+        for stage in study.stages:
+            if not stage.shared:
+                break
+            target = run_files.stage_folder(run, stage.name, member)
+            if not _is_finished(study, stage, target):
+                which = f", member {member}" if member else ""
+                yield f"stage {stage.name}{which}: training on {len(stage.samples.table)} samples once for all folds"
+                try:
+                    result = train_stage(study, stage, start, member=member)
+                except FloatingPointError as error:
+                    raise MerError(f"stages.{stage.name}: {error} (stages.{stage.name}.optim.lr)") from error
+                if result.trained.main:
+                    with write_folder_atomically(target) as work:
+                        result.write(work)
+                result.trained.wait()
+                yield f"stage {stage.name}{which}: {result.record['steps']} steps in {result.record['seconds']:.0f} s"
+            start = read_start(target)
+
+
+def handed_on(study: Study, fold: Fold, run: Path, *, member: int = 0) -> tuple[Start | None, list[StageResult]]:
+    """What a fold's training begins with, and the stages that were trained for this fold alone, to be written with it.
+
+    None where the fold begins with `init`.
+    """
+    start, results = None, []
+    for stage in study.stages:
+        if stage.shared:
+            start = read_start(run_files.stage_folder(run, stage.name, member))
+        else:
+            result = train_stage(study, stage, start, fold=fold, member=member)
+            start = result.start
+            results.append(result)
+    return start, results
+
+
+def train_stage(
+    study: Study, stage: Stage, start: Start | None, *, fold: Fold | None = None, member: int = 0
+) -> StageResult:
+    """A stage after its training, for all folds or for one of them.
+
+    Args:
+        study: the run's.
+        stage: what to train.
+        start: weights that the stage before hands on; None for the first stage.
+        fold: for which alone; people whom it tests or chooses on take no part.
+        member: number of the network among those of one ensemble.
+    """
+    began = time.perf_counter()
+    people = {} if fold is None else people_in_both(stage.samples, study.samples, (*fold.validation, *fold.test))
+    own = study_of(study, stage)
+    split = stage_fold(own, stage, allowed(stage.samples, people))
+    names: list[str | int] = ["stage", stage.name]
+    if fold is not None:
+        names += ["fold", fold.name]
+    seed = member_seed(study.config.seed, member)
+    trained = fit(own, split, seed=seed_from(seed, *names), data_seed=seed_from(seed, "data", *names), start=start)
+    table = own.table
+    record = {
+        "stage": stage.name,
+        "member": member,
+        "fold": None if fold is None else fold.name,
+        "data": table.name,
+        "data_hash": table.content_hash(),
+        "synthetic": table.synthetic,
+        "samples": len(split.train) + len(split.validation),
+        "subjects": int(table.subjects.nunique()) - len(people),
+        "left_out": people,
+        "train": len(split.train),
+        "validation": len(split.validation),
+        "classes": list(table.classes),
+        **trained.record,
+        "seconds": time.perf_counter() - began,
+        "config": asdict(stage.config),
+        "chain": chain(study, stage),
+        "environment": environment(),
+    }
+    return StageResult(stage, own, trained, record, of_stage(study, stage, fold))
+
+
+def study_of(study: Study, stage: Stage) -> Study:
+    """The run with a stage's samples and recipe in place of its own, and nothing before or beside them."""
+    config = replace(study.config, data=stage.config.data, optim=stage.config.optim, augment=stage.config.augment)
+    if stage.samples.table.subjects.nunique() < 2:  # nobody could be held out
+        config = replace(config, protocol=replace(config.protocol, validation=0.0))
+    return Study(config, stage.samples.table, stage.samples.pixels, ())
+
+
+def stage_fold(own: Study, stage: Stage, ids: tuple[str, ...]) -> Fold:
+    """The samples that a stage trains on, and those of whole subjects that choose its epoch where the run asks."""
+    share = own.config.protocol.validation
+    if not ids:
+        raise MerError(
+            f"stages.{stage.name}: every person of {own.table.name} is tested, so nobody is left to train on"
+        )
+    fold = Fold(f"stage-{stage.name}", ids, (), ())
+    return with_validation(fold, own.table, share=share, seed=own.config.seed) if share else fold
+
+
+def read_start(folder: Path) -> Start:
+    """Weights of a finished stage."""
+    content = checkpoint.read(folder / run_files.CHECKPOINT)
+    return Start(content["weights"], tuple(content["card"]["classes"]))
+
+
+def chain(study: Study, stage: Stage) -> str:
+    """Hash of all that decides a stage's weights: network, input, seeds, every stage up to this one, and their data."""
+    config = study.config
+    names = list(config.stages)
+    upto = names[: names.index(stage.name) + 1]
+    relevant = Config(
+        seed=config.seed,
+        input=config.input,
+        model=config.model,
+        init=config.init,
+        trainer=config.trainer,
+        protocol=ProtocolConfig(validation=config.protocol.validation),
+        stages={name: config.stages[name] for name in upto},
+    )
+    hashes = [each.samples.table.content_hash() for each in study.stages if each.name in upto]
+    return digest([result_config(relevant), hashes, file_hash(config.init.path)])
+
+
+def _is_finished(study: Study, stage: Stage, folder: Path) -> bool:
+    """Whether the stage lies there; MerError where it is another one of that name."""
+    record = folder / run_files.STAGE
+    if not record.is_file():
+        return False
+    found, wanted = json.loads(record.read_text(encoding="utf-8"))["chain"], chain(study, stage)
+    if found != wanted:
+        raise MerError(
+            f"{folder} holds a stage of another configuration or of other data (chain {found} there, {wanted} asked "
+            "for): restore them, or start a new run with another hydra.run.dir"
+        )
+    return True

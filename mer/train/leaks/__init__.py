@@ -1,0 +1,1 @@
+"""Audit of leaks: people or pictures on both sides of a split."""

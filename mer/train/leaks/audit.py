@@ -1,0 +1,93 @@
+"""The leak audit before training: what is tested must not have been seen under any name. Findings stop the run.
+
+Contract: `audit` looks at samples, folds, key frames, other sources and the card of the weights that a run begins with;
+trains nothing. A finding is waived by its name, or all of a kind by that, in `protocol.waive`; findings, waived or
+not, stand in `leaks.json` and in the results.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mer import run_files
+from mer.config import InitConfig
+from mer.data.samples.fingerprints import MISSED
+from mer.errors import LeakError
+from mer.protocols.registry import selection_of
+from mer.train.experiment import trained_on
+from mer.train.experiment.experiment import Study
+from mer.train.experiment.leak_waivers import is_waived
+from mer.train.leaks.findings import RECOMPUTED, find, others_of
+
+
+def audit(study: Study) -> dict[str, Any]:
+    """What was looked at and found, plain values.
+
+    `selection` (what chooses the epoch), `weights` (what training begins with: random, packaged, or a file whose
+    history is known or unknown), `checked` (sentences), `findings` (all waived), `unused` waivers.
+
+    Raises:
+        LeakError: findings that nobody waived, all at once.
+    """
+    found, protocol = list(find(study)), study.config.protocol
+    stopping = [leak for leak in found if not is_waived(leak.kind, leak.name, protocol)]
+    if stopping:
+        raise LeakError({leak.name: leak.message() for leak in stopping})
+    used = {word for leak in found for word in (leak.kind, leak.name)}
+    return {
+        "selection": selection_of(protocol),
+        "weights": weights(study.config.init),
+        "checked": checked(study),
+        "findings": [
+            {"name": leak.name, "kind": leak.kind, "text": leak.text, "rows": [list(row) for row in leak.rows]}
+            for leak in found
+        ],
+        "unused": [name for name in protocol.waive if name not in used],
+    }
+
+
+def weights(init: InitConfig) -> str:
+    """What training begins with: `random`, `packaged`, or a file whose history is `known` or `unknown`."""
+    if init.name != "file":
+        return init.name
+    return "unknown" if trained_on.told_by(init) is None else "known"
+
+
+def read(run: Path) -> dict[str, Any] | None:
+    """What the audit of a run left in its folder, or None."""
+    path = run / run_files.LEAKS
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+
+def checked(study: Study) -> list[str]:
+    """What the audit looked at, and what it could not see; one sentence each."""
+    config, count = study.config, len(study.table)
+    with_files = sum(bool(pictures) for pictures in study.samples.pictures)
+    beside = "".join(f", and with the samples of {key}" for key in others_of(study))
+    found = [
+        f"Ids of people and clips, files, inputs and prints of key frames of {count} clips were compared across the "
+        f"sides of {len(study.folds)} folds{beside}."
+    ]
+    if with_files:
+        found.append(MISSED)
+    if with_files < count:
+        found.append(f"{count - with_files} clips have no image files; of these only ids and inputs were compared.")
+    again = f"; those of {min(RECOMPUTED, count)} clips, computed again alone, were the same" if with_files else ""
+    found.append(f"Inputs ({config.input.representation}) are computed clip by clip, nothing is fitted{again}.")
+    found.append(f"Balancing ({config.optim.balance}) counts the classes of a fold's training part only.")
+    if selection_of(config.protocol) == "leaky":
+        found.append("LEAKY, as asked for: the tested samples choose the epoch, which no comparison of samples shows.")
+    begun = weights(config.init)
+    if begun == "packaged":
+        found.append("The weights begin as ImageNet's, which is no data set of micro-expressions; not compared.")
+    elif begun == "unknown":
+        found.append(f"What {config.init.path} was trained on is NOT known, for the file does not say it.")
+    elif begun == "known":
+        found.append(
+            f"People (in any spelling), clips and pictures (byte by byte) that {config.init.path} was trained on were "
+            "compared. A picture stored anew, as another format or size, under a new name is not known again: prints "
+            "of faces would tell of the people, so a weight file holds none."
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Seeds, hashes, atomic files, timing, optical strain."""

@@ -1,0 +1,63 @@
+"""Write files and folders in one step: they are there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def write_atomically(path: str | Path) -> Iterator[Path]:
+    """Temporary path beside `path` that is renamed onto it when the block ends well, and removed when it does not.
+
+    A reader sees the old file, the new file or none: never half of one.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_folder_atomically(target: str | Path, *, keep: Callable[[], bool] = lambda: False) -> Iterator[Path]:
+    """Hidden folder beside `target` that is renamed onto it when the block ends well, and removed when it does not.
+
+    Args:
+        target: the folder; one that is there by then is replaced.
+        keep: whether a folder that is there by then stays. For folders whose name says what is in them: another process
+            may have written the same and read in it by now.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        yield work
+        work.chmod(0o755)  # a temporary folder is private to its maker
+        if target.is_dir() and not keep():
+            shutil.rmtree(target, ignore_errors=True)
+        try:
+            work.replace(target)
+        except OSError:  # it is there
+            if not keep():
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write a JSON file atomically: two-space indent, keys in the order given, NaN refused."""
+    with write_atomically(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")

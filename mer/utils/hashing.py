@@ -1,0 +1,25 @@
+"""Hashes of values, files and images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+
+def digest(value: Any) -> str:
+    """First 16 hex digits of the SHA-256 of a JSON-serialisable value, independent of the order of keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def file_hash(path: str | None) -> str | None:
+    """First 16 hex digits of the SHA-256 of a file's bytes; None without a path."""
+    return None if path is None else hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=100_000)
+def picture_hash(path: str) -> str:
+    """SHA-256 of an image file's bytes, read once a process: the file of a run does not change while it runs."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -1,0 +1,85 @@
+"""An offline W&B run, read back by W&B's own reader: no account, no network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mer import run_files
+from tests.helpers.command import TINY, command
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
+    """Folder of a tiny run that was also tracked."""
+    folder = tmp_path_factory.mktemp("tracked")
+    done = command(
+        "mer.run",
+        "+experiment=synthetic_loso",
+        *TINY,
+        "optim.epochs=2",
+        "logger=wandb",
+        f"cache_dir={cache_dir}",
+        f"hydra.run.dir={folder / 'run'}",
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+def inspect(run: Path, *options: str) -> str:
+    (stored,) = run.glob("wandb/offline-run-*/run-*.wandb")
+    return subprocess.run(
+        [sys.executable, "-m", "wandb", "leet", "inspect", "--json", *options, str(stored)],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def test_configuration_and_scores_read_back(tracked: Path):
+    found = json.loads(inspect(tracked, "--summary"))
+    assert found["state"] == "finished"
+    assert found["config"]["optim"]["epochs"] == 2
+    assert found["config"]["data"]["clips"] == 24
+    results = json.loads((tracked / run_files.RESULTS).read_text(encoding="utf-8"))
+    for score in ("uf1", "uar", "accuracy", "weighted_f1"):
+        expected = results["scores"]["all"][score]
+        assert found["summary"][score] == pytest.approx(expected["value"])
+        assert found["summary"][f"{score}_low"] == pytest.approx(expected["low"])
+    assert found["summary"]["synthetic"] is True
+
+
+def test_the_curves_of_every_fold_read_back(tracked: Path):
+    rows = [json.loads(line) for line in inspect(tracked).splitlines()]
+    items = [row["history"]["item"] for row in rows if row["type"] == "history"]
+    for name in pd.read_csv(tracked / run_files.FOLDS)["fold"]:
+        curves = pd.read_csv(run_files.fold_folder(tracked, name) / run_files.CURVES)
+        assert len(curves) == 2
+        for curve in ("train_loss", "train_accuracy", "lr"):
+            key = f"folds/{name}/{curve}"
+            assert [item[key] for item in items if key in item] == pytest.approx(curves[curve].tolist())
+
+
+def test_predictions_and_pictures_lie_beside_the_run(tracked: Path):
+    (media,) = tracked.glob("wandb/offline-run-*/files/media")
+    (table,) = media.glob("table/predictions*.table.json")
+    stored = json.loads(table.read_text(encoding="utf-8"))
+    predictions = pd.read_csv(tracked / run_files.PREDICTIONS)
+    assert stored["columns"] == list(predictions.columns)
+    assert [row[0] for row in stored["data"]] == list(predictions["sample_id"])
+    assert len(list(media.glob("images/attention*.png"))) == 3
+    assert len(list(media.glob("images/confusion_matrix*.png"))) == 1
+
+
+def test_without_it_nothing_of_wandb_is_written(tmp_path: Path, cache_dir: Path):
+    done = command(
+        "mer.run", "+experiment=synthetic_loso", *TINY, f"cache_dir={cache_dir}", "hydra.run.dir=run", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.rglob("*wandb*"))

@@ -1,0 +1,176 @@
+"""Averages against sums written out over recorded steps; statistics against torch's own; training left untouched."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pytorch_lightning import Callback, Trainer
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from mer.config import AttentionConfig, ModelConfig, OptimConfig
+from mer.train.lightning.module import RecognitionModule
+from mer.train.lightning.weight_averaging import Averaging, renew_statistics, term_share
+
+SMALL = ModelConfig(width=2, stem="small", norm="batch", dropout=0.3, attention=AttentionConfig(stages=[]))
+COUNT, CLASSES = 40, ["a", "b", "c"]
+PIXELS = np.random.default_rng(0).normal(size=(COUNT + 7, 3, 28, 28)).astype(np.float32) * 3 + 1
+ROWS = np.arange(3, 3 + COUNT)
+
+State = dict[str, Tensor]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """One CPU thread: for networks as small as these, waiting for each other takes longer than the work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Recorder(Callback):
+    """Copies of the network's state after each step, and whenever it is validated."""
+
+    def __init__(self) -> None:
+        self.steps: list[State] = []
+        self.validated: list[State] = []
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *_: Any) -> None:
+        self.steps.append(copy.deepcopy(pl_module.network.state_dict()))
+
+    def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
+        self.validated.append(copy.deepcopy(pl_module.network.state_dict()))
+
+
+def batches() -> list[dict[str, Tensor]]:
+    images, targets = torch.from_numpy(PIXELS[ROWS]), torch.arange(COUNT) % 3
+    return [{"image": images[i::4], "target": targets[i::4]} for i in range(4)]
+
+
+def train(
+    *extra: Callback, epochs: int = 2, validate: bool = False, **options: Any
+) -> tuple[RecognitionModule, Recorder, Averaging]:
+    """A module trained for some epochs of 4 steps, what was recorded, and the average."""
+    torch.manual_seed(0)
+    recipe = OptimConfig(batch_size=10, epochs=epochs, lr=0.01, **options)
+    module = RecognitionModule(model=asdict(SMALL), optim=asdict(recipe), in_channels=3, classes=CLASSES)
+    recorder, averaging = Recorder(), Averaging(recipe, PIXELS, ROWS)
+    callbacks: list[Callback] = [recorder] if recipe.average == "none" else [recorder, averaging]
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        callbacks=[*callbacks, *extra],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        limit_val_batches=1.0 if validate else 0,
+    )
+    given: DataLoader = DataLoader(batches(), batch_size=None)  # type: ignore[arg-type]
+    trainer.fit(module, given, given)
+    module.eval()
+    return module, recorder, averaging
+
+
+def close(found: State, expected: State, names: Sequence[str]) -> None:
+    for name in names:
+        torch.testing.assert_close(found[name].double(), expected[name].double(), rtol=2e-4, atol=1e-6, msg=name)
+
+
+def mean(states: Sequence[State], weights: Sequence[float]) -> State:
+    """Weighted mean of states, in double precision."""
+    total = sum(weights)
+    return {
+        name: sum(w / total * state[name].double() for w, state in zip(weights, states, strict=True))
+        for name in states[0]
+    }
+
+
+def floats(network: nn.Module) -> list[str]:
+    return [name for name, value in network.state_dict().items() if value.is_floating_point()]
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.7, 0.99])
+def test_ema_is_the_sum_over_all_steps_with_geometric_weights(decay: float) -> None:
+    module, recorder, _ = train(average="ema", average_decay=decay)
+    assert len(recorder.steps) == 8
+    expected = mean(recorder.steps, [decay ** (7 - t) for t in range(8)])
+    close(module.network.state_dict(), expected, floats(module.network))
+
+
+@pytest.mark.parametrize(("start", "terms"), [(0.0, 8), (0.5, 4), (0.8, 2), (0.99, 1)])
+def test_swa_is_the_plain_mean_of_the_last_steps(start: float, terms: int) -> None:
+    module, recorder, _ = train(average="swa", average_start=start)
+    parameters = [name for name, _ in module.network.named_parameters()]
+    close(module.network.state_dict(), mean(recorder.steps[-terms:], [1.0] * terms), parameters)
+
+
+@pytest.mark.parametrize("average", ["ema", "swa"])
+@pytest.mark.parametrize("validate", [False, True])
+def test_training_goes_on_as_without_an_average(average: str, validate: bool) -> None:
+    _, plain, _ = train(epochs=3, validate=validate)
+    _, recorder, averaging = train(epochs=3, validate=validate, average=average, average_start=0.1)
+    assert len(plain.steps) == len(recorder.steps) == 12
+    for one, other in zip(plain.steps, recorder.steps, strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    assert averaging.terms == (12 if average == "ema" else 11)
+
+
+def test_what_is_validated_is_the_average_so_far() -> None:
+    module, recorder, _ = train(epochs=3, validate=True, average="ema", average_decay=0.8)
+    for epoch, state in enumerate(recorder.validated):
+        count = 4 * (epoch + 1)
+        close(state, mean(recorder.steps[:count], [0.8 ** (count - t) for t in range(count)]), floats(module.network))
+    final = module.network.state_dict()
+    assert all(torch.equal(final[name], recorder.validated[-1][name]) for name in final)
+
+
+def test_before_the_mean_begins_the_last_weights_are_validated() -> None:
+    _, recorder, _ = train(epochs=2, validate=True, average="swa", average_start=0.6)
+    assert all(torch.equal(recorder.validated[0][name], recorder.steps[3][name]) for name in recorder.steps[3])
+
+
+def test_swa_brings_statistics_of_the_training_inputs_without_augmentation() -> None:
+    module, _, _ = train(average="swa", average_start=0.5)
+    layer = module.network.get_submodule("data_bn")
+    inputs = torch.from_numpy(PIXELS[ROWS])
+    torch.testing.assert_close(layer.running_mean, inputs.mean(dim=(0, 2, 3)), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(layer.running_var, inputs.var(dim=(0, 2, 3)), rtol=1e-4, atol=1e-5)
+
+
+def test_renewed_statistics_are_torchs_own() -> None:
+    module, _, _ = train()
+    network = module.network
+    network.dropout = 0.0  # which torch leaves on
+    reference = copy.deepcopy(network)
+    pixels = np.concatenate([PIXELS] * 4)[:128]  # two passes of 64
+    torch.optim.swa_utils.update_bn(torch.from_numpy(pixels).split(64), reference)
+    modes = [module.training for module in network.modules()]
+    renew_statistics(network, pixels, np.arange(128))
+    close(network.state_dict(), reference.state_dict(), floats(network))
+    assert [module.training for module in network.modules()] == modes
+    assert all(layer.momentum == 0.1 for layer in network.modules() if isinstance(layer, nn.BatchNorm2d))
+
+
+def test_held_statistics_are_not_renewed() -> None:
+    module, recorder, _ = train(average="swa", average_start=0.5, freeze=2)
+    held = {name for name in floats(module.network) if name.split(".")[0] in ("data_bn", "conv1", "bn1", "layer1")}
+    moving = set(floats(module.network)) - held
+    final = module.network.state_dict()
+    assert all(torch.equal(final[name], recorder.steps[0][name]) for name in held)
+    assert any("running_mean" in name for name in held)
+    assert not any(torch.equal(final[name], recorder.steps[0][name]) for name in moving)
+
+
+def test_shares_of_a_decay_near_one_keep_their_digits() -> None:
+    # (1 - d) / (1 - d^n) -> 1 / n
+    options = OptimConfig(average="ema", average_decay=1 - 1e-12)
+    assert [term_share(options, n) for n in (1, 2, 1000)] == pytest.approx([1, 1 / 2, 1 / 1000], rel=1e-6)
