@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from mer.compose import config_of
+from mer.compose import load_config
 from mer.config import Config, FolderData
 from mer.data import registry as catalog
 from mer.data.audit.dataset_audit import Audit, audit
@@ -40,7 +40,7 @@ def audit_config(config: Config, *, progress: bool = False) -> Audit:
     data = config.data
     if data.name not in catalog.OFFICIAL or not isinstance(data, FolderData):
         raise ConfigError([f"data: expected one of {', '.join(catalog.OFFICIAL)}, got {data.name!r}; try data=casme2"])
-    wrong = catalog.problems(data)
+    wrong = catalog.config_errors(data)
     if wrong:
         raise ConfigError(wrong)
     module = catalog.OFFICIAL[data.name]
@@ -81,7 +81,7 @@ def show(found: Audit, console: Console) -> None:
     table.add_row("subjects", str(len(found.people)), str(found.expected_people or "?"))
     table.add_row("described, whatever the label", str(found.described), " or ".join(map(str, found.totals)) or "?")
     console.print(table)
-    for word, count in found.left_out.items():
+    for word, count in found.excluded.items():
         say(f"left out by the label set: {word} {count}")
     for kind, meaning in KINDS.items():
         mine = [item for item in found.findings if item.kind == kind]
@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0 if given else 2
     overrides = [argument for argument in given if argument != "--json"]
     try:
-        found = audit_config(config_of(overrides), progress="--json" not in given)
+        found = audit_config(load_config(overrides), progress="--json" not in given)
     except MerError as error:
         print(f"mer: {error}", file=sys.stderr)
         return 2

@@ -20,7 +20,7 @@ from mer.evaluation.comparison.compare import compare
 from mer.evaluation.comparison.hard_clips import clip_table, hard_clips
 from mer.evaluation.comparison.html_page import write_comparison
 from mer.evaluation.comparison.learning_curve import learning_curve
-from mer.evaluation.comparison.runs import group, read_run, run_folders
+from mer.evaluation.comparison.runs import group_by_config, read_run, run_folders
 from mer.evaluation.comparison.tables import comparison_console, configuration_rows, pair_rows
 from mer.utils.atomic_files import write_atomically, write_json
 from mer.utils.hashing import digest
@@ -48,7 +48,7 @@ def run(paths: Sequence[Path], out: Path, *, draws: int, seed: int, console: Con
             table.to_csv(temporary, index=False, lineterminator="\n")
     write_json(out / NUMBERS, comparison)
     page = write_comparison(out / PAGE, comparison)
-    figure = learning_curve(group(runs))
+    figure = learning_curve(group_by_config(runs))
     if figure is not None:
         with write_atomically(out / CURVE) as temporary:
             # without the version of matplotlib in it, the file depends on the picture alone

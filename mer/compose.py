@@ -35,7 +35,7 @@ def register_schema() -> None:
         store.store(group="data", name=f"schema_{name}", node=node)
 
 
-def config_of(overrides: Sequence[str]) -> Config:
+def load_config(overrides: Sequence[str]) -> Config:
     """The configuration of these overrides, as on the command line of `mer.run`; ConfigError where they make none."""
     register_schema()
     try:

@@ -3,7 +3,7 @@
 Contract: plain dataclasses, no behaviour. Hydra composes `conf/` onto them (an unknown key or a wrong type dies there),
 `mer.run` turns the result into these objects, and nothing below the entry points sees Hydra or OmegaConf. Defaults
 stand here; the YAML files of `conf/` hold differences only. Whether values make sense together is
-checked by each room's `problems(...)`, all of which are shown at once.
+checked by each room's `config_errors(...)`, all of which are shown at once.
 """
 
 from __future__ import annotations

@@ -14,16 +14,16 @@ class MerError(Exception):
 
 
 class ConfigError(MerError):
-    """All problems of a configuration at once.
+    """All errors of a configuration at once.
 
     Attributes:
-        problems: one sentence each, naming the key.
+        errors: one sentence each, naming the key.
     """
 
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = list(problems)
-        lines = "\n".join(f"  {i}. {problem}" for i, problem in enumerate(self.problems, 1))
-        count = len(self.problems)
+    def __init__(self, errors: Iterable[str]) -> None:
+        self.errors = list(errors)
+        lines = "\n".join(f"  {i}. {problem}" for i, problem in enumerate(self.errors, 1))
+        count = len(self.errors)
         super().__init__(f"the configuration has {count} problem{'s' if count > 1 else ''}:\n{lines}")
 
 

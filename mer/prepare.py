@@ -21,7 +21,7 @@ from typing import Any
 
 from rich.console import Console
 
-from mer.compose import config_of
+from mer.compose import load_config
 from mer.config import Config
 from mer.data import registry as catalog
 from mer.errors import ConfigError, MerError
@@ -33,15 +33,20 @@ from mer.train.experiment import null_runs
 from mer.utils import timing
 
 
-def problems(config: Config) -> list[str]:
+def config_errors(config: Config) -> list[str]:
     """What is wrong with the parts of a configuration that decide samples and inputs, one sentence each."""
     found = []
     for key, data in pipeline.sources(config).items():
-        lines = pipeline.source_problems(data, config)
+        lines = pipeline.source_config_errors(data, config)
         found += lines if key == "data" else [f"{key.removesuffix('.data')}.{line}" for line in lines]
-    inputs = represent.problems(config.input, config.augment)
+    inputs = represent.config_errors(config.input, config.augment)
     found += [line for line in inputs if line.startswith("input.")]
-    return [*found, *spotting.problems(config.input), *crops.problems(config.face), *null_runs.problems(config)]
+    return [
+        *found,
+        *spotting.config_errors(config.input),
+        *crops.config_errors(config.face),
+        *null_runs.config_errors(config),
+    ]
 
 
 def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
@@ -52,14 +57,14 @@ def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
         MerError: data that are not there or cannot be used.
     """
     _check(config)
-    start, before = time.perf_counter(), timing.spent()
+    start, before = time.perf_counter(), timing.elapsed()
     clips, looked_at = 0, set[str]()
     counts: dict[str, dict[str, Any]] = {}
     for key, data in pipeline.sources(config).items():
         steps: pipeline.Steps = []
-        table = pipeline.table_of(data, config, progress=progress, steps=steps)
-        seen = null_runs.shown(table, config) if key == "data" else table
-        pipeline.inputs_of(seen, data, config, progress=progress, steps=steps)
+        table = pipeline.load_samples(data, config, progress=progress, steps=steps)
+        seen = null_runs.apply_onset_only(table, config) if key == "data" else table
+        pipeline.load_inputs(seen, data, config, progress=progress, steps=steps)
         clips += len(table)
         looked_at |= _source_files(steps)
         for name, step in steps:
@@ -67,7 +72,7 @@ def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
             total["clips"] += len(step.files)
             total["made"] += step.made
             total["thread_seconds"] += step.seconds
-    seconds, spent = time.perf_counter() - start, timing.spent()
+    seconds, spent = time.perf_counter() - start, timing.elapsed()
     work = {name: spent[name] - before[name] for name in timing.WORK}
     # hashing is no part of a step's making of clips, all others are
     whole = work[timing.HASHING] + sum(count["thread_seconds"] for count in counts.values())
@@ -91,7 +96,7 @@ def outlook(config: Config) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cache = pipeline.cache_of(config)
     for key, data in pipeline.sources(config).items():
-        table = catalog.load(data, cache)
+        table = catalog.load_samples(data, cache)
 
         def tell(step: str, clips: int, missing: int | None, *, key: str = key, name: str = table.name) -> None:
             found.append({"source": key, "data": name, "step": step, "clips": clips, "missing": missing})
@@ -101,9 +106,9 @@ def outlook(config: Config) -> list[dict[str, Any]]:
         names = ["faces"] * (config.face.detector != "none") + ["apexes"] * (config.input.apex != "annotated")
         for name in names:
             step: Any = (
-                crops.step(table, config.face, config.input, cache)
+                crops.plan_crops(table, config.face, config.input, cache)
                 if name == "faces"
-                else spotting.step(table, config.input, cache)
+                else spotting.plan_apexes(table, config.input, cache)
             )
             missing = len(step.missing())
             tell(name, len(step.files), missing)
@@ -112,17 +117,19 @@ def outlook(config: Config) -> list[dict[str, Any]]:
                     tell(later, len(table), None)
                 break
             if name == "faces":
-                table = crops.with_crops(table, config.face, step)
+                table = crops.apply_crops(table, config.face, step)
             else:
-                table = spotting.with_apexes(table, config.input, step)
+                table = spotting.apply_apexes(table, config.input, step)
         else:
-            plan = input_arrays.plan(null_runs.shown(table, config) if key == "data" else table, config.input, cache)
+            plan = input_arrays.plan_inputs(
+                null_runs.apply_onset_only(table, config) if key == "data" else table, config.input, cache
+            )
             tell("inputs", len(table), 0 if plan.opened() is not None else len(plan.step.missing()))
     return found
 
 
 def _check(config: Config) -> None:
-    wrong = problems(config)
+    wrong = config_errors(config)
     if wrong:
         raise ConfigError(wrong)
 
@@ -166,7 +173,7 @@ def as_status(found: list[cache_inventory.Entry]) -> list[dict[str, Any]]:
     """Entries counted by kind, data and settings, as plain values."""
     groups: dict[tuple[str, bool, str], list[cache_inventory.Entry]] = {}
     for entry in found:
-        groups.setdefault((entry.kind, entry.begun, entry.of), []).append(entry)
+        groups.setdefault((entry.kind, entry.unfinished, entry.of), []).append(entry)
     return [
         {
             "kind": kind,
@@ -227,12 +234,12 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(quiet=given.json)
     found: Any
     try:
-        config = config_of(given.overrides)
+        config = load_config(given.overrides)
         if stocking:
             cache = pipeline.cache_of(config)
             chosen = cache_inventory.entries(cache)
             if given.clean or given.older is not None:
-                chosen = cache_inventory.old(chosen, days=given.older or 0)
+                chosen = cache_inventory.older_than(chosen, days=given.older or 0)
             chosen = [entry for entry in chosen if not given.kind or entry.kind in given.kind]
             found = as_status(chosen)
             if given.clean:

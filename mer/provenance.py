@@ -40,7 +40,7 @@ FREE_KEYS = {
 TRAINER_KEYS = ("precision", "devices", "threads")
 
 
-def cores() -> int:
+def available_cores() -> int:
     """Cores that this process may use; all of the machine where the system does not tell (macOS, Windows)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -33,13 +33,13 @@ from mer.errors import AllFoldsFailedError, MerError
 from mer.evaluation.report.console import console_table
 from mer.train.cross_validation import initial_weights_check, stage_notes
 from mer.train.cross_validation.dry_run import describe
-from mer.train.cross_validation.run_folder import claim, collect
-from mer.train.cross_validation.run_lock import held
+from mer.train.cross_validation.run_folder import collect_results, open_run_folder
+from mer.train.cross_validation.run_lock import lock_run_folder
 from mer.train.cross_validation.sanity_checks import add_null_tests
 from mer.train.cross_validation.train_folds import is_main_process, missing_folds, parallel_folds, train_folds
 from mer.train.cross_validation.wandb_tracking import open_tracker
-from mer.train.experiment.config_checks import check
-from mer.train.experiment.experiment import Study, load_study
+from mer.train.experiment.config_checks import check_config
+from mer.train.experiment.experiment import Experiment, load_experiment
 from mer.train.fold.pretraining import train_shared
 from mer.train.leaks import audit as leaks
 from mer.utils.atomic_files import write_json
@@ -56,49 +56,51 @@ def run(config: Config, folder: Path, *, console: Console | None = None) -> dict
     Raises:
         MerError: a problem that the user can solve.
     """
-    check(config)
+    check_config(config)
     main = is_main_process(config)
     console = console or Console(quiet=not main)
-    study = load_study(config, progress=config.trainer.progress and main)
-    origin = initial_weights_check.check(study)
-    audited = leaks.audit(study)
+    experiment = load_experiment(config, progress=config.trainer.progress and main)
+    origin = initial_weights_check.check(experiment)
+    audited = leaks.audit_leaks(experiment)
     if config.dry_run:
-        describe(study, console, origin=origin)
+        describe(experiment, console, origin=origin)
         return {}
-    with held(folder) if main else nullcontext():  # the other ranks of a training work for rank 0
-        return _train(study, audited, folder, console, main=main)
+    with lock_run_folder(folder) if main else nullcontext():  # the other ranks of a training work for rank 0
+        return _train(experiment, audited, folder, console, main=main)
 
 
-def _train(study: Study, audited: dict[str, Any], folder: Path, console: Console, *, main: bool) -> dict[str, Any]:
+def _train(
+    experiment: Experiment, audited: dict[str, Any], folder: Path, console: Console, *, main: bool
+) -> dict[str, Any]:
     """Results of a study in a folder that this process, or rank 0 for it, holds; arguments as in `run`."""
-    config = study.config
+    config = experiment.config
     whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
     assert isinstance(whole, dict)  # a dataclass always gives one
-    todo = missing_folds(study, folder)
+    todo = missing_folds(experiment, folder)
     if main:
-        claim(study, folder, whole)  # type: ignore[arg-type]
+        open_run_folder(experiment, folder, whole)  # type: ignore[arg-type]
         write_json(folder / run_files.LEAKS, audited)
-        _announce(study, len(todo), folder, console)
-    with open_tracker(config, folder, whole, synthetic=study.table.synthetic, enabled=main) as tracker:  # type: ignore[arg-type]
-        for fold in study.folds:
+        _announce(experiment, len(todo), folder, console)
+    with open_tracker(config, folder, whole, synthetic=experiment.table.synthetic, enabled=main) as tracker:  # type: ignore[arg-type]
+        for fold in experiment.folds:
             if fold not in todo:
                 tracker.fold(fold, run_files.fold_folder(folder, fold.name))
-        for line in train_shared(study, folder) if todo else ():
+        for line in train_shared(experiment, folder) if todo else ():
             _say(console, line)
         with _progress(console, enabled=config.trainer.progress and main) as bar:
-            task = bar.add_task("folds", total=len(study.folds), completed=len(study.folds) - len(todo))
-            for fold, error in train_folds(study, todo, folder):
+            task = bar.add_task("folds", total=len(experiment.folds), completed=len(experiment.folds) - len(todo))
+            for fold, error in train_folds(experiment, todo, folder):
                 bar.advance(task)
                 if error is None:
                     tracker.fold(fold, run_files.fold_folder(folder, fold.name))
                 else:
                     bar.console.print(f"fold {fold.name} failed: {error}", style="red", markup=False, highlight=False)
         if main:
-            results = collect(study, folder)
+            results = collect_results(experiment, folder)
             tracker.summary(results, folder)
     if config.sanity:  # on every rank, for null runs train like any other
-        add_null_tests(study, folder, partial(run, console=Console(quiet=True)))
-        results = collect(study, folder) if main else {}
+        add_null_tests(experiment, folder, partial(run, console=Console(quiet=True)))
+        results = collect_results(experiment, folder) if main else {}
     if not main:
         return {}
     console.print(console_table(results))
@@ -157,15 +159,15 @@ def run_alone(overrides: list[str], folder: Path) -> dict[str, Any]:
     return dict(json.loads(results.read_text(encoding="utf-8"))) if results.is_file() else {}
 
 
-def _announce(study: Study, todo: int, folder: Path, console: Console) -> None:
-    table = study.table
-    side = max(1, min(parallel_folds(study.config), todo))
+def _announce(experiment: Experiment, todo: int, folder: Path, console: Console) -> None:
+    table = experiment.table
+    side = max(1, min(parallel_folds(experiment.config), todo))
     _say(
         console,
-        f"{study.config.name}: {len(table)} clips of {table.subjects.nunique()} subjects ({table.name}), "
-        f"{len(study.folds)} folds, {todo} to train, {side} side by side -> {folder}",
+        f"{experiment.config.name}: {len(table)} clips of {table.subjects.nunique()} subjects ({table.name}), "
+        f"{len(experiment.folds)} folds, {todo} to train, {side} side by side -> {folder}",
     )
-    for note in (*study.notes, *stage_notes.notes(study)):
+    for note in (*experiment.notes, *stage_notes.notes(experiment)):
         _say(console, f"note: {note}")
 
 

@@ -59,7 +59,7 @@ def fold_folder(run: str | Path, name: str) -> Path:
     return Path(run) / FOLDS_FOLDER / folder
 
 
-def of_member(name: str, member: int) -> str:
+def member_file(name: str, member: int) -> str:
     """File name of one member of several: `model.ckpt` is that of member 0, `model-2.ckpt` that of member 2."""
     path = Path(name)
     return f"{path.stem}-{member}{path.suffix}" if member else name

@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mer import run_files
-from mer.evaluation.caveats import marks
+from mer.evaluation.caveats import score_flags
 from mer.evaluation.comparison.heat_map import heat_map
-from mer.evaluation.results import seconds
+from mer.evaluation.results import total_seconds
 from mer.utils.atomic_files import write_atomically
 
 TABLE, PICTURE = "sweep.csv", "sweep.png"
@@ -29,7 +29,7 @@ SCORES = ("uf1", "uar", "accuracy")
 #: Varied keys that have a column each in what is printed; of more each job lists its values in one.
 SIDE_BY_SIDE = 4
 
-#: What a job's marks (`mer.evaluation.caveats.marks`) are in a run that needs no word on them.
+#: What a job's marks (`mer.evaluation.caveats.score_flags`) are in a run that needs no word on them.
 ORDINARY = {"selection": ("", "fixed", "inner"), "null": ("none",), "waived": ("",)}
 #: What the others mean, below the table.
 SAID = {
@@ -72,7 +72,7 @@ def sweep_table(folder: Path) -> pd.DataFrame:
             continue
         results = json.loads(path.read_text(encoding="utf-8"))
         row["status"] = "incomplete" if results["failed_folds"] else "done"
-        row |= {mark: value for mark, value in marks(results).items() if value not in ORDINARY[mark]}
+        row |= {mark: value for mark, value in score_flags(results).items() if value not in ORDINARY[mark]}
         for score in SCORES:
             values = results["scores"]["all"][score]
             row |= {score: values["value"], f"{score}_low": values["low"], f"{score}_high": values["high"]}
@@ -80,7 +80,7 @@ def sweep_table(folder: Path) -> pd.DataFrame:
             {
                 **row,
                 "parameters": results["parameters"],
-                "seconds": seconds(results),
+                "seconds": total_seconds(results),
                 "synthetic": results["synthetic"],
             }
         )

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mer.config import Config, ModelConfig, from_dict
 from mer.errors import ConfigError
 from mer.run import conf_dir, register_schema, to_config
-from mer.train.experiment.config_checks import check
+from mer.train.experiment.config_checks import check_config
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 GROUP_FILES = sorted(
@@ -34,7 +34,7 @@ def test_every_experiment_composes_and_has_no_problem(name: str, tmp_path: Path)
     manifest.write_text("sample_id,dataset,subject,label,path\n", encoding="utf-8")
     listed = name.startswith("manifest_") or name == "motion_prior"
     config = composed(f"+experiment={name}", *([f"data.manifest={manifest}"] if listed else []))
-    check(config)
+    check_config(config)
     assert config.name == name
 
 
@@ -59,7 +59,7 @@ def test_the_placement_sweep_is_18_networks_without_a_problem():
     networks = []
     for job in product(*choices):
         config = composed("+experiment=attention_placement", *job)
-        check(config)
+        check_config(config)
         networks.append((config.model.depth, tuple(config.model.attention.stages)))
     placements = [(), (1,), (2,), (3,), (4,), (1, 2, 3, 4)]
     assert networks == [(depth, stages) for depth in (10, 18, 34) for stages in placements]
@@ -97,7 +97,7 @@ def test_all_problems_are_shown_at_once():
         "optim.batch_size=1",
     )
     with pytest.raises(ConfigError) as caught:
-        check(config)
+        check_config(config)
     text = str(caught.value)
     for key in (
         "model.attention.stages",
@@ -109,7 +109,7 @@ def test_all_problems_are_shown_at_once():
         "optim.batch_size",
     ):
         assert key in text
-    assert len(caught.value.problems) == 7
+    assert len(caught.value.errors) == 7
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_all_problems_are_shown_at_once():
 )
 def test_a_value_that_would_fail_late_is_refused_early(overrides: list[str], key: str):
     with pytest.raises(ConfigError) as caught:
-        check(composed("+experiment=synthetic_loso", *overrides))
-    assert len(caught.value.problems) == 1
-    assert caught.value.problems[0].startswith(f"{key}: expected")
+        check_config(composed("+experiment=synthetic_loso", *overrides))
+    assert len(caught.value.errors) == 1
+    assert caught.value.errors[0].startswith(f"{key}: expected")
 
 
 def test_plain_dicts_come_back_as_the_schema():

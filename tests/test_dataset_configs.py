@@ -10,8 +10,8 @@ from hydra import compose, initialize_config_dir
 from mer.data import registry as catalog
 from mer.data.synthetic.layouts.registry import LAYOUTS
 from mer.run import conf_dir, register_schema, to_config
-from mer.train.experiment.config_checks import check
-from mer.train.experiment.experiment import load_study
+from mer.train.experiment.config_checks import check_config
+from mer.train.experiment.experiment import load_experiment
 from tests.data.datasets import test_every_dataset
 
 
@@ -25,14 +25,16 @@ def test_loso_over_a_tree_has_its_samples_subjects_and_classes(layout: str, tmp_
     register_schema()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         config = to_config(compose("config", overrides))
-    check(config)
-    study = load_study(config)
+    check_config(config)
+    experiment = load_experiment(config)
     classes = card.label_sets["usual"].classes
-    assert study.table.classes == classes and study.table.counts()[layout].tolist() == [3] * len(classes)
+    assert experiment.table.classes == classes and experiment.table.counts()[layout].tolist() == [3] * len(classes)
     people = 3 if test_every_dataset.PERSON[layout] else len(made)
-    assert len(study.folds) == people
-    assert sorted(sample for fold in study.folds for sample in fold.test) == sorted(study.table.frame["sample_id"])
-    person = dict(zip(study.table.frame["sample_id"], study.table.subjects, strict=True))
-    for fold in study.folds:
+    assert len(experiment.folds) == people
+    assert sorted(sample for fold in experiment.folds for sample in fold.test) == sorted(
+        experiment.table.frame["sample_id"]
+    )
+    person = dict(zip(experiment.table.frame["sample_id"], experiment.table.subjects, strict=True))
+    for fold in experiment.folds:
         assert len({person[sample] for sample in fold.test}) == 1
         assert not {person[sample] for sample in fold.test} & {person[sample] for sample in fold.train}

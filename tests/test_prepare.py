@@ -24,7 +24,7 @@ from mer.inputs.apex import spotting
 from mer.inputs.cache import cached_step
 from mer.inputs.faces import crops
 from mer.inputs.faces.alignment import TEMPLATE
-from mer.train.experiment.experiment import load_study
+from mer.train.experiment.experiment import load_experiment
 from tests.helpers.command import command
 
 CLIPS = 6
@@ -48,7 +48,7 @@ sys.exit(prepare.main(sys.argv[1:]))
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with whole drawn clips in it, and a table of landmarks beside it."""
     folder = tmp_path_factory.mktemp("prepare")
-    table = catalog.load(
+    table = catalog.load_samples(
         SyntheticData(name="synthetic", subjects=3, clips=CLIPS, size=48, whole=True), folder / "cache"
     )
     points = (TEMPLATE * 48 - 0.5).ravel()
@@ -107,14 +107,14 @@ def test_a_run_after_it_makes_nothing(config: Config, monkeypatch: pytest.Monkey
     assert 0 < found["thread_seconds"]["decoding"] < busy
     assert not entries(config, "parts/*")
     before = entries(config, "*/**/*")
-    monkeypatch.setattr(cached_step, "in_threads", None)
-    study = load_study(config)
-    assert study.pixels.shape == (CLIPS, 3, 28, 28)
+    monkeypatch.setattr(cached_step, "thread_map", None)
+    experiment = load_experiment(config)
+    assert experiment.inputs.shape == (CLIPS, 3, 28, 28)
     assert entries(config, "*/**/*") == before
 
 
 def test_what_a_run_made_is_prepared(config: Config) -> None:
-    load_study(config)
+    load_experiment(config)
     assert made(config) == NONE
 
 
@@ -208,7 +208,7 @@ def test_a_killed_process_leaves_what_it_had_made(config: Config) -> None:
 
 
 def test_interrupted_inputs_are_gone_on_with(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = np.array(load_study(replace(config, input=replace(config.input, size=30))).pixels)
+    whole = np.array(load_experiment(replace(config, input=replace(config.input, size=30))).inputs)
     config = replace(config, input=replace(config.input, size=30, frames=4))
     true, calls = input_arrays._input, []
 
@@ -228,7 +228,7 @@ def test_interrupted_inputs_are_gone_on_with(config: Config, monkeypatch: pytest
     assert made(config) == {"faces": 0, "apexes": 0, "inputs": CLIPS - 2}
     assert not entries(config, "parts/*.npy")
     # first and last of evenly spaced frames are the same however many there are between
-    np.testing.assert_array_equal(load_study(config).pixels[:, [0, 3]], whole[:, [0, 2]])
+    np.testing.assert_array_equal(load_experiment(config).inputs[:, [0, 3]], whole[:, [0, 2]])
 
 
 def test_two_at_once_end_well_and_alike(config: Config) -> None:

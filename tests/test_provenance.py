@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mer.config import Config, FolderData, LoggerConfig, OptimConfig, TrainerConfig
-from mer.provenance import config_hash, cores, environment, flatten
+from mer.provenance import available_cores, config_hash, environment, flatten
 from mer.utils.atomic_files import write_atomically, write_json
 from mer.utils.hashing import digest
 from mer.utils.seeding import seed_from
@@ -26,12 +26,12 @@ def test_names_do_not_run_into_each_other():
 
 def test_cores_are_counted_where_a_system_does_not_tell_which_a_process_may_use(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3, 5, 8}, raising=False)
-    assert cores() == 3
+    assert available_cores() == 3
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
-    assert cores() == 6
+    assert available_cores() == 6
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert cores() == 1
+    assert available_cores() == 1
 
 
 def test_digest_ignores_the_order_of_keys():

@@ -19,8 +19,8 @@ from mer.models import build, checkpoint
 from mer.models.caffe.layers import to_caffemodel
 from mer.run import conf_dir, run
 from mer.sweep import sweep_table
-from mer.train.experiment.experiment import load_study
-from mer.train.fold.initial_weights import begin
+from mer.train.experiment.experiment import load_experiment
+from mer.train.fold.initial_weights import load_initial_weights
 from mer.utils.atomic_files import write_json
 from tests.helpers import sized_trees
 from tests.helpers.command import TINY, TINY_RECIPE, command, process
@@ -117,29 +117,29 @@ def test_the_authors_experiment_runs_on_an_invented_tree_from_a_caffe_file(layou
 def test_init_fills_the_network_that_the_folds_begin_with(weights, cache_dir, tmp_path):
     sized_trees.write_small("casme2", tmp_path / "casme2")
     overrides = [f"data.root={tmp_path / 'casme2'}", "init=file", f"init.path={weights}", f"cache_dir={cache_dir}"]
-    study = load_study(composed("+experiment=wang2020_casme2", *overrides, *QUICK))
-    network = build(study.config.model, in_channels=1, classes=5)
-    other = build(study.config.model, in_channels=1, classes=5)
-    begin(network, study, None)
-    begin(other, study, None)
+    experiment = load_experiment(composed("+experiment=wang2020_casme2", *overrides, *QUICK))
+    network = build(experiment.config.model, in_channels=1, classes=5)
+    other = build(experiment.config.model, in_channels=1, classes=5)
+    load_initial_weights(network, experiment, None)
+    load_initial_weights(other, experiment, None)
     for (name, one), two in zip(network.named_parameters(), other.parameters(), strict=True):
         assert one.equal(two) or name.startswith("fc."), name
 
 
 def test_a_file_that_changes_its_content_does_not_continue_a_run(weights, cache_dir, tmp_path):
     from mer.errors import MerError
-    from mer.train.cross_validation.run_folder import claim
+    from mer.train.cross_validation.run_folder import open_run_folder
 
     path = tmp_path / "macro.caffemodel"
     path.write_bytes(weights.read_bytes())
     sized_trees.write_small("casme2", tmp_path / "casme2")
     overrides = [f"data.root={tmp_path / 'casme2'}", "init=file", f"init.path={path}", f"cache_dir={cache_dir}"]
-    study = load_study(composed("+experiment=wang2020_casme2", *overrides, *QUICK))
-    claim(study, tmp_path / "run", {})
-    claim(study, tmp_path / "run", {})
+    experiment = load_experiment(composed("+experiment=wang2020_casme2", *overrides, *QUICK))
+    open_run_folder(experiment, tmp_path / "run", {})
+    open_run_folder(experiment, tmp_path / "run", {})
     path.write_bytes(weights.read_bytes() + b" ")
     with pytest.raises(MerError, match="the file of init, changed"):
-        claim(study, tmp_path / "run", {})
+        open_run_folder(experiment, tmp_path / "run", {})
 
 
 def test_the_table_of_a_sweep_has_a_column_for_the_stages_and_none_for_their_every_key(tmp_path):

@@ -22,7 +22,7 @@ from rich.table import Table
 from torch import nn
 
 from mer.config import AttentionConfig, ModelConfig
-from mer.models import build, count_parameters, problems
+from mer.models import build, config_errors, count_parameters
 from mer.models.attention import NONE, UNITS
 from mer.models.build import describe
 from mer.models.complexity import held_bytes, multiply_adds
@@ -61,7 +61,7 @@ def networks(backbones: list[str], depths: list[int] | None) -> list[ModelConfig
 def variants(model: ModelConfig, units: list[str]) -> dict[str, ModelConfig]:
     """The network without attention and with each of these units that it can carry, by label."""
     wanted = {label: replace(model, attention=ATTENTION[label]) for label in dict.fromkeys([NONE, *units])}
-    return {label: variant for label, variant in wanted.items() if not problems(variant)}
+    return {label: variant for label, variant in wanted.items() if not config_errors(variant)}
 
 
 def paired_seconds(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:

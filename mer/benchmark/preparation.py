@@ -27,7 +27,7 @@ from rich.progress import track
 from rich.table import Table
 
 from mer.config import SyntheticData
-from mer.data.synthetic.clip_design import clip_specs
+from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import ClipSpec, render_frame
 from mer.data.synthetic.layouts.registry import LayoutClip, write_tree
 from mer.errors import MerError
@@ -58,7 +58,7 @@ def prepare(*, clips: int, frame: tuple[int, int], face: str | None, apex: str, 
     Raises:
         MerError: a process failed, made more than the rest, or ended with other bytes.
     """
-    detector = face or ("none" if mtcnn.problems() else "mtcnn")
+    detector = face or ("none" if mtcnn.config_errors() else "mtcnn")
     with tempfile.TemporaryDirectory(prefix="mer-prepare-") as name:
         folder = Path(name)
         draw(folder / "tree", clips, frame)
@@ -81,7 +81,7 @@ def draw(root: Path, clips: int, frame: tuple[int, int]) -> None:
     """Write clips as uncropped frames of CASME II in the new folder `root`; processes draw side by side."""
     side = frame[1] // 2
     data = SyntheticData(name="synthetic", subjects=min(26, clips // 3), clips=clips, size=side, profile="casme2")
-    specs = {spec.number: spec for spec in clip_specs(data)}
+    specs = {spec.number: spec for spec in design_clips(data)}
     drawn: dict[int, np.ndarray] = {}
 
     def shown(number: int, *, spec: ClipSpec) -> np.ndarray:

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from mer.config import Config, ModelConfig
 from mer.inputs.datamodule.augmentation import Augmenter
-from mer.inputs.datamodule.fold_datamodule import TrainingItems, collate
+from mer.inputs.datamodule.fold_datamodule import TrainDataset, collate
 from mer.inputs.datamodule.samplers import EpochSampler
 from mer.inputs.representations.registry import REPRESENTATIONS
 from mer.train.fold.fit import build_trainer
@@ -32,7 +32,7 @@ def maps_loader(config: Config, *, side: int) -> DataLoader:
     """Training batches of random motion maps with the augmentation of the configuration, over-sampled."""
     targets = np.repeat(np.arange(len(COUNTS)), COUNTS)
     pixels = np.random.default_rng(0).normal(size=(len(targets), 3, side, side)).astype(np.float32)
-    items = TrainingItems(pixels, targets, Augmenter(config.augment, REPRESENTATIONS["motion_map"]))
+    items = TrainDataset(pixels, targets, Augmenter(config.augment, REPRESENTATIONS["motion_map"]))
     batch = config.optim.batch_size
     sampler = EpochSampler(np.arange(len(targets)), targets, oversample=True, batch_size=batch, seed=0)
     return DataLoader(items, batch_size=batch, sampler=sampler, collate_fn=collate)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from mer.config import CompositeData, DataConfig
 from mer.data.loading.annotations import ALL
-from mer.data.samples.schema import raise_rows
+from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError, DatasetNotFoundError, SampleError
 
@@ -49,7 +49,7 @@ def load(data: CompositeData, load_part: Callable[[DataConfig], SampleTable]) ->
     return SampleTable(frame, classes, name=name, notes=tuple(notes), synthetic=synthetic)
 
 
-def problems(data: CompositeData, part_problems: Callable[[DataConfig], list[str]]) -> list[str]:
+def config_errors(data: CompositeData, part_problems: Callable[[DataConfig], list[str]]) -> list[str]:
     """What is wrong with the configuration of a composite, one sentence each; those of parts name their part."""
     found = []
     if not data.parts:
@@ -109,7 +109,7 @@ def read_list(path: Path) -> list[dict[str, str]]:
         row = {**dict.fromkeys(header, ""), **dict(zip(header, (cell.strip() for cell in cells), strict=False))}
         rows.append({column: row[column] for column in LIST_COLUMNS} | {"row": str(reader.line_num)})
         bad += [f"line {reader.line_num}: column {column}" for column in LIST_COLUMNS if not row[column]]
-    raise_rows(bad, f"{path}: cells that are empty:", "Fill the cells, or remove the rows.", shown=ALL)
+    raise_for_rows(bad, f"{path}: cells that are empty:", "Fill the cells, or remove the rows.", shown=ALL)
     return rows
 
 
@@ -139,7 +139,7 @@ def _listed(frame: pd.DataFrame, path: Path, classes: tuple[str, ...], notes: li
             chosen[found[0]] = label
             relabelled += label != frame["label"].iloc[found[0]]
     remedy = "Look at data.parts (roots, labels) and at the list; without it: data.list=null."
-    raise_rows(bad, f"{path}: rows that cannot be used:", remedy, shown=ALL)
+    raise_for_rows(bad, f"{path}: rows that cannot be used:", remedy, shown=ALL)
     rows = sorted(chosen)
     notes.append(
         f"Samples and labels are those of the list {path.name}: {len(rows)} of {len(frame)} that the labels would give"

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from mer.config import ManifestData
-from mer.data.samples.schema import raise_rows
+from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import DatasetNotFoundError, SampleError
 
@@ -79,7 +79,7 @@ def given_classes(labels: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in labels.split(",")) if labels is not None else ()
 
 
-def problems(data: ManifestData) -> list[str]:
+def config_errors(data: ManifestData) -> list[str]:
     """What is wrong with the configuration of a manifest, one sentence each."""
     classes = given_classes(data.labels)
     if data.labels is not None and (len(classes) < 2 or len(set(classes)) < len(classes) or "" in classes):
@@ -106,7 +106,9 @@ def _read(path: Path) -> pd.DataFrame:
     header, *numbers = lines
     names = lines[header]
     bad = [f"line {number}: {', '.join(lines[number])}" for number in numbers if any(lines[number][len(names) :])]
-    raise_rows(bad, f"{path}: rows with more cells than the header's {len(names)}:", "Put cells with commas in quotes.")
+    raise_for_rows(
+        bad, f"{path}: rows with more cells than the header's {len(names)}:", "Put cells with commas in quotes."
+    )
     rows = [(lines[number] + [""] * len(names))[: len(names)] for number in numbers]
     return pd.DataFrame(rows, columns=names, index=numbers, dtype=object)
 
@@ -132,10 +134,10 @@ def _check(listed: pd.DataFrame, path: Path) -> None:
         raise SampleError(f"{path}: expected one row a clip below the header, found none. Add the rows.")
     for column in ("sample_id", "dataset", "subject", "label"):
         bad = [_line(listed, row) for row in range(len(listed)) if not listed[column].iloc[row]]
-        raise_rows(bad, f"{path}: column {column} is empty in", "Fill the cells, or remove the rows.")
+        raise_for_rows(bad, f"{path}: column {column} is empty in", "Fill the cells, or remove the rows.")
     counts = Counter(listed["sample_id"])
     bad = [_line(listed, row) for row, sample in enumerate(listed["sample_id"]) if counts[sample] > 1]
-    raise_rows(bad, f"{path}: column sample_id: expected each id once, got", "Give each clip its own id.")
+    raise_for_rows(bad, f"{path}: column sample_id: expected each id once, got", "Give each clip its own id.")
 
 
 def _check_images(listed: pd.DataFrame, images: dict[str, list[str]], path: Path) -> None:
@@ -150,7 +152,7 @@ def _check_images(listed: pd.DataFrame, images: dict[str, list[str]], path: Path
             for column, image in paths.items()
             if image and not Path(image).is_file()
         ]
-    raise_rows(
+    raise_for_rows(
         bad, f"{path}: images that are not on disk:", "Correct the paths: they count from the CSV's folder.", shown=1000
     )
 
@@ -172,7 +174,7 @@ def _classes(listed: pd.DataFrame, labels: str | None, path: Path) -> tuple[str,
     if classes:
         bad = [f"{_line(listed, row)}: {label!r}" for row, label in enumerate(listed["label"]) if label not in classes]
         head = f"{path}: column label: expected one of {', '.join(classes)} (data.labels), got"
-        raise_rows(bad, head, "Correct the labels, or list them in data.labels.")
+        raise_for_rows(bad, head, "Correct the labels, or list them in data.labels.")
         return classes
     found = sorted(set(listed["label"]))
     folded = Counter(label.casefold() for label in found)
@@ -190,7 +192,7 @@ def _classes(listed: pd.DataFrame, labels: str | None, path: Path) -> tuple[str,
         for slip, meant in slips
         if label == slip
     ]
-    raise_rows(
+    raise_for_rows(
         bad,
         f"{path}: column label: rare, and nearly spelled as a frequent class,",
         "Correct them, or list the classes in data.labels.",

@@ -132,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
         for family in prior.FAMILIES:
             data = MotionPriorData("motion_prior", options.labels, maps=options.maps, evenness=0.0, families=[family])
             dealt = prior.load(data)
-            sets[family] = prior.sample_bank(data, size)
+            sets[family] = prior.draw_maps(data, size)
             means = class_means(sets[family], dealt.targets, len(dealt.classes))
             cv2.imwrite(str(options.out / f"drawn_{family}.png"), picture(means))
         means = class_means(measured, samples.targets, len(samples.classes))

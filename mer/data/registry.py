@@ -35,9 +35,9 @@ from mer.data.datasets import (
     smic_e,
 )
 from mer.data.loading import dataset_card
-from mer.data.loading.annotations import Reading
-from mer.data.loading.build_table import table_of
-from mer.data.loading.dataset_card import Official
+from mer.data.loading.annotations import Annotations
+from mer.data.loading.build_table import build_sample_table
+from mer.data.loading.dataset_card import DatasetCard
 from mer.data.motion_prior import source as prior
 from mer.data.samples.table import SampleTable
 from mer.data.synthetic import clip_design
@@ -59,18 +59,18 @@ class Source:
     """
 
     schema: type[DataConfig]
-    load: Callable[[Any, Path], SampleTable]
-    problems: Callable[[Any], list[str]]
+    load_samples: Callable[[Any, Path], SampleTable]
+    config_errors: Callable[[Any], list[str]]
     pixels: Callable[[Any, SampleTable, int], np.ndarray] | None = None
     drawing: int = 0
 
 
-def _folder(card: Official, read: Callable[[FolderData, Path], Reading]) -> Source:
+def _folder(card: DatasetCard, read: Callable[[FolderData, Path], Annotations]) -> Source:
     """Source of an official data set."""
     return Source(
         FolderData,
-        lambda data, cache_dir: table_of(read(data, cache_dir), data, card),
-        lambda data: dataset_card.problems(data, card),
+        lambda data, cache_dir: build_sample_table(read(data, cache_dir), data, card),
+        lambda data: dataset_card.config_errors(data, card),
     )
 
 
@@ -85,22 +85,22 @@ OFFICIAL: Mapping[str, Any] = {
 
 #: Source by its name in `data.name`.
 SOURCES: Mapping[str, Source] = {
-    "synthetic": Source(SyntheticData, synthetic.load, clip_design.problems),
-    "manifest": Source(ManifestData, manifest.load, manifest.problems),
+    "synthetic": Source(SyntheticData, synthetic.load, clip_design.config_errors),
+    "manifest": Source(ManifestData, manifest.load, manifest.config_errors),
     **{name: _folder(module.CARD, module.read) for name, module in OFFICIAL.items()},
-    "synthetic_macro": Source(SyntheticData, synthetic.load, clip_design.problems),
+    "synthetic_macro": Source(SyntheticData, synthetic.load, clip_design.config_errors),
     "composite": Source(
         CompositeData,
-        lambda data, cache_dir: composite.load(data, lambda part: load(part, cache_dir)),
-        lambda data: composite.problems(data, problems),
+        lambda data, cache_dir: composite.load(data, lambda part: load_samples(part, cache_dir)),
+        lambda data: composite.config_errors(data, config_errors),
     ),
     "motion_prior": Source(
-        MotionPriorData, lambda data, cache_dir: prior.load(data), prior.problems, prior.pixels, prior.DRAWING
+        MotionPriorData, lambda data, cache_dir: prior.load(data), prior.config_errors, prior.pixels, prior.DRAWING
     ),
 }
 
 
-def problems(data: DataConfig) -> list[str]:
+def config_errors(data: DataConfig) -> list[str]:
     """What is wrong with the configuration of the samples, one sentence each; reads no data."""
     source = SOURCES.get(data.name)
     if source is None:
@@ -112,10 +112,10 @@ def problems(data: DataConfig) -> list[str]:
     ]
     if unset:
         return [f"data.{key}: expected a path, got nothing; set data.{key}=PATH" for key in unset]
-    return source.problems(data)
+    return source.config_errors(data)
 
 
-def load(data: DataConfig, cache_dir: Path) -> SampleTable:
+def load_samples(data: DataConfig, cache_dir: Path) -> SampleTable:
     """The samples of the source that `data` names.
 
     Args:
@@ -127,7 +127,7 @@ def load(data: DataConfig, cache_dir: Path) -> SampleTable:
         DatasetNotFoundError: the data are not there.
         SampleError: they are there and wrong.
     """
-    wrong = problems(data)
+    wrong = config_errors(data)
     if wrong:
         raise ConfigError(wrong)
-    return SOURCES[data.name].load(data, cache_dir)
+    return SOURCES[data.name].load_samples(data, cache_dir)

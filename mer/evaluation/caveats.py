@@ -14,7 +14,7 @@ from mer.evaluation.baselines.null_tests import linear_verdict, may_know
 HEADINGS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "weighted_f1": "weighted F1"}
 
 
-def marks(*runs: Mapping[str, Any]) -> dict[str, str]:
+def score_flags(*runs: Mapping[str, Any]) -> dict[str, str]:
     """What a score must not be read without, for columns of tables: `selection`, `null`, `waived`.
 
     Each holds the values of all runs, spaces between: what chose the epochs, the kind of null run or `none`, and names
@@ -28,13 +28,13 @@ def marks(*runs: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def prefix(results: Mapping[str, Any]) -> str:
+def name_prefix(results: Mapping[str, Any]) -> str:
     """`LEAKY `, `NULL `, both, or nothing: what stands before the name of a run whose scores are no result."""
     leaky = "LEAKY " if results.get("selection") == "leaky" else ""
     return leaky + ("NULL " if results.get("null", "none") != "none" else "")
 
 
-def unseen(results: Mapping[str, Any]) -> tuple[str, str]:
+def unseen_claim(results: Mapping[str, Any]) -> tuple[str, str]:
     """By whom each sample was predicted, and each person tested: what may be claimed of this run, for captions."""
     leaks = results.get("leaks") or {}
     others = "Each person was tested by a network trained on others"

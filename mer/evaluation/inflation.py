@@ -24,11 +24,11 @@ from matplotlib.figure import Figure
 
 from mer import run_files
 from mer.config import SyntheticData
-from mer.data.synthetic.clip_design import clip_specs
+from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.profiles import PROFILES
 from mer.errors import MerError
 from mer.evaluation.metrics import Counts, confusion_matrix, f1, support, uf1
-from mer.evaluation.predictions import encode, read_predictions
+from mer.evaluation.predictions import encode_labels, read_predictions
 from mer.utils.atomic_files import write_atomically
 from mer.utils.seeding import seed_from
 
@@ -85,7 +85,7 @@ def fold_averaged(predictions: pd.DataFrame, classes: Sequence[str], *, absent: 
     scores = []
     for _, part in predictions.groupby("fold"):
         counts = confusion_matrix(
-            encode(part["label"], classes), encode(part["predicted"], classes), classes=len(classes)
+            encode_labels(part["label"], classes), encode_labels(part["predicted"], classes), classes=len(classes)
         )
         values = np.nan_to_num(f1(counts))
         met = support(counts) + counts.sum(axis=0) > 0
@@ -157,7 +157,9 @@ def main(arguments: list[str] | None = None) -> int:
     except MerError as error:
         print(f"mer: {error}", file=sys.stderr)
         return 2
-    guessed = guesser_table(best_of_epochs(encode(labels, classes), subjects, classes=len(classes), draws=chosen.draws))
+    guessed = guesser_table(
+        best_of_epochs(encode_labels(labels, classes), subjects, classes=len(classes), draws=chosen.draws)
+    )
     for table in (runs, guessed):
         if len(table):
             print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"), end="\n\n")
@@ -191,7 +193,7 @@ def _samples(runs: Sequence[Path]) -> tuple[pd.Series, pd.Series, tuple[str, ...
             tuple(results["classes"]),
             _title(len(table), people.nunique(), results["data"]["name"]),
         )
-    specs = clip_specs(SyntheticData(name="synthetic", profile="megc2019", subjects=68, clips=442))
+    specs = design_clips(SyntheticData(name="synthetic", profile="megc2019", subjects=68, clips=442))
     people = pd.Series([spec.subject_name for spec in specs])
     title = _title(len(specs), people.nunique(), "an invented cast with the classes of MEGC 2019")
     return pd.Series([spec.label for spec in specs]), people, tuple(PROFILES["megc2019"].counts), title

@@ -21,9 +21,9 @@ from mer.utils.atomic_files import write_atomically
 
 #: Columns before the probabilities.
 COLUMNS = ("sample_id", "dataset", "subject", "fold", "label", "predicted")
-PREFIX = "prob_"
+PROBABILITY_PREFIX = "prob_"
 #: Further column, last, of every table of a run whose epochs were chosen on held-out samples; no score looks at it.
-MARK = "selection"
+SELECTION_COLUMN = "selection"
 #: Seven significant digits: what float32 holds, and a fixed point of write -> read -> write.
 FLOAT_FORMAT = "%.7g"
 #: Probabilities must sum to 1 within this, and the predicted class must be the likeliest within it: room for float32
@@ -37,10 +37,10 @@ class PredictionError(MerError):
 
 def prediction_columns(classes: Sequence[str]) -> list[str]:
     """Column names of a table of predictions, in order."""
-    return [*COLUMNS, *(f"{PREFIX}{name}" for name in classes)]
+    return [*COLUMNS, *(f"{PROBABILITY_PREFIX}{name}" for name in classes)]
 
 
-def pool(frames: Iterable[pd.DataFrame], table: SampleTable, *, allow_missing: bool = False) -> pd.DataFrame:
+def pool_folds(frames: Iterable[pd.DataFrame], table: SampleTable, *, allow_missing: bool = False) -> pd.DataFrame:
     """Pooled predictions of all folds, sorted by sample_id, with each sample of `table` exactly once.
 
     Args:
@@ -85,7 +85,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
     if absent:
         raise PredictionError(f"{path}: expected the columns {', '.join(COLUMNS)}, got no {', '.join(absent)}")
     # from text by numpy, which rounds correctly; the reader's own conversion need not
-    return frame.astype({name: "float64" for name in frame.columns if name.startswith(PREFIX)})
+    return frame.astype({name: "float64" for name in frame.columns if name.startswith(PROBABILITY_PREFIX)})
 
 
 def global_subjects(predictions: pd.DataFrame) -> pd.Series:
@@ -93,7 +93,7 @@ def global_subjects(predictions: pd.DataFrame) -> pd.Series:
     return predictions["dataset"].astype(str) + ":" + predictions["subject"].astype(str)
 
 
-def encode(labels: Iterable[str], classes: Sequence[str]) -> npt.NDArray[np.int64]:
+def encode_labels(labels: Iterable[str], classes: Sequence[str]) -> npt.NDArray[np.int64]:
     """Class indices (N,) of label names; an unknown name is a PredictionError."""
     values = list(labels)
     index = {name: position for position, name in enumerate(classes)}
@@ -106,7 +106,9 @@ def encode(labels: Iterable[str], classes: Sequence[str]) -> npt.NDArray[np.int6
 def confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> Counts:
     """Confusion matrix (K, K) of pooled predictions."""
     return confusion_matrix(
-        encode(predictions["label"], classes), encode(predictions["predicted"], classes), classes=len(classes)
+        encode_labels(predictions["label"], classes),
+        encode_labels(predictions["predicted"], classes),
+        classes=len(classes),
     )
 
 
@@ -114,13 +116,17 @@ def confusions_by_subject(predictions: pd.DataFrame, classes: Sequence[str]) -> 
     """Global subject ids, sorted, and their confusion matrices (S, K, K); the matrices sum to the pooled one."""
     names, rows = np.unique(global_subjects(predictions).to_numpy(dtype=object), return_inverse=True)
     counts = np.zeros((len(names), len(classes), len(classes)), dtype=np.int64)
-    np.add.at(counts, (rows, encode(predictions["label"], classes), encode(predictions["predicted"], classes)), 1)
+    np.add.at(
+        counts,
+        (rows, encode_labels(predictions["label"], classes), encode_labels(predictions["predicted"], classes)),
+        1,
+    )
     return [str(name) for name in names], counts
 
 
 def _checked_columns(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """The columns in order, without the mark, or an error that names what is missing or unknown."""
-    frame = frame.drop(columns=MARK, errors="ignore")
+    frame = frame.drop(columns=SELECTION_COLUMN, errors="ignore")
     if set(frame.columns) != set(columns):
         raise PredictionError(
             f"expected predictions with the columns {', '.join(columns)}, got {', '.join(map(str, frame.columns))}: "
@@ -130,12 +136,12 @@ def _checked_columns(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 
 def _check_probabilities(pooled: pd.DataFrame, classes: Sequence[str]) -> None:
-    values = pooled[[f"{PREFIX}{name}" for name in classes]].to_numpy(dtype=np.float64)
+    values = pooled[[f"{PROBABILITY_PREFIX}{name}" for name in classes]].to_numpy(dtype=np.float64)
     ids = pooled["sample_id"]
     valid = np.isfinite(values).all(axis=1) & (values >= 0).all(axis=1)
     valid &= np.abs(values.sum(axis=1) - 1) <= TOLERANCE
     _refuse(ids[~valid], "whose probabilities do not sum to 1", "did training diverge, or was softmax left out?")
-    chosen = values[np.arange(len(values)), encode(pooled["predicted"], classes)]
+    chosen = values[np.arange(len(values)), encode_labels(pooled["predicted"], classes)]
     wrong = chosen < values.max(axis=1, initial=0.0) - TOLERANCE
     _refuse(ids[wrong], "whose predicted class is not the likeliest", "are the probability columns in class order?")
 

@@ -16,14 +16,14 @@ import pandas as pd
 from mer.config import Config
 from mer.data.samples.table import SampleTable
 from mer.evaluation.baselines.chance import Baseline, FoldLabels, all_baselines
-from mer.evaluation.diagnostics.action_units import by_units
+from mer.evaluation.diagnostics.action_units import by_action_unit
 from mer.evaluation.diagnostics.calibration import calibration
 from mer.evaluation.diagnostics.challenge_scores import challenge_scores
 from mer.evaluation.diagnostics.ensemble_scores import member_scores
 from mer.evaluation.metrics import METRICS, MetricError, absent_classes, per_class
-from mer.evaluation.predictions import confusions_by_subject, encode
+from mer.evaluation.predictions import confusions_by_subject, encode_labels
 from mer.evaluation.statistics.bootstrap import METHOD, subject_bootstrap
-from mer.protocols.registry import Fold, protocol_notes, selection_of
+from mer.protocols.registry import Fold, protocol_notes, selection_mode
 from mer.provenance import config_hash
 
 __all__ = ["LEVEL", "error_line", "scores", "summarise"]
@@ -46,7 +46,7 @@ def summarise(
     """The results of a run, ready for `provenance.write_json(run / files.RESULTS, ...)`.
 
     Args:
-        predictions: as returned by `predictions.pool`.
+        predictions: as returned by `predictions.pool_folds`.
         table: the samples of the run.
         folds: the table of `folds.csv`: fold, status (`done` or not), error, seconds, train_seconds of every fold;
             where it has a column validation_uf1 (of the inner split), its mean is the objective of sweeps
@@ -72,7 +72,7 @@ def summarise(
         "synthetic": table.synthetic,
         "null": config.null,
         "complete": complete,
-        "selection": selection_of(config.protocol),
+        "selection": selection_mode(config.protocol),
         "data": _data(table, predictions),
         "classes": classes,
         "protocol": {"name": config.protocol.name, "folds": len(splits), "validation": config.protocol.validation},
@@ -83,7 +83,7 @@ def summarise(
             "by_dataset": {str(name): scores(part, classes, draws=draws, seed=seed) for name, part in parts},
         },
         "members": member_scores(members, table),
-        "action_units": by_units(predictions, table, classes),
+        "action_units": by_action_unit(predictions, table, classes),
         "interval": {"level": LEVEL, "draws": draws, "unit": "subject", "method": METHOD},
         "baselines": _baselines(predictions, table, splits, config),
         "calibration": calibration(predictions, classes),
@@ -100,7 +100,7 @@ def summarise(
     }
 
 
-def seconds(results: dict[str, Any]) -> float:
+def total_seconds(results: dict[str, Any]) -> float:
     """Seconds of computing that a run took: its stages and its folds, summed over processes."""
     return round(results["seconds"] + sum(stage["seconds"] for stage in results.get("stages", ())), 3)
 
@@ -188,7 +188,7 @@ def _baselines(
     predictions: pd.DataFrame, table: SampleTable, splits: Sequence[Fold], config: Config
 ) -> dict[str, dict[str, Any]]:
     """Baselines over the very samples that were scored, fitted on the training part of their folds."""
-    targets = pd.Series(encode(table.frame["label"], table.classes), index=table.frame["sample_id"])
+    targets = pd.Series(encode_labels(table.frame["label"], table.classes), index=table.frame["sample_id"])
     scored = set(predictions["sample_id"])
     labels = []
     for fold in splits:

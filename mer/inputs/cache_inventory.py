@@ -58,7 +58,7 @@ class Entry:
     size: int
     read: float
     of: str = ""
-    begun: bool = False
+    unfinished: bool = False
 
 
 def entries(cache_dir: Path) -> list[Entry]:
@@ -71,10 +71,10 @@ def entries(cache_dir: Path) -> list[Entry]:
     return found
 
 
-def old(found: Sequence[Entry], *, days: float = 0) -> list[Entry]:
+def older_than(found: Sequence[Entry], *, days: float = 0) -> list[Entry]:
     """Entries that nobody has read for so many days, begun ones at least for `BEGUN`: what may be removed."""
     now = time.time()
-    return [entry for entry in found if now - entry.read >= max(days * 86400, BEGUN if entry.begun else 0)]
+    return [entry for entry in found if now - entry.read >= max(days * 86400, BEGUN if entry.unfinished else 0)]
 
 
 def remove(found: Sequence[Entry]) -> None:
@@ -82,7 +82,7 @@ def remove(found: Sequence[Entry]) -> None:
     for entry in found:
         for path in entry.paths:
             if path.is_dir():
-                gone = path.with_name(f".{path.name[:16]}-removing") if not entry.begun else path
+                gone = path.with_name(f".{path.name[:16]}-removing") if not entry.unfinished else path
                 if gone != path:
                     shutil.rmtree(gone, ignore_errors=True)
                 path.replace(gone)  # at once, so that nobody reads half of it

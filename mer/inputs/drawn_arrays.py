@@ -17,7 +17,7 @@ from mer.config import InputConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError
 from mer.inputs.input_arrays import CODE_VERSION, open_pixels
-from mer.inputs.representations.registry import REPRESENTATIONS, normalise_map
+from mer.inputs.representations.registry import REPRESENTATIONS, standardise_channels
 from mer.utils.atomic_files import write_atomically
 from mer.utils.hashing import digest
 
@@ -42,7 +42,7 @@ def drawn_cache(
     Raises:
         ConfigError: a representation that is no map of motion.
     """
-    wrong = problems(config, table.name)
+    wrong = config_errors(config, table.name)
     if wrong:
         raise ConfigError(wrong)
     key = digest([settings, table.frame["sample_id"].tolist(), config.representation, config.size, CODE_VERSION])
@@ -57,7 +57,7 @@ def drawn_cache(
     with write_atomically(path) as temporary:
         pixels = open_memmap(temporary, mode="w+", dtype=np.float32, shape=expected)
         for row, one in enumerate(maps):
-            pixels[row] = normalise_map(one)
+            pixels[row] = standardise_channels(one)
         pixels.flush()
     written = open_pixels(path, rows=len(table), size=config.size)
     if written is None:
@@ -65,10 +65,10 @@ def drawn_cache(
     return written
 
 
-def problems(config: InputConfig, source: str) -> list[str]:
+def config_errors(config: InputConfig, source: str) -> list[str]:
     """What keeps this input from being drawn, one sentence."""
     known = REPRESENTATIONS.get(config.representation)
-    if known is None or (known.motion and known.mirror == (-1, 1, 1)):  # u, v, strain
+    if known is None or (known.motion and known.flip_signs == (-1, 1, 1)):  # u, v, strain
         return []
     return [
         f"input.representation: expected flow or motion_map with {source}, whose samples are drawn maps of motion, got "

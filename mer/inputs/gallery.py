@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from mer.config import InputConfig, SyntheticData
-from mer.data.synthetic.clip_design import clip_specs
+from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import render_frame
-from mer.inputs.flow.magnification import magnified
+from mer.inputs.flow.magnification import magnify_motion
 from mer.inputs.representations.registry import REPRESENTATIONS
 
 #: Side of each channel in the pictures, pixels.
@@ -39,16 +39,16 @@ INPUTS: dict[str, InputConfig] = {
 def pictures(seed: int = 0) -> dict[str, np.ndarray]:
     """Picture (S, C * S) uint8 of each of `INPUTS`, of a drawn clip that shows surprise."""
     data = SyntheticData(name="synthetic", subjects=6, clips=12, seed=seed, size=SHOWN)
-    spec = next(spec for spec in clip_specs(data) if spec.label == "surprise")
+    spec = next(spec for spec in design_clips(data) if spec.label == "surprise")
     span = np.stack([render_frame(spec, frame) for frame in range(spec.onset, spec.apex + 1)])
     return {
-        name: _shown(_input(span, config), REPRESENTATIONS[config.representation].brightness)
+        name: _shown(_input(span, config), REPRESENTATIONS[config.representation].is_intensity)
         for name, config in INPUTS.items()
     }
 
 
 def _input(span: np.ndarray, config: InputConfig) -> np.ndarray:
-    frames = magnified(span, config) if config.magnify else span
+    frames = magnify_motion(span, config) if config.magnify else span
     known = {"onset": frames[0], "apex": frames[-1], "span": frames}
     return REPRESENTATIONS[config.representation].compute(known, replace(config, magnify=0.0))
 

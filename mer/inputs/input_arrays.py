@@ -19,12 +19,12 @@ import PIL
 from numpy.lib.format import open_memmap
 
 from mer.config import InputConfig
-from mer.data.samples.schema import raise_rows
+from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.inputs.cache.cached_step import Files, Step, in_threads
+from mer.inputs.cache.cached_step import CachedStep, Files, thread_map
 from mer.inputs.cache.file_hashes import file_hashes
-from mer.inputs.flow.magnification import magnified
+from mer.inputs.flow.magnification import magnify_motion
 from mer.inputs.frames import clip_frames
 from mer.inputs.frames.image_files import read_image, read_span
 from mer.inputs.representations.registry import REPRESENTATIONS, SPAN
@@ -61,14 +61,14 @@ class Plan:
     settings: dict[str, Any]
     shape: tuple[int, int]
     parts: tuple[Path, ...]
-    step: Step[np.ndarray]
+    step: CachedStep[np.ndarray]
 
     def opened(self) -> np.ndarray | None:
         """The kept array, None where it has to be made."""
         return open_pixels(self.path, rows=self.shape[0], size=self.shape[1])
 
 
-def plan(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> Plan:
+def plan_inputs(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> Plan:
     """How the inputs of a table come about, known from the content of its files; nothing is computed.
 
     Args:
@@ -96,20 +96,22 @@ def plan(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: 
             np.save(temporary, values)
         return values
 
-    step = Step(f"reading {table.name}", files, kept=lambda row: _open_part(parts[row], config.size), make=make)
+    step = CachedStep(
+        f"reading {table.name}", files, load=lambda row: _open_part(parts[row], config.size), compute=make
+    )
     path = cache / "pixels" / f"{digest(settings)}.npy"
     return Plan(table, path, settings, (len(table), config.size), parts, step)
 
 
-def pixel_cache(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> np.ndarray:
+def compute_inputs(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> np.ndarray:
     """Inputs (N, C, S, S), uint8 or float32, read-only memory map; computed with a progress bar where not yet cached.
 
-    Arguments as `plan`; errors as `fill`.
+    Arguments as `plan_inputs`; errors as `fill_inputs`.
     """
-    return fill(plan(table, config, cache_dir, progress=progress), progress=progress)
+    return fill_inputs(plan_inputs(table, config, cache_dir, progress=progress), progress=progress)
 
 
-def fill(plan: Plan, *, progress: bool = False) -> np.ndarray:
+def fill_inputs(plan: Plan, *, progress: bool = False) -> np.ndarray:
     """The inputs that are planned: kept, or computed as far as their parts are not kept.
 
     Raises:
@@ -177,7 +179,7 @@ def _needed(table: SampleTable, config: InputConfig) -> list[Needed]:
     def one(row: clip_frames.Row) -> Needed:
         try:
             return {
-                name: tuple(map(str, clip_frames.between(row, "onset", "apex")))
+                name: tuple(map(str, clip_frames.frames_between(row, "onset", "apex")))
                 if name == SPAN
                 else (str(clip_frames.key_frame(row, name)),)
                 for name in names
@@ -208,15 +210,15 @@ def _gather(plan: Plan, target: Path, progress: bool) -> None:
             else:
                 pixels[row] = result
     remedy = "Copy these files again from the original, or leave their rows out."
-    raise_rows(bad, f"{table.name}: images that cannot be used:", remedy, shown=SHOWN)
+    raise_for_rows(bad, f"{table.name}: images that cannot be used:", remedy, shown=SHOWN)
     assert pixels is not None  # no table is empty
     pixels.flush()  # type: ignore[attr-defined]
 
 
 def compute_rows(table: SampleTable, config: InputConfig, rows: Sequence[int]) -> list[np.ndarray]:
-    """Inputs (C, S, S) of single rows, each from its own files alone, past the cache; SampleError as `pixel_cache`."""
+    """Compute the inputs (C, S, S) of single rows without the cache; errors as `compute_inputs`."""
     needed = _needed(table, config)
-    with in_threads(lambda row: _input(needed[row], config), rows) as results:
+    with thread_map(lambda row: _input(needed[row], config), rows) as results:
         return list(results)
 
 
@@ -226,7 +228,7 @@ def _input(needed: Needed, config: InputConfig) -> np.ndarray:
         raise needed
     frames = {name: read_span(paths) if name == SPAN else read_image(paths[0]) for name, paths in needed.items()}
     if config.magnify:
-        span = magnified(frames[SPAN], config)
+        span = magnify_motion(frames[SPAN], config)
         frames = {"onset": span[0], "apex": span[-1], SPAN: span}
     return REPRESENTATIONS[config.representation].compute(frames, config)
 

@@ -18,13 +18,13 @@ from rich.console import Console
 from rich.table import Table
 
 from mer.config import SyntheticData
-from mer.data.synthetic.clip_design import clip_specs
-from mer.data.synthetic.clip_rendering import VIEW, ClipSpec, Pose, render_frame, truth
+from mer.data.synthetic.clip_design import design_clips
+from mer.data.synthetic.clip_rendering import VIEW, ClipSpec, Pose, ground_truth, render_frame
 from mer.inputs.apex.spotters import SPOTTERS
 from mer.inputs.faces import mtcnn
 from mer.inputs.faces.alignment import alignment
 from mer.inputs.flow.dense_flow import METHODS, dense_flow
-from mer.inputs.flow.head_motion import middle
+from mer.inputs.flow.head_motion import central_mask
 from mer.inputs.frames.image_files import resize
 from mer.utils.optical_strain import strain
 
@@ -42,8 +42,8 @@ def flow(clips: int, seed: int, size: int) -> Rows:
     """Mean end-point error in pixels on shifted noise and on the faces of drawn clips, likeness of strain, time."""
     yield "flow", "shifted noise", "drawn clips", "strain, correlation", "ms a pair"
     pairs = [(shifted(np.random.default_rng(seed), size, by), by) for by in SHIFTS]
-    drawn = [(*_key_frames(spec), truth(spec).flow) for spec in _specs(clips, seed, size)]
-    face, small_face = middle((size, size)), middle((MAP, MAP))
+    drawn = [(*_key_frames(spec), ground_truth(spec).flow) for spec in _specs(clips, seed, size)]
+    face, small_face = central_mask((size, size)), central_mask((MAP, MAP))
     for name, method in {"none (zero motion)": _zero, **METHODS}.items():
         start = time.perf_counter()
         plain = [_error(method(*frames), np.array(by)[:, None, None], face) for frames, by in pairs]
@@ -128,7 +128,7 @@ def placed(spec: ClipSpec, degrees: float, scale: float) -> tuple[np.ndarray, np
 
 def _specs(clips: int, seed: int, size: int) -> list[ClipSpec]:
     data = SyntheticData(name="synthetic", subjects=min(12, max(clips, 2)), clips=max(clips, 6), seed=seed, size=size)
-    return clip_specs(data)[:clips]
+    return design_clips(data)[:clips]
 
 
 def _key_frames(spec: ClipSpec) -> tuple[np.ndarray, np.ndarray]:
@@ -155,9 +155,9 @@ def _drifting(spec: ClipSpec, number: int) -> ClipSpec:
 
 def _beside(spec: ClipSpec, method: str, stabilise: bool) -> float:
     onset, apex = _key_frames(spec)
-    moving = cv2.dilate(truth(spec).mask.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    moving = cv2.dilate(ground_truth(spec).mask.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     field = dense_flow(onset, apex, method=method, stabilise=stabilise)
-    return float(strain(field)[middle(onset.shape) & ~moving].mean())
+    return float(strain(field)[central_mask(onset.shape) & ~moving].mean())
 
 
 MEASUREMENTS: dict[str, Callable[[int, int, int], Rows]] = {"flow": flow, "head": head, "apex": apex, "faces": faces}

@@ -20,12 +20,12 @@ from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
 from mer.inputs import drawn_arrays, input_arrays
 from mer.inputs.apex import spotting
-from mer.inputs.cache.cached_step import Step
+from mer.inputs.cache.cached_step import CachedStep
 from mer.inputs.drawn_arrays import drawn_cache
 from mer.inputs.faces import crops as faces
 
 #: Steps in the order in which they were taken, each with the name by which reports call it.
-Steps = list[tuple[str, Step[Any]]]
+Steps = list[tuple[str, CachedStep[Any]]]
 
 
 def sources(config: Config) -> dict[str, DataConfig]:
@@ -34,16 +34,18 @@ def sources(config: Config) -> dict[str, DataConfig]:
     return found if config.cotrain.data is None else {**found, "cotrain.data": config.cotrain.data}
 
 
-def source_problems(data: DataConfig, config: Config) -> list[str]:
+def source_config_errors(data: DataConfig, config: Config) -> list[str]:
     """What is wrong with a source and with the run's input as one of its samples."""
-    found = catalog.problems(data)
+    found = catalog.config_errors(data)
     source = catalog.SOURCES.get(data.name)
     if not found and source is not None and source.pixels is not None:
-        found = drawn_arrays.problems(config.input, f"data.name={data.name}")
+        found = drawn_arrays.config_errors(config.input, f"data.name={data.name}")
     return found
 
 
-def table_of(data: DataConfig, config: Config, *, progress: bool = False, steps: Steps | None = None) -> SampleTable:
+def load_samples(
+    data: DataConfig, config: Config, *, progress: bool = False, steps: Steps | None = None
+) -> SampleTable:
     """The samples of a source, faces aligned and apexes looked for as configured, where they have files.
 
     Args:
@@ -53,21 +55,21 @@ def table_of(data: DataConfig, config: Config, *, progress: bool = False, steps:
         steps: where each step is added as it begins.
     """
     cache = cache_of(config)
-    table = catalog.load(data, cache)
+    table = catalog.load_samples(data, cache)
     if is_drawn(data):
         return table
     if config.face.detector != "none":
-        crops = faces.step(table, config.face, config.input, cache, progress=progress)
+        crops = faces.plan_crops(table, config.face, config.input, cache, progress=progress)
         _note(steps, "faces", crops)
-        table = faces.with_crops(table, config.face, crops, progress=progress)
+        table = faces.apply_crops(table, config.face, crops, progress=progress)
     if config.input.apex != "annotated":
-        places = spotting.step(table, config.input, cache, progress=progress)
+        places = spotting.plan_apexes(table, config.input, cache, progress=progress)
         _note(steps, "apexes", places)
-        table = spotting.with_apexes(table, config.input, places, progress=progress)
+        table = spotting.apply_apexes(table, config.input, places, progress=progress)
     return table
 
 
-def inputs_of(
+def load_inputs(
     table: SampleTable, data: DataConfig, config: Config, *, progress: bool = False, steps: Steps | None = None
 ) -> np.ndarray:
     """Network inputs of a table (N, C, S, S): drawn by its source, or read from its files. Arguments as `table_of`."""
@@ -77,17 +79,17 @@ def inputs_of(
     if source.pixels is not None:
         settings = [source.drawing, asdict(data)]
         return drawn_cache(table, config.input, cache, draw=partial(source.pixels, data), settings=settings)
-    plan = input_arrays.plan(table, config.input, cache, progress=progress)
+    plan = input_arrays.plan_inputs(table, config.input, cache, progress=progress)
     _note(steps, "inputs", plan.step)
-    return input_arrays.fill(plan, progress=progress)
+    return input_arrays.fill_inputs(plan, progress=progress)
 
 
 def _refuse_faces(table: SampleTable, data: DataConfig, config: Config) -> None:
     """Raise where a manifest's frames of faces would be read as motion maps: colour as motion, without an error."""
     if data.name != "manifest" or config.input.representation != "motion_map":
         return
-    onset, spotting = table.frame["onset_path"], table.frame["apex_path"]
-    rows = np.flatnonzero(((onset != "") & (onset != spotting)).to_numpy())
+    onset, apex = table.frame["onset_path"], table.frame["apex_path"]
+    rows = np.flatnonzero(((onset != "") & (onset != apex)).to_numpy())
     if len(rows):
         raise SampleError(
             f"{table.name}: input=motion_map reads red, green and blue of each image as u, v and strain, but "
@@ -108,6 +110,6 @@ def cache_of(config: Config) -> Path:
     return Path(config.cache_dir).expanduser()
 
 
-def _note(steps: Steps | None, name: str, step: Step[Any]) -> None:
+def _note(steps: Steps | None, name: str, step: CachedStep[Any]) -> None:
     if steps is not None:
         steps.append((name, step))

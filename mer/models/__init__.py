@@ -7,12 +7,12 @@ each attended stage that has one (`map_stages`) and `features(x)` what the class
 
 from mer.models.attention import MicroAttention
 from mer.models.backbones.preact_resnet import MicroAttentionResNet
-from mer.models.build import MIN_SIDE, build, count_parameters, fold, problems
+from mer.models.build import MIN_SIDE, build, config_errors, count_parameters, fold_attention
 from mer.models.checkpoint import load_network as load
 from mer.models.network import FeatureInfo, RecognitionNetwork
 from mer.models.parameter_groups import freeze, parameter_groups
+from mer.models.pretrained.initialise import config_errors as init_problems
 from mer.models.pretrained.initialise import initialise
-from mer.models.pretrained.initialise import problems as init_problems
 
 __all__ = [
     "MIN_SIDE",
@@ -21,12 +21,12 @@ __all__ = [
     "MicroAttentionResNet",
     "RecognitionNetwork",
     "build",
+    "config_errors",
     "count_parameters",
-    "fold",
+    "fold_attention",
     "freeze",
     "init_problems",
     "initialise",
     "load",
     "parameter_groups",
-    "problems",
 ]

@@ -1,6 +1,6 @@
 """From a configuration to a network, and its size.
 
-Contract: `problems` says all that is wrong with a configuration, `build` refuses to go on with any of it. Weights
+Contract: `config_errors` says all that is wrong with a configuration, `build` refuses to go on with any of it. Weights
 are drawn from torch's global generator: seed it first.
 """
 
@@ -40,7 +40,7 @@ class Backbone:
     """
 
     make: Callable[..., RecognitionNetwork]
-    problems: Callable[[ModelConfig, int | None], list[str]]
+    config_errors: Callable[[ModelConfig, int | None], list[str]]
     options: frozenset[str]
     levels: tuple[str, ...]
     title: str
@@ -50,28 +50,28 @@ class Backbone:
 BACKBONES: dict[str, Backbone] = {
     "preact": Backbone(
         MicroAttentionResNet,
-        preact_options.problems,
+        preact_options.config_errors,
         preact_options.OPTIONS,
         tuple(MicroAttentionResNet.PARTS),
         "ResNet-{depth}",
     ),
     "resnet": Backbone(
-        postact.PostActivationResNet,
-        postact.problems,
+        postact.ResNet,
+        postact.config_errors,
         postact.OPTIONS,
-        tuple(postact.PostActivationResNet.PARTS),
+        tuple(postact.ResNet.PARTS),
         "post-activation ResNet-{depth}",
     ),
     "lite0": Backbone(
         efficientnet_lite0.EfficientNetLite0,
-        efficientnet_lite0.problems,
+        efficientnet_lite0.config_errors,
         efficientnet_lite0.OPTIONS,
         tuple(efficientnet_lite0.EfficientNetLite0.PARTS),
         "EfficientNet-Lite0",
     ),
     "templates": Backbone(
         templates.TemplateNetwork,
-        templates.problems,
+        templates.config_errors,
         templates.OPTIONS,
         tuple(templates.TemplateNetwork.PARTS),
         f"{templates.TEMPLATES} templates a class",
@@ -81,14 +81,14 @@ BACKBONES: dict[str, Backbone] = {
 Network = TypeVar("Network", bound=RecognitionNetwork)
 
 
-def problems(model: ModelConfig, *, side: int | None = None) -> list[str]:
+def config_errors(model: ModelConfig, *, side: int | None = None) -> list[str]:
     """What is wrong with the configuration of a network, one sentence a key; empty where nothing is.
 
     Args:
         model: the configuration.
         side: of the input in pixels; None where it is not known, then nothing is said about it.
     """
-    found = _attention_problems(model.attention)
+    found = _attention_config_errors(model.attention)
     if model.backbone not in BACKBONES:
         return [f"model.backbone: expected one of {list(BACKBONES)}, got {model.backbone!r}", *found]
     backbone = BACKBONES[model.backbone]
@@ -97,7 +97,7 @@ def problems(model: ModelConfig, *, side: int | None = None) -> list[str]:
         for key, value, default in _options(model)
         if key not in backbone.options and value != default and key != "depth"
     ]
-    return [*backbone.problems(model, side), *idle, *found]
+    return [*backbone.config_errors(model, side), *idle, *found]
 
 
 def _options(model: ModelConfig) -> list[tuple[str, Any, Any]]:
@@ -121,7 +121,7 @@ def describe(model: ModelConfig) -> str:
     return f"{title} ({', '.join(changed)})" if changed else title
 
 
-def _attention_problems(attention: AttentionConfig) -> list[str]:
+def _attention_config_errors(attention: AttentionConfig) -> list[str]:
     choices: list[tuple[str, Any, list[Any]]] = [
         ("unit", attention.unit, [NONE, *UNITS]),
         ("form", attention.form, list(FORMS)),
@@ -148,9 +148,9 @@ def build(model: ModelConfig, *, in_channels: int, classes: int) -> RecognitionN
         classes: number of logits, 2 or more.
 
     Raises:
-        ConfigError: lists everything that `problems` finds and counts that make no network.
+        ConfigError: lists everything that `config_errors` finds and counts that make no network.
     """
-    found = problems(model)
+    found = config_errors(model)
     if in_channels < 1:
         found.append(f"input: expected 1 channel or more for the network, got {in_channels}")
     if classes < 2:
@@ -160,7 +160,7 @@ def build(model: ModelConfig, *, in_channels: int, classes: int) -> RecognitionN
     return BACKBONES[model.backbone].make(model, in_channels=in_channels, classes=classes)
 
 
-def fold(model: Network) -> Network:
+def fold_attention(model: Network) -> Network:
     """Copy of a network with every released micro-attention unit folded: equal logits and maps, fewer parameters."""
     model = copy.deepcopy(model)
     for module in list(model.modules()):

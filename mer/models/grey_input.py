@@ -12,7 +12,7 @@ from torch import Tensor
 BN_EPS = 1e-5
 
 
-def grey_state(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], str]:
+def to_grey_input(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], str]:
     """State for one grey channel g of a network for several, and a sentence on how exact it is.
 
     Shown g in every channel, `data_bn` gives A_c g + B_c and conv1 the sum over channels of W_c * (A_c g + B_c). The

@@ -33,7 +33,7 @@ def freeze(network: RecognitionNetwork, levels: int, *, norm: bool = False) -> t
     Raises:
         ConfigError: more levels than there are below the classifier.
     """
-    found = level_problems(network.levels, levels)
+    found = level_config_errors(network.levels, levels)
     if found:
         raise ConfigError(found)
     for name, parameter in network.named_parameters():
@@ -48,7 +48,7 @@ def freeze(network: RecognitionNetwork, levels: int, *, norm: bool = False) -> t
     return tuple(held)
 
 
-def level_problems(names: Sequence[str], frozen: int) -> list[str]:
+def level_config_errors(names: Sequence[str], frozen: int) -> list[str]:
     """What is wrong with so many frozen levels of a network whose levels have these names."""
     below = names[:-1]
     if frozen <= len(below):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from mer.config import ProtocolConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.protocols.fold import Fold, held_out, in_order, label_of_sample, samples_by_dataset
+from mer.protocols.fold import Fold, label_of_sample, leave_each_group_out, samples_by_dataset, sorted_samples
 
 
 def leave_one_dataset_out(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
@@ -22,7 +22,7 @@ def leave_one_dataset_out(table: SampleTable, protocol: ProtocolConfig) -> list[
         )
     return [
         Fold(f"{'-'.join(name for name in groups if name != test)}-to-{test}", train, (), samples)
-        for test, train, samples in held_out(groups)
+        for test, train, samples in leave_each_group_out(groups)
     ]
 
 
@@ -40,7 +40,7 @@ def train_on_test_on(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]
             f"{table.name}: protocol.train_on and protocol.test_on: expected data sets among {', '.join(groups)}, "
             f"got {', '.join(unknown)}."
         )
-    train, test = (in_order(*(groups[name] for name in part)) for part in (protocol.train_on, protocol.test_on))
+    train, test = (sorted_samples(*(groups[name] for name in part)) for part in (protocol.train_on, protocol.test_on))
     label_of = label_of_sample(table)
     shown = {label_of[sample] for sample in test}
     absent = [label for label in table.classes if label not in shown]
@@ -54,10 +54,10 @@ def train_on_test_on(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]
 
 def zero_shot(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
     """One fold `all` without a training sample: the network that was handed on is tested on every sample as it is."""
-    return [Fold("all", (), (), in_order(*samples_by_dataset(table).values()))]
+    return [Fold("all", (), (), sorted_samples(*samples_by_dataset(table).values()))]
 
 
-def problems(protocol: ProtocolConfig) -> list[str]:
+def config_errors(protocol: ProtocolConfig) -> list[str]:
     """What is wrong with `train_on` and `test_on`, one sentence each."""
     found = []
     if protocol.name != "cross_dataset":

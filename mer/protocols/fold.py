@@ -29,7 +29,7 @@ class Fold:
     test: tuple[str, ...]
 
 
-def natural(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
     """Sort key under which digits count as numbers: s2 < s10 < t1; equal numbers with other padding are told apart."""
     parts = re.findall(r"\d+|\D+", text)
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts), text
@@ -50,14 +50,14 @@ def samples_by_dataset(table: SampleTable) -> dict[str, tuple[str, ...]]:
     return _grouped(zip(table.frame["dataset"].tolist(), table.frame["sample_id"].tolist(), strict=True))
 
 
-def in_order(*groups: Iterable[str]) -> tuple[str, ...]:
+def sorted_samples(*groups: Iterable[str]) -> tuple[str, ...]:
     """The samples of all groups in natural order."""
-    return tuple(sorted((sample for group in groups for sample in group), key=natural))
+    return tuple(sorted((sample for group in groups for sample in group), key=natural_key))
 
 
-def held_out(groups: dict[str, tuple[str, ...]]) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+def leave_each_group_out(groups: dict[str, tuple[str, ...]]) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
     """Name of each group, the samples of all others, and its own, in the order of the groups."""
-    everything = in_order(*groups.values())
+    everything = sorted_samples(*groups.values())
     parts = []
     for name, test in groups.items():
         inside = set(test)
@@ -85,4 +85,4 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     groups: dict[str, list[str]] = {}
     for group, sample in pairs:
         groups.setdefault(group, []).append(sample)
-    return {group: tuple(sorted(groups[group], key=natural)) for group in sorted(groups, key=natural)}
+    return {group: tuple(sorted(groups[group], key=natural_key)) for group in sorted(groups, key=natural_key)}

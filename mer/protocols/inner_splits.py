@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.protocols.fold import Fold, held_out, label_of_sample, samples_by_subject
-from mer.protocols.subject_splits import stratified_parts
+from mer.protocols.fold import Fold, label_of_sample, leave_each_group_out, samples_by_subject
+from mer.protocols.subject_splits import stratified_group_kfold
 from mer.utils.seeding import seed_from
 
 
-def with_validation(fold: Fold, table: SampleTable, *, share: float, seed: int) -> Fold:
+def split_validation(fold: Fold, table: SampleTable, *, share: float, seed: int) -> Fold:
     """The fold with `share` of its training subjects (at least one, never all) moved to validation.
 
     Subjects are ranked by a hash of seed, fold and own name, so that one person more moves few others in or out. A
@@ -42,7 +42,7 @@ def with_validation(fold: Fold, table: SampleTable, *, share: float, seed: int) 
     return replace(fold, train=train, validation=tuple(sample for sample in fold.train if sample in held))
 
 
-def with_fewer_subjects(fold: Fold, table: SampleTable, *, subjects: int, seed: int) -> Fold:
+def subsample_subjects(fold: Fold, table: SampleTable, *, subjects: int, seed: int) -> Fold:
     """The fold with `subjects` of its training subjects, one point of a learning curve; the test part stays whole.
 
     Subjects are ranked by a hash of seed, fold and own name and the first are taken, so that under one seed the few
@@ -66,9 +66,9 @@ def inner_folds(fold: Fold, table: SampleTable, parts: int) -> list[Fold]:
     """
     groups = _training_groups(fold, table)
     source = f"{table.name}: fold {fold.name}"
-    divided = stratified_parts(groups, label_of_sample(table), table.classes, parts=parts, source=source)
+    divided = stratified_group_kfold(groups, label_of_sample(table), table.classes, parts=parts, source=source)
     merged = {f"{fold.name}/inner-{k}": tuple(part) for k, part in enumerate(divided, 1)}
-    return [Fold(name, train, (), test) for name, train, test in held_out(merged)]
+    return [Fold(name, train, (), test) for name, train, test in leave_each_group_out(merged)]
 
 
 def _training_groups(fold: Fold, table: SampleTable) -> dict[str, tuple[str, ...]]:

@@ -14,21 +14,21 @@ from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError
 from mer.protocols import dataset_splits
 from mer.protocols.challenges import challenge_notes, megc2018_cde, megc2018_hde, megc2019
-from mer.protocols.fold import Fold, fold_notes, natural
-from mer.protocols.inner_splits import inner_folds, with_fewer_subjects, with_validation
+from mer.protocols.fold import Fold, fold_notes, natural_key
+from mer.protocols.inner_splits import inner_folds, split_validation, subsample_subjects
 from mer.protocols.subject_splits import leave_one_subject_out, subject_kfold
 
 __all__ = [
     "PROTOCOLS",
     "SELECTIONS",
     "Fold",
+    "config_errors",
     "fold_notes",
     "inner_folds",
     "make_folds",
-    "natural",
-    "problems",
+    "natural_key",
     "protocol_notes",
-    "selection_of",
+    "selection_mode",
 ]
 
 #: Protocol by its name in `protocol.name`.
@@ -48,20 +48,20 @@ PROTOCOLS: dict[str, Callable[[SampleTable, ProtocolConfig], list[Fold]]] = {
 SELECTIONS = ("fixed", "inner", "leaky")
 
 
-def selection_of(protocol: ProtocolConfig) -> str:
+def selection_mode(protocol: ProtocolConfig) -> str:
     """One of `SELECTIONS`: what was asked for, else `inner` where there is an inner split or search, else `fixed`."""
     if protocol.selection is not None:
         return protocol.selection
     return "inner" if protocol.validation or protocol.candidates else "fixed"
 
 
-def problems(protocol: ProtocolConfig) -> list[str]:
+def config_errors(protocol: ProtocolConfig) -> list[str]:
     """What is wrong with the protocol's configuration, one sentence each."""
     found = []
     if protocol.name not in PROTOCOLS:
         found.append(f"protocol.name: expected one of {', '.join(PROTOCOLS)}, got {protocol.name!r}")
     else:
-        found += dataset_splits.problems(protocol)
+        found += dataset_splits.config_errors(protocol)
     if not 0 <= protocol.validation < 1:
         found.append(
             f"protocol.validation: expected a share of the training subjects, 0 <= share < 1, got {protocol.validation}"
@@ -80,7 +80,7 @@ def problems(protocol: ProtocolConfig) -> list[str]:
     for key in ("folds", "inner"):
         if getattr(protocol, key) < 2:
             found.append(f"protocol.{key}: expected at least 2 parts, got {getattr(protocol, key)}")
-    return found + _selection_problems(protocol)
+    return found + _selection_config_errors(protocol)
 
 
 def make_folds(table: SampleTable, protocol: ProtocolConfig, seed: int) -> list[Fold]:
@@ -95,15 +95,15 @@ def make_folds(table: SampleTable, protocol: ProtocolConfig, seed: int) -> list[
         ConfigError: an unknown protocol or an impossible share.
         SampleError: too few subjects, or samples that the protocol is not made for.
     """
-    wrong = problems(protocol)
+    wrong = config_errors(protocol)
     if wrong:
         raise ConfigError(wrong)
     folds = PROTOCOLS[protocol.name](table, protocol)
     if protocol.train_subjects is not None:
-        folds = [with_fewer_subjects(fold, table, subjects=protocol.train_subjects, seed=seed) for fold in folds]
+        folds = [subsample_subjects(fold, table, subjects=protocol.train_subjects, seed=seed) for fold in folds]
     if protocol.validation == 0:
         return folds
-    return [with_validation(fold, table, share=protocol.validation, seed=seed) for fold in folds]
+    return [split_validation(fold, table, share=protocol.validation, seed=seed) for fold in folds]
 
 
 def protocol_notes(table: SampleTable, protocol: ProtocolConfig, folds: list[Fold]) -> list[str]:
@@ -115,7 +115,7 @@ def protocol_notes(table: SampleTable, protocol: ProtocolConfig, folds: list[Fol
     return [*challenge_notes(table, protocol.name), *untested, *fold_notes(table, folds)]
 
 
-def _selection_problems(protocol: ProtocolConfig) -> list[str]:
+def _selection_config_errors(protocol: ProtocolConfig) -> list[str]:
     """Contradictions between what may choose and what there is to choose with."""
     found = []
     chooses = bool(protocol.validation or protocol.candidates)

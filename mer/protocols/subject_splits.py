@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mer.config import ProtocolConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.protocols.fold import Fold, held_out, label_of_sample, samples_by_subject
+from mer.protocols.fold import Fold, label_of_sample, leave_each_group_out, samples_by_subject
 
 
 def leave_one_subject_out(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
@@ -25,7 +25,7 @@ def leave_one_subject_out(table: SampleTable, protocol: ProtocolConfig) -> list[
             f"{table.name}: leave-one-subject-out needs two or more subjects, got one: {subject} "
             f"({len(table)} samples). Look at the subject column, or add the other subjects' clips."
         )
-    folds = [Fold(name.replace(":", "-", 1), train, (), test) for name, train, test in held_out(groups)]
+    folds = [Fold(name.replace(":", "-", 1), train, (), test) for name, train, test in leave_each_group_out(groups)]
     _check_names(folds, table.name)
     return folds
 
@@ -37,12 +37,14 @@ def subject_kfold(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
     are fewer subjects than folds.
     """
     groups = samples_by_subject(table)
-    parts = stratified_parts(groups, label_of_sample(table), table.classes, parts=protocol.folds, source=table.name)
+    parts = stratified_group_kfold(
+        groups, label_of_sample(table), table.classes, parts=protocol.folds, source=table.name
+    )
     merged = {f"fold-{k}": tuple(part) for k, part in enumerate(parts, 1)}
-    return [Fold(name, train, (), test) for name, train, test in held_out(merged)]
+    return [Fold(name, train, (), test) for name, train, test in leave_each_group_out(merged)]
 
 
-def stratified_parts(
+def stratified_group_kfold(
     groups: Mapping[str, Sequence[str]],
     label_of: Mapping[str, str],
     classes: Sequence[str],

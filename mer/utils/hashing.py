@@ -20,6 +20,6 @@ def file_hash(path: str | None) -> str | None:
 
 
 @lru_cache(maxsize=100_000)
-def picture_hash(path: str) -> str:
+def image_hash(path: str) -> str:
     """SHA-256 of an image file's bytes, read once a process: the file of a run does not change while it runs."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -29,7 +29,7 @@ def timed(work: str) -> Iterator[None]:
             _spent[work] += seconds
 
 
-def spent() -> dict[str, float]:
+def elapsed() -> dict[str, float]:
     """Seconds by kind of work since this process began, a copy."""
     with _lock:
         return dict(_spent)

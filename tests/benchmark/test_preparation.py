@@ -12,12 +12,12 @@ from mer.benchmark import preparation
 from mer.benchmark.__main__ import main as benchmark_main
 from mer.benchmark.preparation import SLOWER
 from mer.config import SyntheticData
-from mer.data.synthetic.clip_design import clip_specs
+from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import render_frame
 
 
 def test_frames_show_the_whole_face_in_the_middle() -> None:
-    spec = clip_specs(SyntheticData(name="synthetic", subjects=2, clips=10, size=64, profile="casme2"))[0]
+    spec = design_clips(SyntheticData(name="synthetic", subjects=2, clips=10, size=64, profile="casme2"))[0]
     drawn = preparation._frames(spec, frame=(200, 128))
     assert drawn.dtype == np.uint8
     assert drawn.shape == (round(SLOWER * (spec.offset - spec.onset)) + 1, 128, 200)

@@ -26,12 +26,14 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def megc2018(trees: Path) -> SampleTable:
-    return catalog.load(sized_trees.composite(trees, labels="objective", layouts=("casme2", "samm")), trees)
+    return catalog.load_samples(sized_trees.composite(trees, labels="objective", layouts=("casme2", "samm")), trees)
 
 
 @pytest.fixture(scope="module")
 def by_label(trees: Path) -> SampleTable:
-    return catalog.load(sized_trees.composite(trees, labels="megc2019", layouts=("casme2", "samm", "smic")), trees)
+    return catalog.load_samples(
+        sized_trees.composite(trees, labels="megc2019", layouts=("casme2", "samm", "smic")), trees
+    )
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def official(by_label: SampleTable, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module")
 def megc2019(trees: Path, official: Path) -> SampleTable:
     data = sized_trees.composite(trees, labels="megc2019", layouts=("casme2", "samm", "smic"), listed=official)
-    return catalog.load(data, trees)
+    return catalog.load_samples(data, trees)
 
 
 def test_counts_of_megc2018(megc2018: SampleTable) -> None:
@@ -106,14 +108,14 @@ def test_the_listed_label_counts(trees: Path, by_label: SampleTable, tmp_path: P
         layouts=("casme2", "samm", "smic"),
         listed=sized_trees.write_list(tmp_path / "l.csv", rows),
     )
-    table = catalog.load(data, trees)
+    table = catalog.load_samples(data, trees)
     assert table.counts().sum(axis=1).tolist() == [1, 2, 3]
     assert any("1 of them have another label" in note for note in table.notes)
 
 
 def test_the_hash_covers_every_part(trees: Path, megc2018: SampleTable, tmp_path: Path) -> None:
     parts = ("casme2", "samm")
-    again = catalog.load(sized_trees.composite(trees, labels="objective", layouts=parts), trees)
+    again = catalog.load_samples(sized_trees.composite(trees, labels="objective", layouts=parts), trees)
     assert again.content_hash() == megc2018.content_hash()
     for row in (0, 200):
         frame = megc2018.frame.copy()
@@ -153,13 +155,13 @@ def test_a_bad_list_is_refused_with_its_lines(
         pd.read_csv(path).drop(columns="label").to_csv(path, index=False)
     data = sized_trees.composite(trees, labels="megc2019", layouts=("casme2", "samm", "smic"), listed=path)
     with pytest.raises(SampleError, match=part):
-        catalog.load(data, trees)
+        catalog.load_samples(data, trees)
 
 
 def test_a_list_that_is_not_there(trees: Path, tmp_path: Path) -> None:
     data = sized_trees.composite(trees, labels="megc2019", layouts=("samm",), listed=tmp_path / "none.csv")
     with pytest.raises(DatasetNotFoundError, match=r"no such file.*data\.list=null"):
-        catalog.load(data, trees)
+        catalog.load_samples(data, trees)
 
 
 def test_parts_with_other_classes_are_refused(trees: Path) -> None:
@@ -167,13 +169,13 @@ def test_parts_with_other_classes_are_refused(trees: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"samm has I, II, III, IV, V and smic has negative.*data\.parts\.NAME\.labels"
     ):
-        catalog.load(data, trees)
+        catalog.load_samples(data, trees)
 
 
 def test_errors_name_the_keys_of_the_part(tmp_path: Path) -> None:
     data = sized_trees.composite(tmp_path, labels="objective", layouts=("samm",))
     with pytest.raises(DatasetNotFoundError, match=r"data\.parts\.samm\.root=") as caught:
-        catalog.load(data, tmp_path)
+        catalog.load_samples(data, tmp_path)
     assert " data.root" not in str(caught.value)
 
 
@@ -188,5 +190,5 @@ def test_errors_name_the_keys_of_the_part(tmp_path: Path) -> None:
     ],
 )
 def test_problems_of_parts_name_the_part(data: CompositeData, part: str) -> None:
-    (problem,) = catalog.problems(data)
+    (problem,) = catalog.config_errors(data)
     assert part in problem

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 def load(folder: Path, *lines: str, labels: str | None = None, encoding: str = "utf-8") -> SampleTable:
     path = folder / "manifest.csv"
     path.write_text("\n".join(lines), encoding=encoding)
-    return catalog.load(ManifestData(name="manifest", labels=labels, manifest=str(path)), folder / "cache")
+    return catalog.load_samples(ManifestData(name="manifest", labels=labels, manifest=str(path)), folder / "cache")
 
 
 def refused(folder: Path, *lines: str, **settings: str) -> str:
@@ -153,11 +153,11 @@ def test_labels_that_differ_in_case_only(folder: Path) -> None:
 def test_files_that_are_no_manifest(folder: Path, content: bytes, part: str) -> None:
     (folder / "manifest.csv").write_bytes(content)
     with pytest.raises(SampleError) as caught:
-        catalog.load(ManifestData(name="manifest", manifest=str(folder / "manifest.csv")), folder)
+        catalog.load_samples(ManifestData(name="manifest", manifest=str(folder / "manifest.csv")), folder)
     assert part in str(caught.value)
     assert "manifest.csv" in str(caught.value)
 
 
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match=r"data\.manifest=.*no\.csv.*synthetic_loso"):
-        catalog.load(ManifestData(name="manifest", manifest=str(tmp_path / "no.csv")), tmp_path)
+        catalog.load_samples(ManifestData(name="manifest", manifest=str(tmp_path / "no.csv")), tmp_path)

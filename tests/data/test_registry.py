@@ -50,9 +50,9 @@ def test_default_root_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_problems_name_the_key_and_stop_the_loading(data: DataConfig, part: str, tmp_path: Path) -> None:
-    assert len(catalog.problems(data)) == 1
+    assert len(catalog.config_errors(data)) == 1
     with pytest.raises(ConfigError) as caught:
-        catalog.load(data, tmp_path)
+        catalog.load_samples(data, tmp_path)
     assert part in str(caught.value)
 
 
@@ -62,4 +62,4 @@ def test_good_configurations_have_no_problems() -> None:
         FolderData(name="samm", root="x", labels="objective", missing_apex="drop"),
         ManifestData(name="manifest", manifest="x.csv", labels="a,b"),
     ]
-    assert [problem for data in good for problem in catalog.problems(data)] == []
+    assert [problem for data in good for problem in catalog.config_errors(data)] == []

@@ -13,7 +13,7 @@ import pytest
 from mer import run_files
 from mer.config import Config, DataConfig, EvaluationConfig
 from mer.data.samples.table import SampleTable
-from mer.evaluation.predictions import pool, write_predictions
+from mer.evaluation.predictions import pool_folds, write_predictions
 from mer.evaluation.results import summarise
 from mer.protocols.registry import Fold
 from mer.utils.atomic_files import write_json
@@ -153,7 +153,7 @@ def make_run(
     columns = ("fold", "status", *counts, "epochs", "steps", "seconds", "train_seconds", "accuracy", "error")
     folds = pd.DataFrame(rows, columns=columns)
     folds.to_csv(run / run_files.FOLDS, index=False)
-    predictions = pool(kept, table, allow_missing=True)
+    predictions = pool_folds(kept, table, allow_missing=True)
     write_predictions(run / run_files.PREDICTIONS, predictions)
     results = summarise(
         predictions,

@@ -15,7 +15,7 @@ from mer import run_files
 from mer.evaluation.baselines.chance import FoldLabels, uniform
 from mer.evaluation.inflation import best_of_epochs, fold_averaged, guesser_table, main
 from mer.evaluation.metrics import accuracy
-from mer.evaluation.predictions import PREFIX, write_predictions
+from mer.evaluation.predictions import PROBABILITY_PREFIX, write_predictions
 
 CLASSES = ("a", "b", "c")
 SIZES = (1, 2, 5, 9, 14)
@@ -61,7 +61,7 @@ def invented(seed: int) -> pd.DataFrame:
     table["fold"] = table["subject"]
     table["label"], table["predicted"] = np.array(CLASSES)[targets], np.array(CLASSES)[guessed]
     for name in CLASSES:
-        table[f"{PREFIX}{name}"] = np.where(table["predicted"] == name, 0.5, 0.25)
+        table[f"{PROBABILITY_PREFIX}{name}"] = np.where(table["predicted"] == name, 0.5, 0.25)
     return table
 
 

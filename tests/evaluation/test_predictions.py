@@ -13,8 +13,8 @@ from mer.evaluation.predictions import (
     PredictionError,
     confusion,
     confusions_by_subject,
-    encode,
-    pool,
+    encode_labels,
+    pool_folds,
     prediction_columns,
     read_predictions,
     write_predictions,
@@ -24,10 +24,10 @@ from tests.evaluation.conftest import CLASSES, make_predictions
 
 def test_pool_holds_each_sample_once_in_order(table: SampleTable) -> None:
     frames = make_predictions(table)
-    pooled = pool(reversed(frames), table)
+    pooled = pool_folds(reversed(frames), table)
     assert pooled["sample_id"].tolist() == sorted(table.frame["sample_id"])
     assert list(pooled.columns) == prediction_columns(CLASSES)
-    pd.testing.assert_frame_equal(pooled, pool(frames, table))
+    pd.testing.assert_frame_equal(pooled, pool_folds(frames, table))
 
 
 def _drop(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
@@ -88,28 +88,30 @@ def _other_class(frames: list[pd.DataFrame]) -> list[pd.DataFrame]:
 )
 def test_pool_refuses_what_does_not_fit(table: SampleTable, spoil, message: str) -> None:
     with pytest.raises(PredictionError, match=message):
-        pool(spoil(make_predictions(table, right=1.0)), table)
+        pool_folds(spoil(make_predictions(table, right=1.0)), table)
 
 
 def test_missing_samples_pass_only_where_allowed(table: SampleTable) -> None:
     frames = make_predictions(table)
-    assert len(pool(frames[2:], table, allow_missing=True)) == 48
-    assert len(pool([], table, allow_missing=True)) == 0
+    assert len(pool_folds(frames[2:], table, allow_missing=True)) == 48
+    assert len(pool_folds([], table, allow_missing=True)) == 0
     with pytest.raises(PredictionError, match="more than once"):
-        pool([frames[0], frames[0]], table, allow_missing=True)
+        pool_folds([frames[0], frames[0]], table, allow_missing=True)
 
 
 def test_the_csv_is_a_fixed_point(table: SampleTable, tmp_path: Path) -> None:
     first, second, third = (tmp_path / name for name in ("first.csv", "second.csv", "third.csv"))
     frames = make_predictions(table)
-    write_predictions(first, pool(frames, table))
+    write_predictions(first, pool_folds(frames, table))
     write_predictions(second, read_predictions(first))
     assert first.read_bytes() == second.read_bytes()
     assert b"\r" not in first.read_bytes()
     # pooling the folds' files in any order gives the same bytes as pooling the folds in memory
     for index, frame in enumerate(frames):
         write_predictions(tmp_path / f"{index}.csv", frame[prediction_columns(CLASSES)])
-    write_predictions(third, pool([read_predictions(tmp_path / f"{index}.csv") for index in range(9, -1, -1)], table))
+    write_predictions(
+        third, pool_folds([read_predictions(tmp_path / f"{index}.csv") for index in range(9, -1, -1)], table)
+    )
     assert first.read_bytes() == third.read_bytes()
 
 
@@ -141,7 +143,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_confusions_by_subject_equal_a_slow_loop(table: SampleTable) -> None:
-    pooled = pool(make_predictions(table), table)
+    pooled = pool_folds(make_predictions(table), table)
     names, counts = confusions_by_subject(pooled, CLASSES)
     assert names == sorted({f"{row.dataset}:{row.subject}" for row in pooled.itertuples()})
     for row in pooled.itertuples():
@@ -152,6 +154,6 @@ def test_confusions_by_subject_equal_a_slow_loop(table: SampleTable) -> None:
 
 
 def test_encode_refuses_an_unknown_class() -> None:
-    assert encode(["b", "a"], ("a", "b")).tolist() == [1, 0]
+    assert encode_labels(["b", "a"], ("a", "b")).tolist() == [1, 0]
     with pytest.raises(PredictionError, match="expected classes a, b, got c"):
-        encode(["c"], ("a", "b"))
+        encode_labels(["c"], ("a", "b"))

@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score, recall_score
 from mer.config import Config, DataConfig, EvaluationConfig
 from mer.data.samples.table import SampleTable
 from mer.evaluation.caveats import HEADINGS, best_baseline, margin, members, warnings
-from mer.evaluation.predictions import pool
+from mer.evaluation.predictions import pool_folds
 from mer.evaluation.report.console import console_table
 from mer.evaluation.results import error_line, summarise
 from mer.provenance import config_hash
@@ -45,7 +45,7 @@ def run(
     table: SampleTable, frames: list[pd.DataFrame] | None = None, *, failed: dict[str, str] | None = None
 ) -> dict[str, Any]:
     """Results of random predictions on `table`."""
-    pooled = pool(make_predictions(table) if frames is None else frames, table, allow_missing=True)
+    pooled = pool_folds(make_predictions(table) if frames is None else frames, table, allow_missing=True)
     folds = fold_table(table, failed or {})
     return summarise(pooled, table, folds, splits=make_folds(table), config=CONFIG, parameters=1000, data_hash="0123")
 
@@ -66,7 +66,7 @@ def numbers(tree: Any) -> list[float]:
 
 def test_scores_are_those_of_the_pool_and_of_each_data_set(table: SampleTable) -> None:
     results = run(table)
-    pooled = pool(make_predictions(table), table)
+    pooled = pool_folds(make_predictions(table), table)
     parts = {"all": pooled} | {name: pooled[pooled["dataset"] == name] for name in ("alpha", "beta")}
     found = {"all": results["scores"]["all"], **results["scores"]["by_dataset"]}
     assert set(found) == set(parts)
@@ -184,7 +184,7 @@ def test_the_console_table_shows_scores_baselines_and_data_sets(table: SampleTab
 def test_the_objective_of_sweeps_is_the_inner_split_s_score(table: SampleTable) -> None:
     assert run(table)["validation_uf1"] is None
     folds = fold_table(table, {}).assign(validation_uf1=[0.5] * 5 + [0.7] * 4 + [float("nan")])
-    pooled = pool(make_predictions(table), table)
+    pooled = pool_folds(make_predictions(table), table)
     found = summarise(pooled, table, folds, splits=make_folds(table), config=CONFIG, parameters=1, data_hash="")
     assert found["validation_uf1"] == pytest.approx((5 * 0.5 + 4 * 0.7) / 9, abs=1e-6)
 

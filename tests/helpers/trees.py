@@ -54,7 +54,7 @@ def clips(emotions: Sequence[str], *, subjects: Sequence[int] = (3, 6, 11), star
 def load(root: Path, layout: str, **fields: str) -> SampleTable:
     """The samples of a tree, with the settings of `conf/data/` unless `fields` says otherwise."""
     settings = {"missing_apex": "middle" if layout == "smic" else "error", **fields}
-    return catalog.load(FolderData(name=layout, root=str(root), **settings), root.parent / "cache")  # type: ignore[arg-type]
+    return catalog.load_samples(FolderData(name=layout, root=str(root), **settings), root.parent / "cache")  # type: ignore[arg-type]
 
 
 def edit(root: Path, layout: str, row: int, **cells: Any) -> None:

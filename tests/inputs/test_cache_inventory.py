@@ -71,7 +71,7 @@ def foreign(cache: Path) -> list[Path]:
 def test_ours_are_counted_with_data_and_settings(cache: Path) -> None:
     foreign(cache)
     found = cache_inventory.entries(cache)
-    told = {(entry.kind, entry.of) for entry in found if not entry.begun}
+    told = {(entry.kind, entry.of) for entry in found if not entry.unfinished}
     assert told == {
         ("faces", "set: mtcnn, 96 pixels"),
         ("apex", "set: flow"),
@@ -93,7 +93,7 @@ def test_telling_is_no_reading(cache: Path) -> None:
 
 def test_foreign_files_survive_and_so_does_what_is_being_written(cache: Path) -> None:
     kept = [*foreign(cache), cache / "parts" / f".{KEY}-abcd_123.npy"]
-    cache_inventory.remove(cache_inventory.old(cache_inventory.entries(cache)))
+    cache_inventory.remove(cache_inventory.older_than(cache_inventory.entries(cache)))
     assert all(path.is_file() for path in kept)
     left = {path for path in cache.rglob("*") if path.is_file() and not path.is_symlink()}
     assert left == {path for path in kept if path.is_relative_to(cache)}
@@ -101,10 +101,10 @@ def test_foreign_files_survive_and_so_does_what_is_being_written(cache: Path) ->
 
 def test_age_chooses(cache: Path) -> None:
     found = cache_inventory.entries(cache)
-    assert {entry.kind for entry in cache_inventory.old(found, days=30)} == {"pixels"}
+    assert {entry.kind for entry in cache_inventory.older_than(found, days=30)} == {"pixels"}
     # what was begun three days ago belongs to nobody any more
-    assert [entry.kind for entry in cache_inventory.old(found) if entry.begun] == ["faces"]
-    cache_inventory.remove(cache_inventory.old(found, days=30))
+    assert [entry.kind for entry in cache_inventory.older_than(found) if entry.unfinished] == ["faces"]
+    cache_inventory.remove(cache_inventory.older_than(found, days=30))
     assert {entry.kind for entry in cache_inventory.entries(cache)} == {entry.kind for entry in found} - {"pixels"}
 
 

@@ -11,7 +11,7 @@ from mer.config import InputConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError
 from mer.inputs.drawn_arrays import drawn_cache
-from mer.inputs.representations.registry import normalise_map
+from mer.inputs.representations.registry import standardise_channels
 from tests.inputs.conftest import table_of
 
 FLOW = InputConfig(representation="motion_map", size=28)
@@ -40,7 +40,7 @@ def test_rows_are_normalised_maps_and_drawn_once(table, tmp_path):
     again = drawn_cache(table, FLOW, tmp_path, draw=draw, settings=[1])
     assert draw.asked == 1 and not first.flags.writeable
     np.testing.assert_array_equal(first, again)
-    expected = np.stack([normalise_map(one) for one in draw(table, 28)])
+    expected = np.stack([standardise_channels(one) for one in draw(table, 28)])
     np.testing.assert_array_equal(first, expected)
     np.testing.assert_allclose(np.median(first, axis=(2, 3)), 0, atol=1e-6)
 

@@ -17,7 +17,7 @@ from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
 from mer.inputs import input_arrays
 from mer.inputs.frames import image_files
-from mer.inputs.input_arrays import pixel_cache
+from mer.inputs.input_arrays import compute_inputs
 from mer.inputs.representations.registry import REPRESENTATIONS
 from tests.inputs.conftest import save, table_of, texture
 
@@ -56,34 +56,34 @@ def test_row_i_is_row_i_of_the_table_whatever_finishes_first(
         return slow(path)
 
     monkeypatch.setattr(input_arrays, "read_image", read_slowly)
-    pixels = pixel_cache(clips, DIFFERENCE, tmp_path / "cache")
+    pixels = compute_inputs(clips, DIFFERENCE, tmp_path / "cache")
     expected = [read(a) - read(o) for a, o in zip(clips.frame["apex_path"], clips.frame["onset_path"], strict=True)]
     np.testing.assert_array_equal(pixels, np.stack(expected)[:, None])
 
 
 def test_a_second_call_reads_no_image(clips: SampleTable, tmp_path: Path, forbidden: Callable[[], None]) -> None:
-    first = pixel_cache(clips, DIFFERENCE, tmp_path / "cache")
+    first = compute_inputs(clips, DIFFERENCE, tmp_path / "cache")
     forbidden()
-    np.testing.assert_array_equal(pixel_cache(clips, DIFFERENCE, tmp_path / "cache"), first)
+    np.testing.assert_array_equal(compute_inputs(clips, DIFFERENCE, tmp_path / "cache"), first)
     assert len(cached(tmp_path / "cache")) == 1
 
 
 def test_other_labels_find_the_same_pixels(clips: SampleTable, tmp_path: Path, forbidden: Callable[[], None]) -> None:
-    first = pixel_cache(clips, DIFFERENCE, tmp_path / "cache")
+    first = compute_inputs(clips, DIFFERENCE, tmp_path / "cache")
     forbidden()
     turned = replace(clips, frame=clips.frame.assign(label=clips.frame["label"].map({"a": "b", "b": "a"})))
-    np.testing.assert_array_equal(pixel_cache(turned, DIFFERENCE, tmp_path / "cache"), first)
+    np.testing.assert_array_equal(compute_inputs(turned, DIFFERENCE, tmp_path / "cache"), first)
 
 
 def test_the_array_cannot_be_written_to(clips: SampleTable, tmp_path: Path) -> None:
-    pixels = pixel_cache(clips, DIFFERENCE, tmp_path / "cache")
+    pixels = compute_inputs(clips, DIFFERENCE, tmp_path / "cache")
     with pytest.raises(ValueError, match="read-only"):
         pixels[0] = 0
 
 
 def test_nothing_is_left_beside_the_data_nor_half_in_the_cache(clips: SampleTable, tmp_path: Path) -> None:
     before = sorted((tmp_path / "data").rglob("*"))
-    pixel_cache(clips, DIFFERENCE, tmp_path / "cache")
+    compute_inputs(clips, DIFFERENCE, tmp_path / "cache")
     assert sorted((tmp_path / "data").rglob("*")) == before
     (array,) = cached(tmp_path / "cache")
     assert sorted((tmp_path / "cache").rglob("*.*")) == sorted([array, array.with_suffix(".json")])
@@ -96,7 +96,7 @@ def test_nothing_is_left_beside_the_data_nor_half_in_the_cache(clips: SampleTabl
 def test_whatever_changes_the_values_misses(
     clips: SampleTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    pixel_cache(clips, DIFFERENCE, tmp_path / "cache")
+    compute_inputs(clips, DIFFERENCE, tmp_path / "cache")
     table, config = clips, DIFFERENCE
     if change == "file":
         save(Path(clips.frame["onset_path"][2]), texture(40, seed=9))
@@ -108,9 +108,9 @@ def test_whatever_changes_the_values_misses(
         monkeypatch.setattr(input_arrays, "CODE_VERSION", -1)
     else:
         table = replace(clips, frame=clips.frame.iloc[::-1])
-    pixels = pixel_cache(table, config, tmp_path / "cache")
+    pixels = compute_inputs(table, config, tmp_path / "cache")
     assert len(cached(tmp_path / "cache")) == 2
-    np.testing.assert_array_equal(pixels, pixel_cache(table, config, tmp_path / "fresh"))
+    np.testing.assert_array_equal(pixels, compute_inputs(table, config, tmp_path / "fresh"))
 
 
 @pytest.mark.parametrize(
@@ -128,10 +128,10 @@ def test_whatever_changes_the_values_misses(
     ids=["cut", "cut header", "empty", "foreign", "other sides", "other rows", "other type", "objects"],
 )
 def test_a_damaged_entry_is_made_again(clips: SampleTable, tmp_path: Path, damage: Callable[[Path], object]) -> None:
-    first = np.array(pixel_cache(clips, DIFFERENCE, tmp_path / "cache"))
+    first = np.array(compute_inputs(clips, DIFFERENCE, tmp_path / "cache"))
     (path,) = cached(tmp_path / "cache")
     damage(path)
-    np.testing.assert_array_equal(pixel_cache(clips, DIFFERENCE, tmp_path / "cache"), first)
+    np.testing.assert_array_equal(compute_inputs(clips, DIFFERENCE, tmp_path / "cache"), first)
 
 
 def test_all_bad_files_are_named_in_one_error(clips: SampleTable, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_all_bad_files_are_named_in_one_error(clips: SampleTable, tmp_path: Path
     cut.write_bytes(cut.read_bytes()[:-60])
     save(small, texture(32))
     with pytest.raises(SampleError) as caught:
-        pixel_cache(clips, DIFFERENCE, tmp_path / "cache")
+        compute_inputs(clips, DIFFERENCE, tmp_path / "cache")
     message = str(caught.value)
     for sample, what in (("set/000", missing.name), ("set/001", cut.name), ("set/002", "32x32")):
         assert any(sample in line and what in line for line in message.splitlines()), message
@@ -155,14 +155,14 @@ def test_all_bad_files_are_named_in_one_error(clips: SampleTable, tmp_path: Path
 def test_a_long_list_is_cut_and_counted(tmp_path: Path) -> None:
     table = table_of([str(tmp_path / f"{i}.png") for i in range(30)])
     with pytest.raises(SampleError, match="and 10 more") as caught:
-        pixel_cache(table, InputConfig(representation="apex", size=28), tmp_path / "cache")
+        compute_inputs(table, InputConfig(representation="apex", size=28), tmp_path / "cache")
     assert str(caught.value).count("no image at") == 20
 
 
 def test_a_clip_without_the_frame_that_is_needed(clips: SampleTable, tmp_path: Path) -> None:
     table = table_of(clips.frame["apex_path"].tolist())
     with pytest.raises(SampleError, match=r"set/000: has no onset frame.*input=image"):
-        pixel_cache(table, DIFFERENCE, tmp_path / "cache")
+        compute_inputs(table, DIFFERENCE, tmp_path / "cache")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_clip_without_the_frame_that_is_needed(clips: SampleTable, tmp_path: P
 def test_images_of_two_kinds_are_refused(tmp_path: Path, other: np.ndarray, said: str) -> None:
     table = table_of([save(tmp_path / "0.png", texture(28)), save(tmp_path / "1.png", other)])
     with pytest.raises(SampleError) as caught:
-        pixel_cache(table, InputConfig(representation="image", size=28), tmp_path / "cache")
+        compute_inputs(table, InputConfig(representation="image", size=28), tmp_path / "cache")
     assert said in str(caught.value)
 
 
@@ -193,7 +193,7 @@ def test_every_representation_goes_through_the_cache(tmp_path: Path, name: str) 
     table = table_of([clip[3] for clip in paths], [clip[0] for clip in paths])
     table = replace(table, frame=table.frame.assign(folder=[str(tmp_path / str(i)) for i in range(4)]))
     config = InputConfig(representation=name, size=28)
-    pixels = pixel_cache(table, config, tmp_path / "cache", progress=True)
+    pixels = compute_inputs(table, config, tmp_path / "cache", progress=True)
     for row, clip in enumerate(moved):
         known = {"onset": clip[0], "apex": clip[3], "span": np.stack(clip)}
         np.testing.assert_allclose(pixels[row], REPRESENTATIONS[name].compute(known, config), atol=1e-5)
@@ -205,11 +205,11 @@ def test_a_changed_frame_between_the_key_frames_misses_where_it_is_used(tmp_path
     table = replace(table, frame=table.frame.assign(folder=str(tmp_path / "clip")))
     stack = InputConfig(representation="stack", size=32, frames=3)
     before = {
-        name: np.array(pixel_cache(table, replace(stack, representation=name), tmp_path / "cache"))
+        name: np.array(compute_inputs(table, replace(stack, representation=name), tmp_path / "cache"))
         for name in ("stack", "difference")
     }
     save(tmp_path / "clip/f_001.png", texture(32, seed=5))
-    after = {name: pixel_cache(table, replace(stack, representation=name), tmp_path / "cache") for name in before}
+    after = {name: compute_inputs(table, replace(stack, representation=name), tmp_path / "cache") for name in before}
     np.testing.assert_array_equal(after["stack"][0, 1], texture(32, seed=5))
     np.testing.assert_array_equal(after["stack"][:, ::2], before["stack"][:, ::2])
     np.testing.assert_array_equal(after["difference"], before["difference"])

@@ -10,7 +10,7 @@ from torch import nn
 
 from mer.config import AttentionConfig, ModelConfig, from_dict
 from mer.errors import ConfigError
-from mer.models import build, count_parameters, problems
+from mer.models import build, config_errors, count_parameters
 from mer.models.attention import UNITS
 
 
@@ -32,7 +32,7 @@ def test_frozen_parameters_do_not_count() -> None:
 
 @given(stages=st.lists(st.integers(-2, 8), max_size=6))
 def test_stages_are_a_subset_in_any_order_or_a_named_problem(stages: list[int]) -> None:
-    found = problems(ModelConfig(attention=AttentionConfig(stages=stages)))
+    found = config_errors(ModelConfig(attention=AttentionConfig(stages=stages)))
     if set(stages) <= {1, 2, 3, 4}:
         assert found == []
     else:
@@ -83,7 +83,7 @@ def test_no_unit_and_no_stage_are_the_plain_network(attention: dict) -> None:
 
 
 def test_an_unknown_unit_is_named_with_all_that_are_known() -> None:
-    (problem,) = problems(ModelConfig(attention=AttentionConfig(unit="cbma")))
+    (problem,) = config_errors(ModelConfig(attention=AttentionConfig(unit="cbma")))
     for word in ("model.attention.unit", "'cbma'", "'none'", *(repr(name) for name in UNITS)):
         assert word in problem
 
@@ -93,7 +93,7 @@ def test_all_problems_come_at_once_with_key_expected_and_got() -> None:
     config = ModelConfig(depth=12, release="megc2018", attention=attention)
     with pytest.raises(ConfigError) as caught:
         build(config, in_channels=0, classes=1)
-    found = caught.value.problems
+    found = caught.value.errors
     assert len(found) == 8
     words = ["model.depth", "12", "release", "megc2018", "unit", "macro", "form", "bent", "[0, True]", "got 0", "got 1"]
     words += ["blocks", "'first'", "['all', 'last']"]

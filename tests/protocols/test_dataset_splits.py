@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mer.config import ProtocolConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError, SampleError
-from mer.protocols.registry import Fold, inner_folds, make_folds, problems, protocol_notes, selection_of
+from mer.protocols.registry import Fold, config_errors, inner_folds, make_folds, protocol_notes, selection_mode
 from tests.helpers.tables import CLASSES, people, shuffled, some, table, tables
 
 LODO = ProtocolConfig(name="leave_one_dataset_out")
@@ -84,7 +84,7 @@ def test_sets_that_are_not_there_and_classes_that_are_not_tested() -> None:
     ],
 )
 def test_problems_name_the_key(protocol: ProtocolConfig, parts: list[str]) -> None:
-    found = problems(protocol)
+    found = config_errors(protocol)
     assert len(found) == len(parts)
     assert [part for part, problem in zip(parts, found, strict=True) if not problem.startswith(part)] == []
     with pytest.raises(ConfigError):
@@ -92,10 +92,10 @@ def test_problems_name_the_key(protocol: ProtocolConfig, parts: list[str]) -> No
 
 
 def test_what_chooses_is_read_off_the_protocol() -> None:
-    assert selection_of(ProtocolConfig()) == "fixed"
-    assert selection_of(ProtocolConfig(validation=0.1)) == "inner"
-    assert selection_of(ProtocolConfig(candidates=[""])) == "inner"
-    assert selection_of(ProtocolConfig(selection="leaky")) == "leaky"
+    assert selection_mode(ProtocolConfig()) == "fixed"
+    assert selection_mode(ProtocolConfig(validation=0.1)) == "inner"
+    assert selection_mode(ProtocolConfig(candidates=[""])) == "inner"
+    assert selection_mode(ProtocolConfig(selection="leaky")) == "leaky"
 
 
 def test_a_leaky_fold_is_itself_clean() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mer.config import ProtocolConfig
 from mer.errors import SampleError
-from mer.protocols.registry import make_folds, problems
+from mer.protocols.registry import config_errors, make_folds
 from tests.helpers.tables import CLASSES, people, some, table
 
 ROWS = [("d", f"s{person}", CLASSES[clip % len(CLASSES)]) for person in range(8) for clip in range(person % 3 + 2)]
@@ -40,5 +40,7 @@ def test_the_few_are_among_the_many_and_seeds_draw_others() -> None:
 def test_more_subjects_than_there_are_and_zero_are_refused() -> None:
     with pytest.raises(SampleError, match=r"has 8 training subjects, protocol.train_subjects=9"):
         make_folds(table(ROWS), ProtocolConfig(train_subjects=9), 0)
-    assert any("protocol.train_subjects" in line for line in problems(ProtocolConfig(train_subjects=0)))
-    assert any("protocol.train_subjects" in line for line in problems(ProtocolConfig("zero_shot", train_subjects=3)))
+    assert any("protocol.train_subjects" in line for line in config_errors(ProtocolConfig(train_subjects=0)))
+    assert any(
+        "protocol.train_subjects" in line for line in config_errors(ProtocolConfig("zero_shot", train_subjects=3))
+    )

@@ -11,7 +11,7 @@ from mer.config import ProtocolConfig
 from mer.data.samples.schema import COLUMNS
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError, SampleError
-from mer.protocols.registry import Fold, fold_notes, make_folds, natural, problems
+from mer.protocols.registry import Fold, config_errors, fold_notes, make_folds, natural_key
 
 CLASSES = ("a", "b", "c")
 
@@ -102,7 +102,7 @@ def test_names_and_natural_order() -> None:
     folds = make_folds(made, ProtocolConfig(), 0)
     assert [fold.name for fold in folds] == ["d-s2", "d-s10", "d-s99"]
     assert folds[1] == Fold("d-s10", ("d/s2_1", "d/s99_3", "d/s99_4", "d/s99_5"), (), ("d/s10_0", "d/s10_2"))
-    assert sorted(["10", "9", "09", "a2", "a10"], key=natural) == ["09", "9", "10", "a2", "a10"]
+    assert sorted(["10", "9", "09", "a2", "a10"], key=natural_key) == ["09", "9", "10", "a2", "a10"]
 
 
 def test_people_of_two_sets_with_one_number_are_two() -> None:
@@ -172,11 +172,11 @@ def test_a_class_of_one_person_is_a_note_and_no_error() -> None:
     ],
 )
 def test_problems_name_the_key(protocol: ProtocolConfig, part: str) -> None:
-    assert part in problems(protocol)[0]
+    assert part in config_errors(protocol)[0]
     with pytest.raises(ConfigError, match="protocol"):
         make_folds(table([("s1", "a")]), protocol, 0)
 
 
 def test_good_protocols_have_no_problems() -> None:
-    assert problems(ProtocolConfig()) == []
-    assert problems(ProtocolConfig(validation=0.3)) == []
+    assert config_errors(ProtocolConfig()) == []
+    assert config_errors(ProtocolConfig(validation=0.3)) == []

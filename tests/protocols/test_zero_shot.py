@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mer.config import ProtocolConfig
-from mer.protocols.registry import make_folds, problems, protocol_notes
+from mer.protocols.registry import config_errors, make_folds, protocol_notes
 from tests.protocols.test_registry import table
 
 
@@ -19,5 +19,5 @@ def test_one_fold_tests_everything_and_trains_on_nothing() -> None:
 
 @pytest.mark.parametrize("more", [{"validation": 0.1}, {"candidates": ["", "optim.lr=0.1"]}])
 def test_nothing_can_be_chosen_where_nothing_is_trained(more: dict) -> None:
-    (problem,) = problems(ProtocolConfig(name="zero_shot", **more))
+    (problem,) = config_errors(ProtocolConfig(name="zero_shot", **more))
     assert problem.startswith("protocol.name: expected protocol.validation=0")

@@ -17,10 +17,10 @@ import numpy as np
 from mer.config import FolderData
 from mer.data.audit.findings import KINDS, Finding, copies, of_counts, of_files, of_sheet, of_total
 from mer.data.audit.frame_files import ClipFiles, examine
-from mer.data.loading.annotations import CodedClip, Reading
-from mer.data.loading.build_table import is_synthetic, published, table_of
-from mer.data.loading.corrections import repair
-from mer.data.loading.dataset_card import USUAL, Official
+from mer.data.loading.annotations import Annotations, ClipAnnotation
+from mer.data.loading.build_table import build_sample_table, is_synthetic, published
+from mer.data.loading.corrections import apply_corrections
+from mer.data.loading.dataset_card import USUAL, DatasetCard
 from mer.data.samples.label_sets import LabelSet, canonical_emotion, canonical_objective
 from mer.errors import MerError, SampleError
 
@@ -61,7 +61,7 @@ class Audit:
     expected_people: int | None
     described: int
     totals: tuple[int, ...]
-    left_out: dict[str, int]
+    excluded: dict[str, int]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     unusable: str
@@ -76,9 +76,9 @@ class Audit:
 
 
 def audit(
-    reading: Reading,
+    reading: Annotations,
     data: FolderData,
-    card: Official,
+    card: DatasetCard,
     *,
     read: Callable[[Path], np.ndarray],
     threads: int = 2,
@@ -97,10 +97,10 @@ def audit(
     Raises:
         MerError: the table of repairs cannot be used.
     """
-    clips, repaired = repair(reading.clips, data, card.key)
+    clips, repaired = apply_corrections(reading.clips, data, card.key)
     labels = card.label_sets[data.labels or USUAL]
 
-    def one(clip: CodedClip) -> ClipFiles | str:
+    def one(clip: ClipAnnotation) -> ClipFiles | str:
         try:
             return examine(clip, read)
         except SampleError as error:
@@ -111,15 +111,15 @@ def audit(
     whole = [item if isinstance(item, ClipFiles) else None for item in files]
     drawn = is_synthetic(data)
     words = [_word(clip, labels) for clip in clips]
-    counts = {name: sum(labels.of.get(word) == name for word in words) for name in labels.classes}
+    counts = {name: sum(labels.mapping.get(word) == name for word in words) for name in labels.classes}
     expected = {} if drawn else published(labels, data, card)
     people = Counter(clip.subject for clip in clips)
     announced = None if drawn or (card.counted and card.part(data) not in card.counted) else card.people
     described = len({(clip.subject, clip.clip) for clip in clips}) if card.recordings else len(clips)
     totals = () if drawn else tuple(card.totals.get(card.part(data), ()))
     findings = [
-        *(Finding("cell", fault.split(":")[0].split(",")[0], "", "", fault) for fault in reading.faults),
-        *(Finding("doubt", doubt.split(",")[0], "", "", doubt) for doubt in reading.doubts),
+        *(Finding("cell", fault.split(":")[0].split(",")[0], "", "", fault) for fault in reading.errors),
+        *(Finding("doubt", doubt.split(",")[0], "", "", doubt) for doubt in reading.inconsistencies),
         *of_sheet(clips, words, labels, card),
         *(found for clip, item in zip(clips, files, strict=True) for found in of_files(clip, item, card)),
         *(Finding("unlisted", path.name, "", "", f"{path}: no row names it") for path in reading.unlisted),
@@ -140,7 +140,7 @@ def audit(
         expected_people=announced,
         described=described,
         totals=totals,
-        left_out=dict(Counter(word or "none given" for word in words if word in labels.left_out)),
+        excluded=dict(Counter(word or "none given" for word in words if word in labels.excluded)),
         findings=tuple(sorted(findings, key=lambda found: list(KINDS).index(found.kind))),
         notes=(*reading.notes, *repaired),
         unusable=_refusal(reading, data, card),
@@ -148,13 +148,13 @@ def audit(
     )
 
 
-def _refusal(reading: Reading, data: FolderData, card: Official) -> str:
+def _refusal(reading: Annotations, data: FolderData, card: DatasetCard) -> str:
     try:
-        table_of(reading, data, card)
+        build_sample_table(reading, data, card)
     except MerError as error:
         return str(error)
     return ""
 
 
-def _word(clip: CodedClip, labels: LabelSet) -> str:
+def _word(clip: ClipAnnotation, labels: LabelSet) -> str:
     return canonical_emotion(clip.emotion) if labels.column == "emotion" else canonical_objective(clip.objective)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from mer.data.audit.frame_files import ClipFiles
 from mer.data.facs.notation import parse_aus
-from mer.data.loading.annotations import CodedClip
+from mer.data.loading.annotations import ClipAnnotation
 from mer.data.loading.build_table import apex_fault
-from mer.data.loading.dataset_card import Official
+from mer.data.loading.dataset_card import DatasetCard
 from mer.data.samples.fingerprints import VIEWS, Pairing, near_copies
 from mer.data.samples.label_sets import LabelSet
 
@@ -61,11 +61,13 @@ class Finding:
     harmless: bool = False
 
 
-def _found(kind: str, clip: CodedClip, text: str, *, harmless: bool = False) -> Finding:
+def _found(kind: str, clip: ClipAnnotation, text: str, *, harmless: bool = False) -> Finding:
     return Finding(kind, clip.where, clip.subject, clip.clip, text, harmless)
 
 
-def of_sheet(clips: Sequence[CodedClip], words: Sequence[str], labels: LabelSet, card: Official) -> list[Finding]:
+def of_sheet(
+    clips: Sequence[ClipAnnotation], words: Sequence[str], labels: LabelSet, card: DatasetCard
+) -> list[Finding]:
     """What is wrong in the rows by themselves."""
     found = []
     seen = Counter((clip.subject, clip.clip, clip.onset) for clip in clips)
@@ -75,7 +77,7 @@ def of_sheet(clips: Sequence[CodedClip], words: Sequence[str], labels: LabelSet,
     for clip, word in zip(clips, words, strict=True):
         if seen[clip.subject, clip.clip, clip.onset] > 1:
             found.append(_found("twice", clip, f"onset {clip.onset} stands there more than once"))
-        if word not in labels.of and word not in labels.left_out:
+        if word not in labels.mapping and word not in labels.excluded:
             found.append(_found("label", clip, f"{labels.column} {word!r}"))
         alike = [spelling for spelling in spellings if spelling.casefold() == clip.emotion.casefold()]
         usual = max(alike, key=lambda spelling: (spellings[spelling], styles[spelling.istitle()]))
@@ -98,7 +100,7 @@ def of_sheet(clips: Sequence[CodedClip], words: Sequence[str], labels: LabelSet,
     return found
 
 
-def of_files(clip: CodedClip, files: ClipFiles | str, card: Official) -> list[Finding]:
+def of_files(clip: ClipAnnotation, files: ClipFiles | str, card: DatasetCard) -> list[Finding]:
     """What is wrong between a row and its files."""
     if isinstance(files, str):
         return [_found("frames", clip, files)]
@@ -124,9 +126,9 @@ def of_files(clip: CodedClip, files: ClipFiles | str, card: Official) -> list[Fi
     return found
 
 
-def copies(clips: Sequence[CodedClip], files: Sequence[ClipFiles | None], *, still: bool) -> list[Finding]:
+def copies(clips: Sequence[ClipAnnotation], files: Sequence[ClipFiles | None], *, still: bool) -> list[Finding]:
     """Pairs of clips with equal bytes, and of clips that look and move alike."""
-    first: dict[str, CodedClip] = {}
+    first: dict[str, ClipAnnotation] = {}
     found, exact = [], set()
     for place, (clip, item) in enumerate(zip(clips, files, strict=True)):
         other = first.setdefault(item.exact, clip) if item and item.exact else clip
@@ -163,7 +165,7 @@ def of_counts(counts: dict[str, int], expected: dict[str, int], people: int, ann
     return found
 
 
-def of_total(described: int, totals: tuple[int, ...], card: Official) -> list[Finding]:
+def of_total(described: int, totals: tuple[int, ...], card: DatasetCard) -> list[Finding]:
     """A number of clips or recordings that no source gives."""
     if not totals or described in totals:
         return []

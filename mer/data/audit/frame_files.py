@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mer.data.loading.annotations import CodedClip
+from mer.data.loading.annotations import ClipAnnotation
 from mer.data.loading.file_search import IMAGE_SUFFIXES, frame_number
 from mer.data.samples.fingerprints import Print, clip_prints
 from mer.errors import SampleError
@@ -54,7 +54,7 @@ class ClipFiles:
     views: tuple[tuple[Print, Print], ...]
 
 
-def examine(clip: CodedClip, read: Callable[[Path], np.ndarray]) -> ClipFiles:
+def examine(clip: ClipAnnotation, read: Callable[[Path], np.ndarray]) -> ClipFiles:
     """The files of a clip; `read` gives pixels (H, W) or (H, W, 3), or raises SampleError.
 
     Only frames from onset to offset are read, where the clip gives both. SampleError: two files for one frame.

@@ -10,28 +10,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.data.loading.annotations import Reading
+from mer.data.loading.annotations import Annotations
 from mer.data.loading.coding_sheets import CASME_COLUMNS, SheetSet, read_sheet_set
-from mer.data.loading.dataset_card import USUAL, Official
-from mer.data.samples.label_sets import emotions, three_classes
+from mer.data.loading.dataset_card import USUAL, DatasetCard
+from mer.data.samples.label_sets import emotion_labels, three_classes
 
 _FOUR = ("tense", "disgust", "repression", "surprise")
 _FEW = ("happiness", "sadness", "fear", "contempt")
 
-CARD = Official(
+CARD = DatasetCard(
     key="casme",
     title="CASME",
-    expects=("CASME-coded-20190721.xls", "Cropped/sub01/EP01_5/EP01_5-1.jpg"),
-    apply="fill in the form at casme.psych.ac.cn/casme/e1 (a signed licence is needed).",
+    expected_files=("CASME-coded-20190721.xls", "Cropped/sub01/EP01_5/EP01_5-1.jpg"),
+    how_to_get="fill in the form at casme.psych.ac.cn/casme/e1 (a signed licence is needed).",
     label_sets={
-        USUAL: emotions(
+        USUAL: emotion_labels(
             *_FOUR,
             source="the four largest classes, 171 samples in most single-database papers",
             left_out=_FEW,
             # As papers give them; not recounted.
             published={"tense": 69, "disgust": 44, "repression": 38, "surprise": 20},
         ),
-        "all": emotions(*_FOUR, *_FEW, source="all emotions of the coding sheet"),
+        "all": emotion_labels(*_FOUR, *_FEW, source="all emotions of the coding sheet"),
         "megc2019": three_classes(*_FOUR, *_FEW),
     },
     parts={
@@ -56,7 +56,7 @@ LAYOUT = SheetSet(
 )
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of CASME below `data.root`; subjects are `sub01`, the apex is `ApexF1`.
 
     Raises:

@@ -12,23 +12,23 @@ from pathlib import Path
 
 from mer.config import FolderData
 from mer.data.loading import spreadsheets
-from mer.data.loading.annotations import CodedClip, Reading
+from mer.data.loading.annotations import Annotations, ClipAnnotation
 from mer.data.loading.coding_sheets import CASME_COLUMNS, SheetSet, find_sheet, read_sheet_set
-from mer.data.loading.dataset_card import USUAL, Official, open_root
-from mer.data.samples.label_sets import MEGC2019, OBJECTIVE, LabelSet, emotions, themselves
+from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.samples.label_sets import MEGC2019, OBJECTIVE, LabelSet, emotion_labels, identity_mapping
 
 _FIVE = ("others", "disgust", "happiness", "repression", "surprise")
 
-CARD = Official(
+CARD = DatasetCard(
     key="casme2",
     title="CASME II",
-    expects=("CASME2-coding-20140508.xlsx", "Cropped/sub01/EP02_01f/reg_img46.jpg"),
-    apply="fill in the form at casme.psych.ac.cn/casme/e2 (a signed licence is needed).",
+    expected_files=("CASME2-coding-20140508.xlsx", "Cropped/sub01/EP02_01f/reg_img46.jpg"),
+    how_to_get="fill in the form at casme.psych.ac.cn/casme/e2 (a signed licence is needed).",
     label_sets={
         USUAL: LabelSet(
             classes=_FIVE,
-            of=themselves(*_FIVE),
-            left_out=("sadness", "fear"),
+            mapping=identity_mapping(*_FIVE),
+            excluded=("sadness", "fear"),
             source="the five largest classes, as in most single-database papers",
             # Recounted from a public list.
             published={"others": 99, "disgust": 63, "happiness": 32, "repression": 27, "surprise": 25},
@@ -36,8 +36,8 @@ CARD = Official(
         "megc2019": replace(
             MEGC2019,
             # The official list takes the five-class samples only; with sadness and fear the sheet would give 156.
-            of={emotion: MEGC2019.of[emotion] for emotion in _FIVE if emotion != "others"},
-            left_out=("others", "sadness", "fear"),
+            mapping={emotion: MEGC2019.mapping[emotion] for emotion in _FIVE if emotion != "others"},
+            excluded=("others", "sadness", "fear"),
             published={"negative": 90, "positive": 32, "surprise": 25},
             note=(
                 "Samples were selected by label: the coding sheet of CASME II gives 147 (90 negative), the official "
@@ -46,7 +46,7 @@ CARD = Official(
         ),
         # Recounted from a public list of MEGC 2018.
         "objective": replace(OBJECTIVE, published={"I": 25, "II": 15, "III": 99, "IV": 26, "V": 20}),
-        "all": emotions(
+        "all": emotion_labels(
             *(*_FIVE, "sadness", "fear"),
             source="all emotions of the coding sheet",
             # Recounted from a public list; 255 rows.
@@ -79,7 +79,7 @@ LAYOUT = SheetSet(
 )
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of CASME II below `data.root`; subjects are `sub01`.
 
     Raises:
@@ -96,7 +96,7 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
     return replace(reading, clips=_with_objective(reading.clips, sheet))
 
 
-def _with_objective(clips: tuple[CodedClip, ...], sheet: Path) -> tuple[CodedClip, ...]:
+def _with_objective(clips: tuple[ClipAnnotation, ...], sheet: Path) -> tuple[ClipAnnotation, ...]:
     """The clips with the objective class of the separate sheet, "" where it does not list them."""
     rows = spreadsheets.read_sheet(sheet, {**_KEY, "objective": ("Objective Class", "Objective Classes")})
     texts = ({column: spreadsheets.text(row[column]) for column in row} for row in rows)

@@ -11,21 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.data.loading.annotations import Reading
+from mer.data.loading.annotations import Annotations
 from mer.data.loading.coding_sheets import CASME_COLUMNS, SheetSet, read_sheet_set
-from mer.data.loading.dataset_card import USUAL, Official
-from mer.data.samples.label_sets import OBJECTIVE, emotions, three_classes
+from mer.data.loading.dataset_card import USUAL, DatasetCard
+from mer.data.samples.label_sets import OBJECTIVE, emotion_labels, three_classes
 
 _SIX = ("disgust", "surprise", "fear", "anger", "sadness", "happiness")
 
-CARD = Official(
+CARD = DatasetCard(
     key="casme3",
     title="CAS(ME)^3 part A",
-    expects=("cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx", "part_A/spNO.1/b/color/175.jpg"),
-    apply="fill in the form at casme.psych.ac.cn/casme/e4 (a signed licence is needed).",
+    expected_files=("cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx", "part_A/spNO.1/b/color/175.jpg"),
+    how_to_get="fill in the form at casme.psych.ac.cn/casme/e4 (a signed licence is needed).",
     label_sets={
-        USUAL: emotions(*_SIX, "others", source="all emotions of the coding sheet, seven classes"),
-        "basic": emotions(*_SIX, source="the six basic emotions", left_out=("others",)),
+        USUAL: emotion_labels(*_SIX, "others", source="all emotions of the coding sheet, seven classes"),
+        "basic": emotion_labels(*_SIX, source="the six basic emotions", left_out=("others",)),
         "megc2019": three_classes(*_SIX, "others"),
         "objective": replace(OBJECTIVE, source=OBJECTIVE.source + "; the sheet's column Objective class"),
     },
@@ -48,7 +48,7 @@ LAYOUT = SheetSet(
 )
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of CAS(ME)^3 part A below `data.root`, colour frames; subjects are `spNO.1`, clips the recording.
 
     Raises:

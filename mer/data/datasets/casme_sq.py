@@ -17,11 +17,11 @@ from typing import Any
 
 from mer.config import FolderData
 from mer.data.loading import spreadsheets
-from mer.data.loading.annotations import CodedClip, Reading, clips_of_rows
+from mer.data.loading.annotations import Annotations, ClipAnnotation, clips_of_rows
 from mer.data.loading.coding_sheets import find_sheet
-from mer.data.loading.dataset_card import USUAL, Official, frames_note, open_root
-from mer.data.loading.file_search import clip_folder, find_folder, folders, numbered_folders
-from mer.data.samples.label_sets import emotions, three_classes
+from mer.data.loading.dataset_card import USUAL, DatasetCard, frames_note, open_root
+from mer.data.loading.file_search import clip_folder, find_folder, numbered_folders, subfolders
+from mer.data.samples.label_sets import emotion_labels, three_classes
 from mer.errors import SampleError
 
 _COLUMNS = ("subject", "clip", "onset", "apex", "offset", "aus", "emotion", "type", "self_report")
@@ -29,17 +29,19 @@ _PLACES = {"cropped": ("cropped", "."), "selected": ("selectedpic", "."), "raw":
 # As the paper gives them for the 57 micro-expressions; not recounted.
 _COUNTS = {"negative": 21, "positive": 8, "surprise": 9}
 
-CARD = Official(
+CARD = DatasetCard(
     key="casme_sq",
     title="CAS(ME)^2",
-    expects=("CAS(ME)^2code_final.xlsx", "cropped/s15/anger1_1/img001.jpg"),
-    apply="fill in the form at casme.psych.ac.cn/casme/e3 (a signed licence is needed).",
+    expected_files=("CAS(ME)^2code_final.xlsx", "cropped/s15/anger1_1/img001.jpg"),
+    how_to_get="fill in the form at casme.psych.ac.cn/casme/e3 (a signed licence is needed).",
     label_sets={
         USUAL: replace(
             three_classes(*_COUNTS, "others", published=_COUNTS),
             source="the set's own classes without others, also those of MEGC 2019",
         ),
-        "all": emotions(*_COUNTS, "others", source="the set's own four classes", published={**_COUNTS, "others": 19}),
+        "all": emotion_labels(
+            *_COUNTS, "others", source="the set's own four classes", published={**_COUNTS, "others": 19}
+        ),
     },
     parts={
         f"{kind}_{place}": f"{kind}-expressions, `{_PLACES[place][0]}/`"
@@ -53,7 +55,7 @@ _PERSON = re.compile(r"s?0*(\d+)", re.IGNORECASE)
 _SHEET = r"cas\(me\)\^?2[-_ ]?code[-_ ]?final.*\.xlsx?"
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of CAS(ME)^2 below `data.root`, of the kind that `data.part` names; subjects are `s15`.
 
     Raises:
@@ -74,12 +76,12 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
     on_disk = numbered_folders(frames, _PERSON)
     notes = [f"Coding sheet: {sheet.name}.", read_from]
 
-    def folder(clip: CodedClip) -> Path:
+    def folder(clip: ClipAnnotation) -> Path:
         person = on_disk.get(int(clip.subject[1:]), frames / clip.subject)
         if place != "raw":
             return clip_folder(person, clip.clip)
         code = codes.get(_stimulus(clip.clip), "none")
-        inside = folders(person).items() if person.is_dir() else ()
+        inside = subfolders(person).items() if person.is_dir() else ()
         return next((path for name, path in inside if re.match(rf"\d+_{code}", name)), person / f"*_{code}*")
 
     rows = [row for row in first if spreadsheets.text(row["type"]).casefold().startswith(kind)]

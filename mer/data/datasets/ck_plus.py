@@ -11,26 +11,26 @@ import re
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.data.loading.annotations import CodedClip, Reading
-from mer.data.loading.dataset_card import USUAL, Official, open_root
-from mer.data.loading.file_search import clip_folder, find_folder, folders, frames_or_fault, numbered_folders
-from mer.data.samples.label_sets import emotions, three_classes
+from mer.data.loading.annotations import Annotations, ClipAnnotation
+from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.loading.file_search import clip_folder, find_folder, frames_or_fault, numbered_folders, subfolders
+from mer.data.samples.label_sets import emotion_labels, three_classes
 
 EMOTIONS = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 # Table 1 of the paper; 327 in all.
 _COUNTS = {"anger": 45, "contempt": 18, "disgust": 59, "fear": 25, "happiness": 69, "sadness": 28, "surprise": 83}
 _NONE = ("neutral", "")
 
-CARD = Official(
+CARD = DatasetCard(
     key="ck_plus",
     title="CK+",
-    expects=(
+    expected_files=(
         "cohn-kanade-images/S011/001/S011_001_00000016.png",
         "Emotion/S011/001/S011_001_00000016_emotion.txt",
     ),
-    apply="ask its authors, Lucey et al., doi 10.1109/CVPRW.2010.5543262 (a signed licence is needed).",
+    how_to_get="ask its authors, Lucey et al., doi 10.1109/CVPRW.2010.5543262 (a signed licence is needed).",
     label_sets={
-        USUAL: emotions(
+        USUAL: emotion_labels(
             *_COUNTS, source="the seven emotions of the labelled sequences", left_out=_NONE, published=_COUNTS
         ),
         "megc2019": three_classes(
@@ -43,7 +43,7 @@ CARD = Official(
 _PERSON = re.compile(r"s0*(\d+)", re.IGNORECASE)
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The sequences of CK+ below `data.root`, those without a label with emotion ""; subjects are `S011`.
 
     Raises:
@@ -57,7 +57,7 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
         raise CARD.not_found(root, "the folder cohn-kanade-images" if images is None else "the folder Emotion")
     clips, faults = [], []
     for number, person in sorted(numbered_folders(images, _PERSON).items()):
-        for folder in folders(person).values():
+        for folder in subfolders(person).values():
             index = frames_or_fault(folder)
             emotion = _emotion(clip_folder(clip_folder(labels, person.name), folder.name))
             if isinstance(index, str):
@@ -68,9 +68,11 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
                 continue
             first, last = min(index), max(index)
             where = f"folder {person.name}/{folder.name}"
-            clips.append(CodedClip(where, f"S{number:03d}", folder.name, first, last, last, "", emotion, "", folder))
+            clips.append(
+                ClipAnnotation(where, f"S{number:03d}", folder.name, first, last, last, "", emotion, "", folder)
+            )
     notes = ("Onset is the first frame of each sequence, apex and offset the last.",)
-    return Reading(tuple(clips), images, notes, tuple(faults))
+    return Annotations(tuple(clips), images, notes, tuple(faults))
 
 
 def _emotion(folder: Path) -> str | None:

@@ -10,20 +10,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.data.loading.annotations import Reading
+from mer.data.loading.annotations import Annotations
 from mer.data.loading.coding_sheets import CASME_COLUMNS, SheetSet, read_sheet_set
-from mer.data.loading.dataset_card import USUAL, Official
-from mer.data.samples.label_sets import emotions, three_classes
+from mer.data.loading.dataset_card import USUAL, DatasetCard
+from mer.data.samples.label_sets import emotion_labels, three_classes
 
 _SEVEN = ("happiness", "disgust", "contempt", "surprise", "fear", "anger", "sadness")
 
-CARD = Official(
+CARD = DatasetCard(
     key="dfme",
     title="DFME",
-    expects=("training.xlsx", "training/0001_001/00001.png"),
-    apply="ask its authors, Zhao et al., doi 10.1109/TAFFC.2023.3341918 (a signed licence is needed).",
+    expected_files=("training.xlsx", "training/0001_001/00001.png"),
+    how_to_get="ask its authors, Zhao et al., doi 10.1109/TAFFC.2023.3341918 (a signed licence is needed).",
     label_sets={
-        USUAL: emotions(*_SEVEN, source="the set's own seven emotions", left_out=("others",)),
+        USUAL: emotion_labels(*_SEVEN, source="the set's own seven emotions", left_out=("others",)),
         "megc2019": three_classes(*_SEVEN, "others"),
     },
     totals={"": (7526,)},
@@ -41,7 +41,7 @@ LAYOUT = SheetSet(
 )
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of DFME below `data.root`; subjects are plain numbers.
 
     Raises:

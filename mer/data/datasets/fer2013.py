@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 
 from mer.config import FolderData
-from mer.data.loading.annotations import CodedClip, Reading
-from mer.data.loading.dataset_card import NAMELESS, USUAL, Official, open_root
-from mer.data.loading.file_search import folders
-from mer.data.samples.label_sets import emotions, three_classes
+from mer.data.loading.annotations import Annotations, ClipAnnotation
+from mer.data.loading.dataset_card import NAMELESS, USUAL, DatasetCard, open_root
+from mer.data.loading.file_search import subfolders
+from mer.data.samples.label_sets import emotion_labels, three_classes
 from mer.errors import MerError, SampleError
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
@@ -38,13 +38,13 @@ _COUNTS = {
 }
 _USAGES = {"training": "training", "publictest": "public_test", "privatetest": "private_test"}
 
-CARD = Official(
+CARD = DatasetCard(
     key="fer2013",
     title="FER2013",
-    expects=("fer2013.csv",),
-    apply="from the challenge's page, kaggle.com/c/challenges-in-representation-learning (rules to be accepted).",
+    expected_files=("fer2013.csv",),
+    how_to_get="from the challenge's page, kaggle.com/c/challenges-in-representation-learning (rules to be accepted).",
     label_sets={
-        USUAL: emotions(*_COUNTS, source="the set's own seven classes", published=_COUNTS),
+        USUAL: emotion_labels(*_COUNTS, source="the set's own seven classes", published=_COUNTS),
         "megc2019": three_classes(*_COUNTS),
     },
     parts={"all": "all images", **{part: f"images of Usage {usage}" for usage, part in _USAGES.items()}},
@@ -53,7 +53,7 @@ CARD = Official(
 )
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The images of FER2013, each a clip of one frame and a person of its own; PNG files appear in the cache.
 
     Raises:
@@ -61,7 +61,9 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
         SampleError: the file lacks a column.
     """
     root = open_root(data, CARD)
-    table = next((path for place in (root, *folders(root).values()) if (path := place / "fer2013.csv").is_file()), None)
+    table = next(
+        (path for place in (root, *subfolders(root).values()) if (path := place / "fer2013.csv").is_file()), None
+    )
     if table is None:
         raise CARD.not_found(root, "the file fer2013.csv")
     name = hashlib.sha256(table.read_bytes()).hexdigest()[:16]
@@ -79,10 +81,10 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
             clip, word = f"{usage}_{line:05d}", EMOTIONS[int(emotion)]
             files = {line: folder / f"{line:05d}.png"}
             place = f"line {line}"
-            clips.append(CodedClip(place, clip, clip, None, line, None, "", word, "", folder, files=files))
+            clips.append(ClipAnnotation(place, clip, clip, None, line, None, "", word, "", folder, files=files))
     if not folder.is_dir():
         _write_images(table, folder)
-    return Reading(tuple(clips), table, (NAMELESS,), tuple(faults))
+    return Annotations(tuple(clips), table, (NAMELESS,), tuple(faults))
 
 
 def _rows(table: Path) -> Iterator[tuple[int, str, str, np.ndarray | None]]:

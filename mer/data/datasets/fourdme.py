@@ -12,20 +12,20 @@ from pathlib import Path
 
 from mer.config import FolderData
 from mer.data.loading import spreadsheets
-from mer.data.loading.annotations import Reading, clips_of_rows
+from mer.data.loading.annotations import Annotations, clips_of_rows
 from mer.data.loading.coding_sheets import Finder, SheetSet, find_sheet, frames_folder
-from mer.data.loading.dataset_card import USUAL, Official, open_root
-from mer.data.samples.label_sets import canonical_emotion, emotions, three_classes
+from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.samples.label_sets import canonical_emotion, emotion_labels, three_classes
 
 _FIVE = ("negative", "positive", "surprise", "repression", "others")
 
-CARD = Official(
+CARD = DatasetCard(
     key="fourdme",
     title="4DME",
-    expects=("4DME_Labelling_Micro_release v1.xlsx", "gray_micro/01/01_01/1.jpg"),
-    apply="ask the Center for Machine Vision and Signal Analysis, Oulu: oulu.fi/cmvs (signed licence).",
+    expected_files=("4DME_Labelling_Micro_release v1.xlsx", "gray_micro/01/01_01/1.jpg"),
+    how_to_get="ask the Center for Machine Vision and Signal Analysis, Oulu: oulu.fi/cmvs (signed licence).",
     label_sets={
-        USUAL: emotions(*_FIVE, source="the set's own five classes, clips with one label", left_out=("mixed",)),
+        USUAL: emotion_labels(*_FIVE, source="the set's own five classes, clips with one label", left_out=("mixed",)),
         "megc2019": three_classes(*_FIVE, "mixed"),
     },
     people=41,
@@ -53,7 +53,7 @@ LAYOUT = SheetSet(
 )
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of 4DME below `data.root`; subjects are two digits; several labels become `mixed`.
 
     Raises:
@@ -73,7 +73,7 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
     notes = [f"Coding sheet: {sheet.name}.", read_from]
     if doubts:
         notes.append(f"The text counts in {len(doubts)} rows whose flags say something else: {'; '.join(doubts)}.")
-    return Reading(reading.clips, sheet, tuple(notes), reading.faults, finder.unlisted(), doubts)
+    return Annotations(reading.clips, sheet, tuple(notes), reading.errors, finder.unlisted(), doubts)
 
 
 def _label(row: dict[str, object]) -> str:

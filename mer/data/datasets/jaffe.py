@@ -10,10 +10,10 @@ import re
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.data.loading.annotations import CodedClip, Reading
-from mer.data.loading.dataset_card import USUAL, Official, open_root
-from mer.data.loading.file_search import folders, frame_number
-from mer.data.samples.label_sets import emotions, three_classes
+from mer.data.loading.annotations import Annotations, ClipAnnotation
+from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.loading.file_search import frame_number, subfolders
+from mer.data.samples.label_sets import emotion_labels, three_classes
 
 CODES = {
     "AN": "anger",
@@ -27,13 +27,13 @@ CODES = {
 # Counted by public loaders; 213 in all.
 _COUNTS = {"anger": 30, "disgust": 29, "fear": 32, "happiness": 31, "neutral": 30, "sadness": 31, "surprise": 30}
 
-CARD = Official(
+CARD = DatasetCard(
     key="jaffe",
     title="JAFFE",
-    expects=("KA.AN1.39.tiff",),
-    apply="ask its authors, Lyons et al.: zenodo.org/record/3451524 (terms of use to be accepted).",
+    expected_files=("KA.AN1.39.tiff",),
+    how_to_get="ask its authors, Lyons et al.: zenodo.org/record/3451524 (terms of use to be accepted).",
     label_sets={
-        USUAL: emotions(*_COUNTS, source="the set's own seven classes", published=_COUNTS),
+        USUAL: emotion_labels(*_COUNTS, source="the set's own seven classes", published=_COUNTS),
         "megc2019": three_classes(*_COUNTS, published={"negative": 30 + 29 + 32 + 31, "positive": 31, "surprise": 30}),
     },
     still=True,
@@ -43,18 +43,18 @@ CARD = Official(
 _NAME = re.compile(r"([A-Z]{2})\.([A-Z]{2})(\d+)\.(\d+)(\.[a-z]+)+", re.IGNORECASE)
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The images of JAFFE below `data.root`, each a clip of one frame, its serial number; subjects are `KA`.
 
     Raises:
         DatasetNotFoundError: there are no such images.
     """
     root = open_root(data, CARD)
-    places = (root, *folders(root).values())
+    places = (root, *subfolders(root).values())
     images = next((place for place in places if any(_NAME.fullmatch(path.name) for path in place.iterdir())), None)
     if images is None:
         raise CARD.not_found(root, "images with names like KA.AN1.39.tiff")
-    clips: dict[tuple[str, str], CodedClip] = {}
+    clips: dict[tuple[str, str], ClipAnnotation] = {}
     faults = []
     for path in sorted(images.iterdir(), key=lambda path: (len(path.name), path.name)):
         match = _NAME.fullmatch(path.name)
@@ -65,10 +65,10 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
             faults.append(f"{path}: expected one of {', '.join(CODES)} in the name, got {code}")
             continue
         name, number = f"{code}{take}.{serial}", int(serial)
-        clip = CodedClip(
+        clip = ClipAnnotation(
             *(f"file {path.name}", subject, name, None, number, None, "", CODES[code], "", images),
             files={number: path},
         )
         # The same image as .tiff and as .tiff.bmp is one: the shorter name comes first.
         clips.setdefault((subject, name), clip)
-    return Reading(tuple(clips.values()), images, faults=tuple(faults))
+    return Annotations(tuple(clips.values()), images, errors=tuple(faults))

@@ -10,27 +10,27 @@ from __future__ import annotations
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.data.loading.annotations import Reading
+from mer.data.loading.annotations import Annotations
 from mer.data.loading.coding_sheets import CASME_COLUMNS, SheetSet, read_sheet_set
-from mer.data.loading.dataset_card import USUAL, Official
-from mer.data.samples.label_sets import emotions, three_classes
+from mer.data.loading.dataset_card import USUAL, DatasetCard
+from mer.data.samples.label_sets import emotion_labels, three_classes
 
 # As the paper gives them; 300 in all.
 _COUNTS = {"surprise": 89, "disgust": 72, "happiness": 36, "fear": 16, "sadness": 13, "anger": 8}
 
-CARD = Official(
+CARD = DatasetCard(
     key="mmew",
     title="MMEW",
-    expects=("MMEW_Micro_Exp.xlsx", "Micro_Expression/happiness/S03-01-002/1.jpg"),
-    apply="ask its authors, Ben et al., doi 10.1109/TPAMI.2021.3067464 (a signed licence is needed).",
+    expected_files=("MMEW_Micro_Exp.xlsx", "Micro_Expression/happiness/S03-01-002/1.jpg"),
+    how_to_get="ask its authors, Ben et al., doi 10.1109/TPAMI.2021.3067464 (a signed licence is needed).",
     label_sets={
-        USUAL: emotions(
+        USUAL: emotion_labels(
             *_COUNTS,
             source="the six basic emotions, 234 samples in the paper's own experiments",
             left_out=("others",),
             published=_COUNTS,
         ),
-        "all": emotions(
+        "all": emotion_labels(
             *_COUNTS,
             "others",
             source="all emotions of the coding sheet",
@@ -54,7 +54,7 @@ LAYOUT = SheetSet(
 )
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The micro-expressions of MMEW below `data.root`; subjects are `S03`.
 
     Raises:

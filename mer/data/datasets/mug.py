@@ -10,21 +10,21 @@ import re
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.data.loading.annotations import CodedClip, Reading
-from mer.data.loading.dataset_card import USUAL, Official, open_root
-from mer.data.loading.file_search import find_folder, folders, frames_or_fault, numbered_folders
-from mer.data.samples.label_sets import canonical_emotion, emotions, three_classes
+from mer.data.loading.annotations import Annotations, ClipAnnotation
+from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.loading.file_search import find_folder, frames_or_fault, numbered_folders, subfolders
+from mer.data.samples.label_sets import canonical_emotion, emotion_labels, three_classes
 
 _SIX = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 
-CARD = Official(
+CARD = DatasetCard(
     key="mug",
     title="MUG",
-    expects=("subjects3/001/happiness/take000/img_0000.jpg",),
-    apply="ask the Multimedia Understanding Group, Thessaloniki: mug.ee.auth.gr/fed (signed licence).",
+    expected_files=("subjects3/001/happiness/take000/img_0000.jpg",),
+    how_to_get="ask the Multimedia Understanding Group, Thessaloniki: mug.ee.auth.gr/fed (signed licence).",
     label_sets={
-        USUAL: emotions(*_SIX, source="the six posed emotions", left_out=("neutral",)),
-        "all": emotions(*_SIX, "neutral", source="all folders of the set"),
+        USUAL: emotion_labels(*_SIX, source="the six posed emotions", left_out=("neutral",)),
+        "all": emotion_labels(*_SIX, "neutral", source="all folders of the set"),
         "megc2019": three_classes(*_SIX, "neutral"),
     },
     people=52,
@@ -33,7 +33,7 @@ CARD = Official(
 _PERSON = re.compile(r"0*(\d+)")
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The takes of MUG below `data.root`, without an apex; subjects are three digits, clips `happiness_take000`.
 
     Raises:
@@ -47,16 +47,16 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
     clips, faults = [], []
     for number, outer in sorted(numbered_folders(people, _PERSON).items()):
         # Some people's folders hold only their own name again.
-        person = folders(outer).get(outer.name.casefold(), outer)
-        for emotion, place in folders(person).items():
-            for take, folder in folders(place).items():
+        person = subfolders(outer).get(outer.name.casefold(), outer)
+        for emotion, place in subfolders(person).items():
+            for take, folder in subfolders(place).items():
                 index = frames_or_fault(folder)
                 if isinstance(index, str):
                     faults.append(index)
                     continue
                 where, name = f"folder {outer.name}/{emotion}/{take}", f"{canonical_emotion(emotion)}_{take}"
                 clips.append(
-                    CodedClip(where, f"{number:03d}", name, min(index), None, max(index), "", emotion, "", folder)
+                    ClipAnnotation(where, f"{number:03d}", name, min(index), None, max(index), "", emotion, "", folder)
                 )
     notes = ("Onset and offset are the first and the last frame of each take.",)
-    return Reading(tuple(clips), people, notes, tuple(faults))
+    return Annotations(tuple(clips), people, notes, tuple(faults))

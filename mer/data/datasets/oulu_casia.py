@@ -11,21 +11,21 @@ from itertools import product
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.data.loading.annotations import CodedClip, Reading
-from mer.data.loading.dataset_card import USUAL, Official, open_root
-from mer.data.loading.file_search import find_folder, folders, frames_or_fault, numbered_folders
-from mer.data.samples.label_sets import canonical_emotion, emotions, three_classes
+from mer.data.loading.annotations import Annotations, ClipAnnotation
+from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.loading.file_search import find_folder, frames_or_fault, numbered_folders, subfolders
+from mer.data.samples.label_sets import canonical_emotion, emotion_labels, three_classes
 
 _SIX = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 _CAMERAS = {"vl": "visible light", "ni": "near infrared"}
 
-CARD = Official(
+CARD = DatasetCard(
     key="oulu_casia",
     title="Oulu-CASIA",
-    expects=("OriginalImg/VL/Strong/P012/Anger/000.jpeg",),
-    apply="ask the Center for Machine Vision and Signal Analysis, Oulu: oulu.fi/cmvs (signed licence).",
+    expected_files=("OriginalImg/VL/Strong/P012/Anger/000.jpeg",),
+    how_to_get="ask the Center for Machine Vision and Signal Analysis, Oulu: oulu.fi/cmvs (signed licence).",
     label_sets={
-        USUAL: emotions(
+        USUAL: emotion_labels(
             *_SIX, source="the set's own six emotions, one sequence a person", published=dict.fromkeys(_SIX, 80)
         ),
         "megc2019": three_classes(*_SIX, published={"negative": 320, "positive": 80, "surprise": 80}),
@@ -40,7 +40,7 @@ CARD = Official(
 _PERSON = re.compile(r"p0*(\d+)", re.IGNORECASE)
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The sequences of one camera and light below `data.root`; subjects are `P012`, clips the emotion's folder.
 
     Raises:
@@ -55,7 +55,7 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
         raise CARD.not_found(root, f"the folder OriginalImg/{inside.upper()}")
     clips, faults = [], []
     for number, person in sorted(numbered_folders(people, _PERSON).items()):
-        for folder in folders(person).values():
+        for folder in subfolders(person).values():
             index = frames_or_fault(folder)
             if isinstance(index, str):
                 faults.append(index)
@@ -63,6 +63,6 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
             first, last = min(index), max(index)
             where, emotion = f"folder {person.name}/{folder.name}", folder.name
             name = canonical_emotion(emotion)
-            clips.append(CodedClip(where, f"P{number:03d}", name, first, last, last, "", emotion, "", folder))
+            clips.append(ClipAnnotation(where, f"P{number:03d}", name, first, last, last, "", emotion, "", folder))
     notes = ("Onset is the first frame of each sequence, apex and offset the last.",)
-    return Reading(tuple(clips), people, notes, tuple(faults))
+    return Annotations(tuple(clips), people, notes, tuple(faults))

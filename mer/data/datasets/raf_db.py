@@ -11,10 +11,10 @@ import re
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.data.loading.annotations import CodedClip, Reading
-from mer.data.loading.dataset_card import NAMELESS, USUAL, Official, open_root
-from mer.data.loading.file_search import IMAGE_SUFFIXES, find_file, find_folder, folders
-from mer.data.samples.label_sets import emotions, three_classes
+from mer.data.loading.annotations import Annotations, ClipAnnotation
+from mer.data.loading.dataset_card import NAMELESS, USUAL, DatasetCard, open_root
+from mer.data.loading.file_search import IMAGE_SUFFIXES, find_file, find_folder, subfolders
+from mer.data.samples.label_sets import emotion_labels, three_classes
 
 EMOTIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 # Training and test part together, as the authors' page gives them.
@@ -28,13 +28,13 @@ _COUNTS = {
     "neutral": 2524 + 680,
 }
 
-CARD = Official(
+CARD = DatasetCard(
     key="raf_db",
     title="RAF-DB",
-    expects=("EmoLabel/list_patition_label.txt", "Image/aligned/train_00001_aligned.jpg"),
-    apply="ask its authors, Li and Deng: whdeng.cn/RAF/model1.html (a signed licence is needed).",
+    expected_files=("EmoLabel/list_patition_label.txt", "Image/aligned/train_00001_aligned.jpg"),
+    how_to_get="ask its authors, Li and Deng: whdeng.cn/RAF/model1.html (a signed licence is needed).",
     label_sets={
-        USUAL: emotions(*_COUNTS, source="the set's own seven classes", published=_COUNTS),
+        USUAL: emotion_labels(*_COUNTS, source="the set's own seven classes", published=_COUNTS),
         "megc2019": three_classes(*_COUNTS),
     },
     parts={"all": "training and test images", "train": "training images", "test": "test images"},
@@ -45,7 +45,7 @@ CARD = Official(
 _LIST = re.compile(r"list_par?tition_label\.txt", re.IGNORECASE)
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The images of RAF-DB below `data.root`, each a clip of one frame and a person of its own.
 
     Raises:
@@ -53,11 +53,11 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
     """
     root = open_root(data, CARD)
     base = find_folder(root, (".", "basic", "RAF-DB/basic"), holds=re.compile("emolabel")) or root
-    listed = find_file([path for name, path in folders(base).items() if name == "emolabel"], _LIST)
+    listed = find_file([path for name, path in subfolders(base).items() if name == "emolabel"], _LIST)
     images = find_folder(base, ("Image",), holds=re.compile("aligned"))
     if listed is None or images is None:
         raise CARD.not_found(root, "the list of labels" if listed is None else "the folder Image/aligned")
-    aligned = {path.stem.casefold(): path for path in folders(images)["aligned"].iterdir()}
+    aligned = {path.stem.casefold(): path for path in subfolders(images)["aligned"].iterdir()}
     aligned = {stem: path for stem, path in aligned.items() if path.suffix.lower() in IMAGE_SUFFIXES}
     part = CARD.part(data)
     clips, faults, used = [], [], set()
@@ -73,11 +73,11 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
         files = {int(match.group(3)): path} if path.is_file() else {}
         emotion = EMOTIONS[int(match.group(4)) - 1]
         clips.append(
-            CodedClip(
+            ClipAnnotation(
                 *(f"line {number}", match.group(1), match.group(1), None, int(match.group(3)), None, "", emotion, ""),
                 folder=path,
                 files=files,
             )
         )
     unlisted = tuple(sorted(path for path in aligned.values() if path not in used))
-    return Reading(tuple(clips), listed, (NAMELESS,), tuple(faults), unlisted)
+    return Annotations(tuple(clips), listed, (NAMELESS,), tuple(faults), unlisted)

@@ -11,23 +11,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.data.loading.annotations import Reading
+from mer.data.loading.annotations import Annotations
 from mer.data.loading.coding_sheets import SheetSet, read_sheet_set
-from mer.data.loading.dataset_card import USUAL, Official
-from mer.data.samples.label_sets import MEGC2019, OBJECTIVE, LabelSet, emotions, themselves
+from mer.data.loading.dataset_card import USUAL, DatasetCard
+from mer.data.samples.label_sets import MEGC2019, OBJECTIVE, LabelSet, emotion_labels, identity_mapping
 
 _FIVE = ("anger", "happiness", "others", "surprise", "contempt")
 
-CARD = Official(
+CARD = DatasetCard(
     key="samm",
     title="SAMM",
-    expects=("SAMM_Micro_FACS_Codes_v2.xlsx", "SAMM/006/006_1_2/006_05562.jpg"),
-    apply="ask its authors, Davison et al., doi 10.1109/TAFFC.2016.2573832 (a signed licence is needed).",
+    expected_files=("SAMM_Micro_FACS_Codes_v2.xlsx", "SAMM/006/006_1_2/006_05562.jpg"),
+    how_to_get="ask its authors, Davison et al., doi 10.1109/TAFFC.2016.2573832 (a signed licence is needed).",
     label_sets={
         USUAL: LabelSet(
             classes=_FIVE,
-            of=themselves(*_FIVE),
-            left_out=("disgust", "fear", "sadness"),
+            mapping=identity_mapping(*_FIVE),
+            excluded=("disgust", "fear", "sadness"),
             source="the five largest classes, as in most single-database papers",
             # Counts reported for the release by public loaders.
             published={"anger": 57, "happiness": 26, "others": 26, "surprise": 15, "contempt": 12},
@@ -36,7 +36,7 @@ CARD = Official(
         "megc2019": replace(MEGC2019, published={"negative": 92, "positive": 26, "surprise": 15}),
         # Recounted from a public list of MEGC 2018.
         "objective": replace(OBJECTIVE, published={"I": 24, "II": 13, "III": 20, "IV": 8, "V": 3}),
-        "all": emotions(
+        "all": emotion_labels(
             *(*_FIVE, "disgust", "fear", "sadness"),
             source="all emotions of the coding sheet",
             # Counts reported for the release by public loaders; 159 rows.
@@ -66,7 +66,7 @@ LAYOUT = SheetSet(
 )
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of SAMM below `data.root`; subjects are three digits, `006`.
 
     Raises:

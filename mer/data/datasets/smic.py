@@ -12,22 +12,22 @@ import re
 from pathlib import Path
 
 from mer.config import FolderData
-from mer.data.loading.annotations import CodedClip, Reading
-from mer.data.loading.dataset_card import USUAL, Official, frames_note, open_root
-from mer.data.loading.file_search import find_folder, folders, frames_or_fault, numbered_folders
-from mer.data.samples.label_sets import LabelSet, themselves
+from mer.data.loading.annotations import Annotations, ClipAnnotation
+from mer.data.loading.dataset_card import USUAL, DatasetCard, frames_note, open_root
+from mer.data.loading.file_search import find_folder, frames_or_fault, numbered_folders, subfolders
+from mer.data.samples.label_sets import LabelSet, identity_mapping
 
 _THREE = ("negative", "positive", "surprise")
 
-CARD = Official(
+CARD = DatasetCard(
     key="smic",
     title="SMIC",
-    expects=("SMIC_all_cropped/HS/s03/micro/negative/s3_ne_01/reg_image034013.bmp",),
-    apply="ask the Center for Machine Vision and Signal Analysis, Oulu: oulu.fi/cmvs/node/41319 (signed licence).",
+    expected_files=("SMIC_all_cropped/HS/s03/micro/negative/s3_ne_01/reg_image034013.bmp",),
+    how_to_get="ask the Center for Machine Vision and Signal Analysis, Oulu: oulu.fi/cmvs/node/41319 (signed licence).",
     label_sets={
         USUAL: LabelSet(
             classes=_THREE,
-            of=themselves(*_THREE),
+            mapping=identity_mapping(*_THREE),
             source="the set's own classes, also those of MEGC 2019",
             published={"negative": 70, "positive": 51, "surprise": 43},
         )
@@ -55,7 +55,7 @@ _CLIP = re.compile(r"s0*(\d+)_(ne|po|sur)_0*(\d+)", re.IGNORECASE)
 _CODES = {"ne": "negative", "po": "positive", "sur": "surprise"}
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of SMIC below `data.root`; subjects are `s03`, clips `s03_ne_01` whatever the folders' padding.
 
     Raises:
@@ -71,13 +71,13 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
     cameras = {part: [part.split("_")[0]] for part in CARD.parts}
     versions = {part: [f"SMIC_all_{part.split('_')[1]}"] for part in CARD.parts}
     read_from = frames_note(people, data, CARD, cameras, versions)
-    clips: list[CodedClip] = []
+    clips: list[ClipAnnotation] = []
     faults: list[str] = []
     for number, person in sorted(numbered_folders(people, _SUBJECT).items()):
-        micro = folders(person).get("micro")
-        by_label = folders(micro) if micro else {}
+        micro = subfolders(person).get("micro")
+        by_label = subfolders(micro) if micro else {}
         for label in (label for label in _THREE if label in by_label):
-            for folder in folders(by_label[label]).values():
+            for folder in subfolders(by_label[label]).values():
                 clip = _clip(folder, number, label)
                 if isinstance(clip, str):
                     faults.append(clip)
@@ -86,10 +86,10 @@ def read(data: FolderData, cache_dir: Path) -> Reading:
     if not clips and not faults:
         raise CARD.not_found(root, "clips in sNN/micro/negative, positive, surprise")
     notes = ("Onset and offset are the first and the last frame of each clip's folder.", read_from)
-    return Reading(tuple(clips), people, notes, tuple(faults))
+    return Annotations(tuple(clips), people, notes, tuple(faults))
 
 
-def _clip(folder: Path, person: int, label: str) -> CodedClip | str:
+def _clip(folder: Path, person: int, label: str) -> ClipAnnotation | str:
     """The clip in a folder, or what is wrong with it."""
     match = _CLIP.fullmatch(folder.name)
     if match is None:
@@ -101,4 +101,4 @@ def _clip(folder: Path, person: int, label: str) -> CodedClip | str:
     if isinstance(index, str):
         return index
     subject, name = f"s{person:02d}", f"s{person:02d}_{code}_{take:02d}"
-    return CodedClip(f"folder {folder.name}", subject, name, min(index), None, max(index), "", label, "", folder)
+    return ClipAnnotation(f"folder {folder.name}", subject, name, min(index), None, max(index), "", label, "", folder)

@@ -14,21 +14,23 @@ from typing import Any
 
 from mer.config import FolderData
 from mer.data.loading import spreadsheets
-from mer.data.loading.annotations import Reading, clips_of_rows
+from mer.data.loading.annotations import Annotations, clips_of_rows
 from mer.data.loading.coding_sheets import Finder, SheetSet, find_sheet, frames_folder
-from mer.data.loading.dataset_card import USUAL, Official, open_root
-from mer.data.samples.label_sets import LabelSet, themselves
+from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.samples.label_sets import LabelSet, identity_mapping
 
 _CODES = {"ne": "negative", "po": "positive", "sur": "surprise"}
 _CLASSES = tuple(_CODES.values())
 
-CARD = Official(
+CARD = DatasetCard(
     key="smic_e",
     title="SMIC-E",
-    expects=("HS_long/SMIC-HS-E_annotation.xlsx", "HS_long/SMIC-HS-E/s01/s1_ne_01/image034013.jpg"),
-    apply="ask the Center for Machine Vision and Signal Analysis, Oulu: oulu.fi/cmvs/node/41319 (signed licence).",
+    expected_files=("HS_long/SMIC-HS-E_annotation.xlsx", "HS_long/SMIC-HS-E/s01/s1_ne_01/image034013.jpg"),
+    how_to_get="ask the Center for Machine Vision and Signal Analysis, Oulu: oulu.fi/cmvs/node/41319 (signed licence).",
     label_sets={
-        USUAL: LabelSet(_CLASSES, themselves(*_CLASSES), "the set's own classes, from the code in the clip's name")
+        USUAL: LabelSet(
+            _CLASSES, identity_mapping(*_CLASSES), "the set's own classes, from the code in the clip's name"
+        )
     },
     parts={
         "hs": "high speed, 100 fps, `SMIC-HS-E/`",
@@ -72,7 +74,7 @@ def _places(part: str) -> tuple[str, ...]:
     return (*places, *(f"SMIC-E_raw image/{place}" for place in places[:-1]))
 
 
-def read(data: FolderData, cache_dir: Path) -> Reading:
+def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The micro-expressions in the long clips of SMIC-E below `data.root`, one clip an interval; subjects are `s03`.
 
     Raises:

@@ -20,7 +20,7 @@ _BLANK = frozenset({"", "/", "\\", "-", "none", "nan", "n/a", "0"})
 
 
 @dataclass(frozen=True)
-class ActionUnit:
+class CodedUnit:
     """One coded action unit.
 
     Attributes:
@@ -37,7 +37,7 @@ class ActionUnit:
 
 
 #: Terms that hold together, each a tuple of alternatives.
-Coding = tuple[tuple[ActionUnit, ...], ...]
+Coding = tuple[tuple[CodedUnit, ...], ...]
 
 
 def parse_aus(text: str) -> Coding:
@@ -57,9 +57,9 @@ def numbers(coding: Coding, *, certain: bool = False) -> frozenset[int]:
     return frozenset(unit.number for term in coding if not certain or len(term) == 1 for unit in term)
 
 
-def _unit(word: str) -> ActionUnit:
+def _unit(word: str) -> CodedUnit:
     match = _UNIT.fullmatch(word.strip())
     sides = [side.upper() for side in (match.group(1), match.group(2), match.group(4)) if side] if match else []
     if match is None or len(sides) > 1 or int(match.group(3)) == 0:
         raise ValueError(f"expected an action unit like 12, L14, R14A or 12(k), got {word.strip()!r}")
-    return ActionUnit(int(match.group(3)), "".join(sides), match.group(5).upper(), (match.group(6) or "").casefold())
+    return CodedUnit(int(match.group(3)), "".join(sides), match.group(5).upper(), (match.group(6) or "").casefold())

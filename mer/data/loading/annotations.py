@@ -19,7 +19,7 @@ ALL = 1000
 
 
 @dataclass(frozen=True)
-class CodedClip:
+class ClipAnnotation:
     """One clip as a data set describes it.
 
     Attributes:
@@ -59,7 +59,7 @@ class CodedClip:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Annotations:
     """All that was read of a data set.
 
     Attributes:
@@ -71,22 +71,22 @@ class Reading:
         doubts: rows whose columns contradict each other, yet can be used; one sentence each, beginning with the place.
     """
 
-    clips: tuple[CodedClip, ...]
+    clips: tuple[ClipAnnotation, ...]
     origin: Path
     notes: tuple[str, ...] = ()
-    faults: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
     unlisted: tuple[Path, ...] = ()
-    doubts: tuple[str, ...] = ()
+    inconsistencies: tuple[str, ...] = ()
 
 
-def coded_clips(
+def read_coding_sheet(
     sheet: Path,
     columns: Mapping[str, Collection[str]],
     *,
     optional: Collection[str] = (),
     subject: Callable[[str], str | None],
-    folder: Callable[[CodedClip], Path],
-) -> Reading:
+    folder: Callable[[ClipAnnotation], Path],
+) -> Annotations:
     """The clips that a coding sheet lists, in its order; an apex of 0 is none.
 
     Args:
@@ -109,8 +109,8 @@ def clips_of_rows(
     origin: Path,
     *,
     subject: Callable[[str], str | None],
-    folder: Callable[[CodedClip], Path],
-) -> Reading:
+    folder: Callable[[ClipAnnotation], Path],
+) -> Annotations:
     """The clips in rows of `sheets.read_sheet`; cells that are no subject, clip or frame number become faults."""
     clips, faults = [], []
     for row in rows:
@@ -129,9 +129,9 @@ def clips_of_rows(
         faults += bad
         if person and clip and not bad:
             aus, emotion, objective = (spreadsheets.text(row.get(column)) for column in ("aus", "emotion", "objective"))
-            found = CodedClip(where, person, clip, onset, apex or None, offset, aus, emotion, objective, Path())
+            found = ClipAnnotation(where, person, clip, onset, apex or None, offset, aus, emotion, objective, Path())
             clips.append(replace(found, folder=folder(found)))
-    return Reading(tuple(clips), origin, faults=tuple(faults))
+    return Annotations(tuple(clips), origin, errors=tuple(faults))
 
 
 def _frame_numbers(row: Mapping[str, Any]) -> tuple[list[int | None], list[str]]:

@@ -1,6 +1,6 @@
 """From the coded clips of an official data set to a table of samples: labels, apex, key frames, counts.
 
-Contract: a loader says what it read (`Reading`) and this room's rules for every set do the rest. Wrong rows are
+Contract: a loader says what it read (`Annotations`) and this room's rules for every set do the rest. Wrong rows are
 listed together, nothing is imputed, repaired or left out without a note, nothing is written.
 """
 
@@ -14,16 +14,16 @@ from pathlib import Path
 import pandas as pd
 
 from mer.config import FolderData
-from mer.data.loading.annotations import ALL, CodedClip, Reading
-from mer.data.loading.corrections import repair
-from mer.data.loading.dataset_card import SYNTHETIC_MARK, USUAL, Official, problems
+from mer.data.loading.annotations import ALL, Annotations, ClipAnnotation
+from mer.data.loading.corrections import apply_corrections
+from mer.data.loading.dataset_card import SYNTHETIC_MARK, USUAL, DatasetCard, config_errors
 from mer.data.samples.label_sets import LabelSet, canonical_emotion, canonical_objective
-from mer.data.samples.schema import raise_rows
+from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError, SampleError
 
 
-def table_of(reading: Reading, data: FolderData, card: Official) -> SampleTable:
+def build_sample_table(reading: Annotations, data: FolderData, card: DatasetCard) -> SampleTable:
     """The samples of an official data set under the label set and the handling of missing apexes that `data` asks for.
 
     Args:
@@ -35,14 +35,14 @@ def table_of(reading: Reading, data: FolderData, card: Official) -> SampleTable:
         ConfigError: unknown label set or handling.
         SampleError: rows that cannot be used, all of them in one message.
     """
-    wrong = problems(data, card)
+    wrong = config_errors(data, card)
     if wrong:
         raise ConfigError(wrong)
     name = data.labels or USUAL
     labels, origin = card.label_sets[name], reading.origin
-    clips, repaired = repair(reading.clips, data, card.key)
+    clips, repaired = apply_corrections(reading.clips, data, card.key)
     remedy = "Correct them in a copy of the data, as in the official archive."
-    raise_rows(reading.faults, f"{origin}: cells or files that cannot be used:", remedy, shown=ALL)
+    raise_for_rows(reading.errors, f"{origin}: cells or files that cannot be used:", remedy, shown=ALL)
     synthetic = is_synthetic(data)
     told = [*reading.notes, *repaired, *([labels.note] if labels.note and not synthetic else [])]
     if synthetic:
@@ -64,7 +64,7 @@ def is_synthetic(data: FolderData) -> bool:
     return (Path(data.root).expanduser() / SYNTHETIC_MARK).is_file()
 
 
-def published(labels: LabelSet, data: FolderData, card: Official) -> dict[str, int]:
+def published(labels: LabelSet, data: FolderData, card: DatasetCard) -> dict[str, int]:
     """Published count of each class for the part that `data` asks for, empty where unknown."""
     return dict(labels.published) if not card.counted or card.part(data) in card.counted else {}
 
@@ -73,26 +73,28 @@ def published(labels: LabelSet, data: FolderData, card: Official) -> dict[str, i
 class _Chosen:
     """A clip that the label set keeps; frame files and the source of its apex are filled in one after the other."""
 
-    clip: CodedClip
+    clip: ClipAnnotation
     label: str
     files: Mapping[int, Path] = field(default_factory=dict)
     apex_source: str = ""
 
 
-def _labelled(clips: Sequence[CodedClip], labels: LabelSet, notes: list[str], name: str, origin: Path) -> list[_Chosen]:
+def _labelled(
+    clips: Sequence[ClipAnnotation], labels: LabelSet, notes: list[str], name: str, origin: Path
+) -> list[_Chosen]:
     """Clips that the label set keeps, with their class; the left out ones are counted in `notes`."""
     kept, unknown, left_out = [], [], Counter[str]()
     for clip in clips:
         word = canonical_emotion(clip.emotion) if labels.column == "emotion" else canonical_objective(clip.objective)
-        if word in labels.of:
-            kept.append(_Chosen(clip, labels.of[word]))
-        elif word in labels.left_out:
+        if word in labels.mapping:
+            kept.append(_Chosen(clip, labels.mapping[word]))
+        elif word in labels.excluded:
             left_out[word or "none given"] += 1
         else:
             unknown.append(f"{clip}: {word!r}")
-    words = ", ".join(sorted({*labels.of, *labels.left_out} - {""}))
+    words = ", ".join(sorted({*labels.mapping, *labels.excluded} - {""}))
     head = f"{origin}: unknown {labels.column} for {name}; expected one of {words} (case is free), got"
-    raise_rows(unknown, head, "Correct the cell in a copy of the sheet, or choose another data.labels.", shown=ALL)
+    raise_for_rows(unknown, head, "Correct the cell in a copy of the sheet, or choose another data.labels.", shown=ALL)
     if left_out:
         notes.append(f"Left out by {name}: {', '.join(f'{word} {count}' for word, count in sorted(left_out.items()))}.")
     if not kept:
@@ -109,7 +111,7 @@ def _check_span(chosen: Sequence[_Chosen], origin: Path) -> None:
         if item.clip.onset is None or item.clip.offset is None or item.clip.onset > item.clip.offset
     ]
     head = f"{origin}: expected an onset and an offset, onset <= offset, got"
-    raise_rows(bad, head, "Correct the rows in a copy of the sheet.", shown=ALL)
+    raise_for_rows(bad, head, "Correct the rows in a copy of the sheet.", shown=ALL)
 
 
 def _with_files(chosen: Sequence[_Chosen], origin: Path) -> list[_Chosen]:
@@ -120,7 +122,7 @@ def _with_files(chosen: Sequence[_Chosen], origin: Path) -> list[_Chosen]:
         if not files:
             bad.append(f"{item.clip}: {item.clip.folder} ({'no frames inside' if there else 'no such folder'})")
         found.append(replace(item, files=files))
-    raise_rows(bad, f"{origin}: clips without frames on disk:", "Copy them from the official archive.", shown=ALL)
+    raise_for_rows(bad, f"{origin}: clips without frames on disk:", "Copy them from the official archive.", shown=ALL)
     return found
 
 
@@ -132,7 +134,7 @@ def _with_apex(chosen: Sequence[_Chosen], handling: str, notes: list[str], origi
     if handling == "error" or (handling == "drop" and every):
         head = f"{origin}: {len(listed)} of {len(chosen)} clips without a usable apex (data.missing_apex={handling}):"
         remedy = "Set data.missing_apex=middle (the frame halfway from onset to offset, marked as imputed)"
-        raise_rows(listed, head, f"{remedy}{'' if every else ' or =drop'}.", shown=ALL)
+        raise_for_rows(listed, head, f"{remedy}{'' if every else ' or =drop'}.", shown=ALL)
     if lacking:
         done = {"middle": "the frame nearest halfway from onset to offset stands in", "drop": "left out"}[handling]
         count = f"all {len(lacking)} clips, {done}" if every else f"{len(lacking)} clips, {done}: {'; '.join(listed)}"
@@ -149,7 +151,7 @@ def _with_apex(chosen: Sequence[_Chosen], handling: str, notes: list[str], origi
     return result
 
 
-def apex_fault(clip: CodedClip) -> str:
+def apex_fault(clip: ClipAnnotation) -> str:
     """Why the annotated apex cannot be used, "" when it can."""
     if clip.apex is None:
         return "none given"
@@ -169,7 +171,9 @@ def _middle(item: _Chosen) -> _Chosen:
     return replace(item, clip=replace(item.clip, apex=apex), apex_source="middle")
 
 
-def _frame(chosen: Sequence[_Chosen], card: Official, origin: Path, *, described: Sequence[CodedClip]) -> pd.DataFrame:
+def _frame(
+    chosen: Sequence[_Chosen], card: DatasetCard, origin: Path, *, described: Sequence[ClipAnnotation]
+) -> pd.DataFrame:
     """The rows of the table; SampleError lists every key frame that is not on disk and every clip that stands twice.
 
     Ids depend on all clips that the set describes, so that they are the same under every label set.
@@ -200,10 +204,10 @@ def _frame(chosen: Sequence[_Chosen], card: Official, origin: Path, *, described
                 missing.append(f"{clip}: {column} frame {number} in {clip.folder} ({there})")
         rows.append(row)
     remedy = "Copy the frames from the official archive, or correct the rows in a copy of the sheet."
-    raise_rows(missing, f"{origin}: {len(missing)} frames that it names are not on disk:", remedy, shown=ALL)
+    raise_for_rows(missing, f"{origin}: {len(missing)} frames that it names are not on disk:", remedy, shown=ALL)
     ids = Counter(row["sample_id"] for row in rows)
     twice = [str(item.clip) for item, row in zip(chosen, rows, strict=True) if ids[row["sample_id"]] > 1]
-    raise_rows(
+    raise_for_rows(
         twice, f"{origin}: clips that stand there twice:", "Remove the copies in a copy of the sheet.", shown=ALL
     )
     return pd.DataFrame(rows)

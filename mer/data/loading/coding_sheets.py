@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from mer.config import FolderData
-from mer.data.loading.annotations import CodedClip, Reading, coded_clips
-from mer.data.loading.dataset_card import Official, frames_note, open_root
-from mer.data.loading.file_search import clip_folder, find_file, find_folder, folders, numbered_folders
+from mer.data.loading.annotations import Annotations, ClipAnnotation, read_coding_sheet
+from mer.data.loading.dataset_card import DatasetCard, frames_note, open_root
+from mer.data.loading.file_search import clip_folder, find_file, find_folder, numbered_folders, subfolders
 
 #: Headings of the sets by the group behind CASME, which others took over.
 CASME_COLUMNS: Mapping[str, Collection[str]] = {
@@ -34,7 +34,7 @@ class SheetSet:
 
     Attributes:
         sheet: pattern of the sheet's name.
-        columns: headings of `coded.coded_clips`.
+        columns: headings of `coded.read_coding_sheet`.
         optional: columns that need not be there.
         person: pattern of a person's folder and of the sheet's subject; group 1 is the number.
         subject: format of the subject in our tables, from that number.
@@ -63,7 +63,7 @@ class SheetSet:
         return self.subject.format(int(next(filter(None, match.groups())))) if match else None
 
 
-def read_sheet_set(data: FolderData, card: Official, layout: SheetSet) -> Reading:
+def read_sheet_set(data: FolderData, card: DatasetCard, layout: SheetSet) -> Annotations:
     """The clips that the sheet below `data.root` lists, with the folders of their frames.
 
     Raises:
@@ -74,15 +74,15 @@ def read_sheet_set(data: FolderData, card: Official, layout: SheetSet) -> Readin
     frames, note = frames_folder(root, data, card, layout)
     sheet = find_sheet(root, layout.sheet)
     if sheet is None:
-        raise card.not_found(root, f"the sheet {PurePosixPath(card.expects[0]).name}")
+        raise card.not_found(root, f"the sheet {PurePosixPath(card.expected_files[0]).name}")
     finder = Finder(frames, layout)
-    reading = coded_clips(
+    reading = read_coding_sheet(
         sheet, layout.columns, optional=layout.optional, subject=layout.named, folder=lambda clip: finder.folder(clip)
     )
     return replace(reading, notes=(f"Coding sheet: {sheet.name}.", note), unlisted=finder.unlisted())
 
 
-def frames_folder(root: Path, data: FolderData, card: Official, layout: SheetSet) -> tuple[Path, str]:
+def frames_folder(root: Path, data: FolderData, card: DatasetCard, layout: SheetSet) -> tuple[Path, str]:
     """Folder of the frames of the part that `data` asks for, and a note that names it.
 
     Raises:
@@ -99,8 +99,8 @@ def frames_folder(root: Path, data: FolderData, card: Official, layout: SheetSet
 
 def find_sheet(root: Path, pattern: str) -> Path | None:
     """The sheet whose whole name matches, in the root, up to two levels below it, or beside it."""
-    inner = [place for outer in folders(root).values() for place in folders(outer).values()]
-    return find_file((root, *folders(root).values(), *inner, root.parent), re.compile(pattern, re.IGNORECASE))
+    inner = [place for outer in subfolders(root).values() for place in subfolders(outer).values()]
+    return find_file((root, *subfolders(root).values(), *inner, root.parent), re.compile(pattern, re.IGNORECASE))
 
 
 class Finder:
@@ -112,7 +112,7 @@ class Finder:
         self._people = numbered_folders(frames, re.compile(layout.person, re.IGNORECASE))
         self._used: set[Path] = set()
 
-    def folder(self, clip: CodedClip) -> Path:
+    def folder(self, clip: ClipAnnotation) -> Path:
         """Folder of a clip's frames; where the first template would have it when there is none."""
         number = int(re.findall(r"\d+", clip.subject)[-1])
         person = self._people.get(number, self._frames / clip.subject)
@@ -143,4 +143,4 @@ class Finder:
 
 
 def _inside(parent: Path) -> Iterable[Path]:
-    return folders(parent).values()
+    return subfolders(parent).values()

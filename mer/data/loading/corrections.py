@@ -15,8 +15,8 @@ from typing import Any
 
 from mer.config import FolderData
 from mer.data.loading import spreadsheets
-from mer.data.loading.annotations import CodedClip
-from mer.data.samples.schema import raise_rows
+from mer.data.loading.annotations import ClipAnnotation
+from mer.data.samples.schema import raise_for_rows
 from mer.errors import DatasetNotFoundError
 
 COLUMNS = ("dataset", "subject", "clip", "onset", "column", "value", "reason")
@@ -25,7 +25,7 @@ REPAIRABLE = (*NUMBERS, "aus", "emotion", "objective")
 
 
 @dataclass(frozen=True)
-class Repair:
+class Correction:
     """One cell put right.
 
     Attributes:
@@ -46,13 +46,15 @@ class Repair:
     value: str | int | None
     reason: str
 
-    def fits(self, clip: CodedClip) -> bool:
+    def fits(self, clip: ClipAnnotation) -> bool:
         """Whether the repair is meant for a clip; case of the names does not count."""
         names = (clip.subject.casefold(), clip.clip.casefold())
         return names == (self.subject.casefold(), self.clip.casefold()) and self.onset in (None, clip.onset)
 
 
-def repair(clips: Sequence[CodedClip], data: FolderData, dataset: str) -> tuple[list[CodedClip], list[str]]:
+def apply_corrections(
+    clips: Sequence[ClipAnnotation], data: FolderData, dataset: str
+) -> tuple[list[ClipAnnotation], list[str]]:
     """The clips with the repairs of `data.repairs_table` applied, and a sentence for each.
 
     Raises:
@@ -77,7 +79,7 @@ def repair(clips: Sequence[CodedClip], data: FolderData, dataset: str) -> tuple[
     return repaired, notes
 
 
-def read_repairs(path: Path, dataset: str) -> list[Repair]:
+def read_repairs(path: Path, dataset: str) -> list[Correction]:
     """The repairs of a data set in a CSV with the columns `COLUMNS`, in its order; those of other sets are passed over.
 
     Raises:
@@ -93,7 +95,7 @@ def read_repairs(path: Path, dataset: str) -> list[Repair]:
         reader = csv.DictReader(file)
         absent = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
         head = f"{path}: expected the columns {', '.join(COLUMNS)}, missing"
-        raise_rows(absent, head, "Add them to the first line.")
+        raise_for_rows(absent, head, "Add them to the first line.")
         rows = [(f"line {reader.line_num} of {path.name}", row) for row in reader]
     found, bad = [], []
     for where, row in rows:
@@ -104,11 +106,11 @@ def read_repairs(path: Path, dataset: str) -> list[Repair]:
             found.append(_repair(where, cells))
         except ValueError as error:
             bad.append(f"{where}: {error}")
-    raise_rows(bad, f"{path}: repairs that cannot be used:", "Correct the lines.")
+    raise_for_rows(bad, f"{path}: repairs that cannot be used:", "Correct the lines.")
     return found
 
 
-def _repair(where: str, cells: dict[str, str]) -> Repair:
+def _repair(where: str, cells: dict[str, str]) -> Correction:
     column = cells["column"].casefold()
     empty = [name for name in ("subject", "clip", "reason") if not cells[name]]
     if empty:
@@ -117,4 +119,4 @@ def _repair(where: str, cells: dict[str, str]) -> Repair:
         raise ValueError(f"column column: expected one of {', '.join(REPAIRABLE)}, got {cells['column']!r}")
     value = spreadsheets.frame(cells["value"]) if column in NUMBERS else cells["value"]
     onset = spreadsheets.frame(cells["onset"])
-    return Repair(where, cells["subject"], cells["clip"], onset, column, value, cells["reason"])
+    return Correction(where, cells["subject"], cells["clip"], onset, column, value, cells["reason"])

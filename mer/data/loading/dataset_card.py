@@ -25,7 +25,7 @@ USUAL = "usual"
 
 
 @dataclass(frozen=True)
-class Official:
+class DatasetCard:
     """Data card of a data set.
 
     Attributes:
@@ -46,8 +46,8 @@ class Official:
 
     key: str
     title: str
-    expects: tuple[str, ...]
-    apply: str
+    expected_files: tuple[str, ...]
+    how_to_get: str
     label_sets: Mapping[str, LabelSet]
     parts: Mapping[str, str] = field(default_factory=dict)
     counted: Collection[str] = ()
@@ -69,9 +69,9 @@ class Official:
             "\n  ".join(
                 [
                     f"{self.title} is not at data.root={root} ({got}); missing: {what}. Expected:",
-                    *(str(root / example) for example in self.expects),
+                    *(str(root / example) for example in self.expected_files),
                     "Where you have it: set data.root=DIR, or the variable MER_DATA to the folder above it.",
-                    f"Where you do not: {self.apply}",
+                    f"Where you do not: {self.how_to_get}",
                     "Without it, with drawn faces in the same layout:",
                     f"  python -m mer.data.synthetic --layout {self.key} --out trees/{self.key}",
                     f"  and then data.root=trees/{self.key}; or python -m mer.run +experiment=synthetic_loso",
@@ -80,7 +80,7 @@ class Official:
         )
 
 
-def frames_note(place: Path, data: FolderData, card: Official, *names: Mapping[str, Collection[str]]) -> str:
+def frames_note(place: Path, data: FolderData, card: DatasetCard, *names: Mapping[str, Collection[str]]) -> str:
     """The note which folder the frames were read from.
 
     Args:
@@ -112,7 +112,7 @@ def frames_note(place: Path, data: FolderData, card: Official, *names: Mapping[s
     return f"Frames: {inside.as_posix()}."
 
 
-def open_root(data: FolderData, card: Official) -> Path:
+def open_root(data: FolderData, card: DatasetCard) -> Path:
     """Absolute path of the data set's folder; DatasetNotFoundError when there is none."""
     root = Path(data.root).expanduser().resolve()
     if not root.is_dir():
@@ -120,7 +120,7 @@ def open_root(data: FolderData, card: Official) -> Path:
     return root
 
 
-def problems(data: FolderData, card: Official) -> list[str]:
+def config_errors(data: FolderData, card: DatasetCard) -> list[str]:
     """What is wrong with the configuration of an official data set, one sentence each."""
     found = []
     if data.labels is not None and data.labels not in card.label_sets:

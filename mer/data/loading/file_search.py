@@ -56,7 +56,7 @@ def frame_number(name: str) -> int | None:
     return int(numbers[-1]) if numbers else None
 
 
-def folders(parent: Path) -> dict[str, Path]:
+def subfolders(parent: Path) -> dict[str, Path]:
     """Folders inside `parent` by casefolded name, sorted; hidden ones are passed over."""
     paths = sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))
     return {path.name.casefold(): path for path in paths}
@@ -69,7 +69,7 @@ def numbered_folders(parent: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
         SampleError: two folders carry one number.
     """
     found: dict[int, Path] = {}
-    for name, path in folders(parent).items():
+    for name, path in subfolders(parent).items():
         match = pattern.fullmatch(name)
         if match is None:
             continue
@@ -93,7 +93,7 @@ def clip_folder(person: Path, name: str, *, unpadded: bool = False) -> Path:
     missing = person / name
     if not person.is_dir():
         return missing
-    inside = folders(person)
+    inside = subfolders(person)
     if unpadded and name.casefold() not in inside:
         inside = {_unpadded(key): path for key, path in inside.items()}
         return inside.get(_unpadded(name.casefold()), missing)
@@ -116,9 +116,9 @@ def find_folder(root: Path, candidates: Iterable[str], *, holds: re.Pattern[str]
     for candidate in candidates:
         path: Path | None = root
         for part in Path(candidate).parts:
-            path = folders(path).get(part.casefold()) if path else None
-        for place in (path, folders(path).get(path.name.casefold()) if path else None):
-            if place and any(holds.fullmatch(name) for name in folders(place)):
+            path = subfolders(path).get(part.casefold()) if path else None
+        for place in (path, subfolders(path).get(path.name.casefold()) if path else None):
+            if place and any(holds.fullmatch(name) for name in subfolders(place)):
                 return place
     return None
 

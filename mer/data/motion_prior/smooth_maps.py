@@ -22,7 +22,7 @@ Map = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Disturbance:
+class SmoothNoise:
     """How far a drawn map departs from the bare field of an average face. Deviations unless said otherwise; 0 = off."""
 
     #: Differences between faces, as a factor on `facs.random_shape`.
@@ -54,10 +54,10 @@ def motion_map(
     rng: np.random.Generator,
     *,
     view: facs.View = CROP,
-    disturbance: Disturbance | None = None,
+    disturbance: SmoothNoise | None = None,
 ) -> Map:
     """Map of u, v and strain of a face that shows `activations`: (3, size, size) float32, pixels and 1."""
-    how = disturbance or Disturbance()
+    how = disturbance or SmoothNoise()
     shape = facs.random_shape(rng, how.variety)
     dx, dy, wider, higher = how.crop * rng.standard_normal(4)
     view = facs.View(view.x + dx, view.y + dy, view.width * (1 + wider), view.height * (1 + higher))
@@ -69,7 +69,7 @@ def motion_map(
     return np.concatenate([flow, strain(flow)[None]]).astype(np.float32)
 
 
-def _head(grid: Array, rng: np.random.Generator, how: Disturbance) -> Array:
+def _head(grid: Array, rng: np.random.Generator, how: SmoothNoise) -> Array:
     """Field of a head that shifts, turns, comes closer or nods (foreshortens): affine about the middle of the face."""
     offset = how.shift * rng.standard_normal(2)
     (a, b), (c, d) = how.affine * rng.standard_normal((2, 2))
@@ -84,7 +84,7 @@ def _smooth(count: int, wavelength: float, view: facs.View, size: int, rng: np.r
     return np.stack([cv2.resize(part, (size, size), interpolation=cv2.INTER_CUBIC) for part in lattice])
 
 
-def _errors(view: facs.View, size: int, rng: np.random.Generator, how: Disturbance) -> Array:
+def _errors(view: facs.View, size: int, rng: np.random.Generator, how: SmoothNoise) -> Array:
     """Errors of flow everywhere, (2, size, size): smooth fields of several wavelengths in random shares."""
     level = how.noise * np.exp(0.7 * rng.standard_normal())
     shares = rng.dirichlet(np.ones(len(how.wavelengths)))
@@ -92,7 +92,7 @@ def _errors(view: facs.View, size: int, rng: np.random.Generator, how: Disturban
     return level * np.sum(parts, axis=0)
 
 
-def _patches(grid: Array, view: facs.View, rng: np.random.Generator, how: Disturbance) -> Array:
+def _patches(grid: Array, view: facs.View, rng: np.random.Generator, how: SmoothNoise) -> Array:
     """Errors of flow in single places, (2, size, size): flat spots with steep edges, of the size of an expression."""
     total = np.zeros_like(grid)
     for _ in range(rng.poisson(how.patches)):

@@ -23,7 +23,7 @@ from mer.data import facs
 from mer.data.motion_prior import smooth_maps, total_variation_maps
 from mer.data.samples.table import SampleTable
 from mer.data.synthetic.profiles import PROFILES
-from mer.provenance import cores
+from mer.provenance import available_cores
 
 #: Version of the drawing: to be raised with every change of a value. It stands in the table as the clip of every map,
 #: so that the table's hash, and with it every stage that trained on maps, is that of one drawing.
@@ -44,7 +44,7 @@ Units = tuple[facs.Activation, ...]
 _FRAMES = ("onset", "apex", "offset")
 _TEXTS = ("apex_source", "onset_path", "apex_path", "offset_path", "folder")
 
-#: Parts of the drawing -> fields of `motion.Disturbance` and `variational.Measurement` that are 0 without them.
+#: Parts of the drawing -> fields of `motion.SmoothNoise` and `variational.MeasurementNoise` that are 0 without them.
 #: `irrelevant` are units that have nothing to do with the emotion, blinks most of all.
 PARTS: dict[str, tuple[str, ...]] = {
     "faces": ("variety", "anatomy"),
@@ -56,16 +56,16 @@ PARTS: dict[str, tuple[str, ...]] = {
     "irrelevant": (),
 }
 
-Settings = TypeVar("Settings", smooth_maps.Disturbance, total_variation_maps.Measurement)
+Settings = TypeVar("Settings", smooth_maps.SmoothNoise, total_variation_maps.MeasurementNoise)
 
 
 def _smooth(units: Units, size: int, rng: np.random.Generator, without: Sequence[str] = ()) -> smooth_maps.Map:
-    return smooth_maps.motion_map(units, size, rng, disturbance=_less(smooth_maps.Disturbance(), without))
+    return smooth_maps.motion_map(units, size, rng, disturbance=_less(smooth_maps.SmoothNoise(), without))
 
 
 def _variational(units: Units, size: int, rng: np.random.Generator, without: Sequence[str] = ()) -> smooth_maps.Map:
     return total_variation_maps.variational_map(
-        units, size, rng, how=_less(total_variation_maps.Measurement(), without)
+        units, size, rng, how=_less(total_variation_maps.MeasurementNoise(), without)
     )
 
 
@@ -83,7 +83,7 @@ def _less(settings: Settings, without: Sequence[str]) -> Settings:
 FAMILIES: dict[str, Callable[..., smooth_maps.Map]] = {"smooth": _smooth, "variational": _variational}
 
 
-def problems(data: MotionPriorData) -> list[str]:
+def config_errors(data: MotionPriorData) -> list[str]:
     """What is wrong with the configuration, one sentence a key."""
     found = []
     known = PROFILES.get(_profile(data))
@@ -108,7 +108,7 @@ def load(data: MotionPriorData) -> SampleTable:
     classes = tuple(PROFILES[_profile(data)].counts)
     rows = []
     for index in range(data.maps):
-        label, emotion, units = _dealt(data, index)
+        label, emotion, units = _label_and_units(data, index)
         face = f"{data.seed}-{index:07d}"  # faces of another seed are other people
         rows.append((f"motion_prior/{face}", face, "+".join(facs.au_text(units)), emotion, label))
     note = (
@@ -128,16 +128,16 @@ def pixels(data: MotionPriorData, table: SampleTable, size: int) -> np.ndarray:
     Every channel is stretched and rounded as in files of such maps, which so lose zero and scale of motion.
     """
     indices = [int(sample.rpartition("-")[2]) for sample in table.frame["sample_id"]]
-    return sample_bank(data, size, indices=indices)
+    return draw_maps(data, size, indices=indices)
 
 
-def sample_bank(
+def draw_maps(
     data: MotionPriorData, size: int, *, indices: list[int] | None = None, processes: int | None = None
 ) -> np.ndarray:
     """Maps `indices` (default: all) of the prior, (N, 3, size, size) float32; `processes` None = one a core."""
     wanted = list(range(data.maps)) if indices is None else indices
     parts = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
-    workers = min(len(parts), processes or cores())
+    workers = min(len(parts), processes or available_cores())
     if workers <= 1:
         drawn = [_draw(data, size, part) for part in parts]
     else:
@@ -157,14 +157,14 @@ def _draw(data: MotionPriorData, size: int, indices: list[int]) -> np.ndarray:
     maps = np.empty((len(indices), 3, size, size), dtype=np.uint8)
     for row, index in enumerate(indices):
         family = data.families[index % len(data.families)]
-        units, rng = _dealt(data, index)[2], np.random.default_rng([data.seed, index, 1])
+        units, rng = _label_and_units(data, index)[2], np.random.default_rng([data.seed, index, 1])
         drawn = FAMILIES[family](units, size, rng, data.without)
         low, high = drawn.min(axis=(1, 2), keepdims=True), drawn.max(axis=(1, 2), keepdims=True)
         maps[row] = np.rint((drawn - low) / np.maximum(high - low, 1e-9) * 255)
     return maps
 
 
-def _dealt(data: MotionPriorData, index: int) -> tuple[str, str, Units]:
+def _label_and_units(data: MotionPriorData, index: int) -> tuple[str, str, Units]:
     """Label, emotion and action units of map `index`."""
     profile = PROFILES[_profile(data)]
     rng = np.random.default_rng([data.seed, index, 0])

@@ -39,7 +39,7 @@ WAVELENGTHS = ((1.2, 1.0), (0.4, 1.0), (0.15, 1.0), (0.06, 0.4))
 
 
 @dataclass(frozen=True)
-class Measurement:
+class MeasurementNoise:
     """What stands between a face's motion and its map. Deviations in face units unless said otherwise; 0 = off."""
 
     #: Differences between faces, as a factor on `facs.random_shape`; above 1 since sets differ in ages and origins.
@@ -82,10 +82,10 @@ class Measurement:
 
 
 def variational_map(
-    activations: Iterable[facs.Activation], size: int, rng: np.random.Generator, *, how: Measurement | None = None
+    activations: Iterable[facs.Activation], size: int, rng: np.random.Generator, *, how: MeasurementNoise | None = None
 ) -> Map:
     """Map of u, v and strain of a face that shows `activations`: (3, size, size) float32, pixels of the fine grid."""
-    how = how or Measurement()
+    how = how or MeasurementNoise()
     factor = max(1, round(FINE / size))
     face = _Face(size * factor, rng, how)
     for x, y, dx, dy, sx, sy in facs.bumps(activations, face.shape, rng=rng, anatomy=how.anatomy):
@@ -114,7 +114,7 @@ def _scale(rng: np.random.Generator, spread: float) -> float:
 class _Face:
     """The canvas of one map: a face's shape, the coordinates of the fine grid on it, and the field drawn so far."""
 
-    def __init__(self, side: int, rng: np.random.Generator, how: Measurement) -> None:
+    def __init__(self, side: int, rng: np.random.Generator, how: MeasurementNoise) -> None:
         self.side, self.rng = side, rng
         self.shape = facs.random_shape(rng, how.variety)
         right, down, wider, higher = how.crop * rng.standard_normal(4)
@@ -155,7 +155,7 @@ class _Face:
         return slice(min(max(int(low), 0), self.side), min(max(int(high) + 1, 0), self.side))
 
 
-def _head(face: _Face, rng: np.random.Generator, how: Measurement) -> None:
+def _head(face: _Face, rng: np.random.Generator, how: MeasurementNoise) -> None:
     """A head that tilts, comes closer (affine), turns or nods (parallax over an ellipsoid with a nose on it)."""
     (a, b), (c, d) = (how.affine * _scale(rng, how.spread) * rng.standard_normal((2, 2))).astype(np.float32)
     below = face.y - np.float32(0.5)
@@ -171,7 +171,7 @@ def _head(face: _Face, rng: np.random.Generator, how: Measurement) -> None:
     face.field[1] += np.float32(nod) * depth
 
 
-def _errors(face: _Face, rng: np.random.Generator, how: Measurement) -> Field:
+def _errors(face: _Face, rng: np.random.Generator, how: MeasurementNoise) -> Field:
     """Errors of flow everywhere, (2, side, side): smooth fields of several wavelengths in random shares."""
     level = how.noise * _scale(rng, how.spread)
     shares = rng.dirichlet([weight for _, weight in WAVELENGTHS])
@@ -181,7 +181,7 @@ def _errors(face: _Face, rng: np.random.Generator, how: Measurement) -> Field:
     return total
 
 
-def _surroundings(face: _Face, rng: np.random.Generator, how: Measurement) -> None:
+def _surroundings(face: _Face, rng: np.random.Generator, how: MeasurementNoise) -> None:
     """What is no skin: a fringe above the brows that moves at random, a background that moves as one."""
     if rng.random() < how.hair[0]:
         edge = -0.5 + 0.12 * rng.standard_normal()
@@ -194,7 +194,7 @@ def _surroundings(face: _Face, rng: np.random.Generator, how: Measurement) -> No
         face.field += _step(outside, rng.uniform(0.03, 0.2)) * motion[:, None, None].astype(np.float32)
 
 
-def _outliers(face: _Face, rng: np.random.Generator, how: Measurement) -> None:
+def _outliers(face: _Face, rng: np.random.Generator, how: MeasurementNoise) -> None:
     """Wrong patches of the size of an expression (1.2 hundredths) and wrong vectors of the size of a nostril (2)."""
     view = face.view
     for _ in range(rng.poisson(how.patches)):
@@ -218,7 +218,7 @@ def _outliers(face: _Face, rng: np.random.Generator, how: Measurement) -> None:
             face.add(beside, (by[0], by[1]), (radius, radius), 1.0)
 
 
-def _regularise(face: _Face, rng: np.random.Generator, how: Measurement) -> None:
+def _regularise(face: _Face, rng: np.random.Generator, how: MeasurementNoise) -> None:
     """What total variation does: faint motion is lost, slopes become terraces."""
     face.field -= np.median(face.field, axis=(1, 2), keepdims=True)
     dead = np.float32(how.dead * abs(rng.standard_normal()))

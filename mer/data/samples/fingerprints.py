@@ -2,7 +2,7 @@
 
 Contract: pure functions. The look alone cannot tell copies, since all clips of a person look alike; the change between
 two key frames can, since two expressions never move alike in every spot. A print of a flat picture is None. Clips are
-compared as they are, mirrored, and moved or scaled a little (`VIEWS`); `MISSED` says what is not found.
+compared as they are, mirrored, and moved or scaled a little (`VIEWS`); `LIMITATIONS` says what is not found.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FINE = 8 * (GRID + 1)
 #: 80 all, 50 107; half the side, mirrored, moved by 2 or 3 pixels, cropped by 2, turned by 1 degree all; cropped by 3
 #: pixels 118; moved by 4 45; turned by 2 degrees 48; cropped by 5 none; onset one frame later 91, apex one earlier 89,
 #: both 29; played backwards none. No false alarm among the 2,340 pairs of these clips.
-MISSED = (
+LIMITATIONS = (
     "Copies are not found, or not reliably, where they were cropped or moved by more than 2% of the side, turned by "
     "more than a degree, played backwards, mirrored as well as moved, or cut to other key frames; of stills, only "
     "copies that were stored anew or scaled are found (rates on drawn clips: mer/data/samples/fingerprints.py)."
@@ -59,7 +59,7 @@ def _grey(pixels: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
 
 
-def signs(picture: np.ndarray) -> Print:
+def difference_hash(picture: np.ndarray) -> Print:
     """Whether a value of `small` exceeds its right and its lower neighbour: bool (2, GRID * GRID), None where flat.
 
     The difference hash (Krawetz 2013), in both directions; of a difference of two pictures as of one.
@@ -79,7 +79,9 @@ def clip_prints(onset: np.ndarray | None, apex: np.ndarray | None) -> list[tuple
     if onset is not None:
         fine = [_grey(frame, FINE) for frame in (apex, onset)]
         pictures += [(_moved(fine[0], view), _moved(fine[1], view)) for view in VIEWS]
-    return [(signs(last), None if first is None else signs(last - first)) for last, first in pictures]
+    return [
+        (difference_hash(last), None if first is None else difference_hash(last - first)) for last, first in pictures
+    ]
 
 
 def _moved(fine: np.ndarray, view: tuple[float, float, float]) -> np.ndarray:
@@ -94,12 +96,14 @@ def _moved(fine: np.ndarray, view: tuple[float, float, float]) -> np.ndarray:
 def near_copies(
     looks: Sequence[Print], changes: Sequence[Print] | None, *, views: Sequence[Pairing] = ()
 ) -> Iterator[tuple[int, int, float]]:
-    """Pairs (a, b, share of the look's bits that differ) with a < b that are near copies; arguments as `near_pairs`."""
+    """Return near copies (a, b, share of differing bits) with a < b; arguments as `near_duplicate_pairs`."""
     both = (looks, changes)
-    return ((a, b, distance) for a, b, distance in near_pairs(both, both, views=views) if a < b)
+    return ((a, b, distance) for a, b, distance in near_duplicate_pairs(both, both, views=views) if a < b)
 
 
-def near_pairs(left: Pairing, right: Pairing, *, views: Sequence[Pairing] = ()) -> Iterator[tuple[int, int, float]]:
+def near_duplicate_pairs(
+    left: Pairing, right: Pairing, *, views: Sequence[Pairing] = ()
+) -> Iterator[tuple[int, int, float]]:
     """Pairs (place left, place right, share of the look's bits that differ) that are near copies, each once, in order.
 
     The right side is also taken mirrored, where changes tell clips apart: stills of a face are nearly symmetric.

@@ -1,6 +1,6 @@
 """Label sets as data: which annotated emotion counts as which class, and where that mapping comes from.
 
-Contract: emotions are compared casefolded and after `ALIASES`; a word in neither `of` nor `left_out` is an error, never
+Contract: emotions are compared casefolded and after `ALIASES`; a word in neither `of` nor `excluded` is an error, never
 dropped in silence. What a single data set calls its usual classes stands in that set's own module.
 """
 
@@ -41,9 +41,9 @@ class LabelSet:
     """
 
     classes: tuple[str, ...]
-    of: Mapping[str, str]
+    mapping: Mapping[str, str]
     source: str
-    left_out: Collection[str] = ()
+    excluded: Collection[str] = ()
     column: str = "emotion"
     published: Mapping[str, int] = field(default_factory=dict)
     note: str = ""
@@ -62,7 +62,7 @@ def canonical_objective(text: str) -> str:
     return ROMAN[int(number.group(1)) - 1] if number else word
 
 
-def themselves(*classes: str) -> dict[str, str]:
+def identity_mapping(*classes: str) -> dict[str, str]:
     """Mapping of each class onto itself."""
     return {name: name for name in classes}
 
@@ -70,30 +70,30 @@ def themselves(*classes: str) -> dict[str, str]:
 #: Composite protocol of MEGC 2019 (See et al., "MEGC 2019", FG 2019): three classes over SMIC, CASME II and SAMM.
 MEGC2019 = LabelSet(
     classes=("negative", "positive", "surprise"),
-    of={
+    mapping={
         **dict.fromkeys(("disgust", "repression", "sadness", "anger", "contempt", "fear"), "negative"),
         "happiness": "positive",
         "surprise": "surprise",
     },
-    left_out=("others",),
+    excluded=("others",),
     source="MEGC 2019, composite database evaluation",
 )
 
 
-def emotions(
+def emotion_labels(
     *classes: str, source: str, left_out: Collection[str] = (), published: Mapping[str, int] | None = None
 ) -> LabelSet:
     """Label set whose classes are annotated emotions themselves."""
-    return LabelSet(classes, themselves(*classes), source, left_out, published=published or {})
+    return LabelSet(classes, identity_mapping(*classes), source, left_out, published=published or {})
 
 
 def three_classes(*known: str, published: Mapping[str, int] | None = None, note: str = "") -> LabelSet:
     """The three classes of MEGC 2019 over the annotations that a data set knows; those without a class are left out."""
-    of = {**MEGC2019.of, **themselves(*MEGC2019.classes)}
+    of = {**MEGC2019.mapping, **identity_mapping(*MEGC2019.classes)}
     return replace(
         MEGC2019,
-        of={emotion: of[emotion] for emotion in known if emotion in of},
-        left_out=tuple(emotion for emotion in known if emotion not in of),
+        mapping={emotion: of[emotion] for emotion in known if emotion in of},
+        excluded=tuple(emotion for emotion in known if emotion not in of),
         source="the class map of MEGC 2019, applied to the emotions of this set",
         published=published or {},
         note=note,
@@ -103,8 +103,8 @@ def three_classes(*known: str, published: Mapping[str, int] | None = None, note:
 #: Classes by action units instead of self-report (Davison, Merghani, Yap 2018), as used by MEGC 2018: I..V of seven.
 OBJECTIVE = LabelSet(
     classes=ROMAN[:5],
-    of=themselves(*ROMAN[:5]),
-    left_out=("VI", "VII", ""),
+    mapping=identity_mapping(*ROMAN[:5]),
+    excluded=("VI", "VII", ""),
     source="Davison, Merghani, Yap 2018, doi 10.3390/jimaging4100119; MEGC 2018",
     column="objective",
 )

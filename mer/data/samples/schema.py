@@ -1,7 +1,7 @@
 """The checks that every table of samples passes when it is made.
 
 Contract: each refusal is one SampleError that lists the wrong rows (place in the table, counted from 0, and sample_id),
-the column, what was expected, what came, and a remedy. Loaders use `raise_rows` for the rows of their own files.
+the column, what was expected, what came, and a remedy. Loaders use `raise_for_rows` for the rows of their own files.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ REQUIRED_TEXT = ("sample_id", "dataset", "subject", "clip", "label")
 APEX_SOURCES = ("annotated", "middle", "flow", "difference", "")
 
 
-def raise_rows(bad: Sequence[str], head: str, remedy: str, *, shown: int = 10) -> None:
+def raise_for_rows(bad: Sequence[str], head: str, remedy: str, *, shown: int = 10) -> None:
     """Nothing when `bad` is empty; else a SampleError: head, the first `shown` rows, a count of the rest, remedy."""
     if bad:
         rest = [f"and {len(bad) - shown} more"] if len(bad) > shown else []
         raise SampleError("\n  ".join([head, *bad[:shown], *rest]) + f"\n{remedy}")
 
 
-def checked(frame: pd.DataFrame, classes: tuple[str, ...], name: str) -> pd.DataFrame:
+def validate_table(frame: pd.DataFrame, classes: tuple[str, ...], name: str) -> pd.DataFrame:
     """A copy with the columns in order, index 0..N-1 and fixed types: text as object, frame numbers as nullable Int64.
 
     Raises:
@@ -74,7 +74,7 @@ def _refuse_values(frame: pd.DataFrame, name: str) -> None:
 
     def refuse(column: str, wrong: Callable[[Any], bool], expected: str, remedy: str) -> None:
         bad = [f"{_row(frame, row)}: {value!r}" for row, value in enumerate(frame[column]) if wrong(value)]
-        raise_rows(bad, f"{name}: column {column}: expected {expected}, got", remedy)
+        raise_for_rows(bad, f"{name}: column {column}: expected {expected}, got", remedy)
 
     for column in (column for column in COLUMNS if column not in NUMBER_COLUMNS):
         refuse(
@@ -119,7 +119,7 @@ def _is_no_frame_number(value: Any) -> bool:
 def _check_unique(frame: pd.DataFrame, name: str) -> None:
     twice = frame["sample_id"].duplicated(keep=False)
     bad = [_row(frame, row) for row in range(len(frame)) if twice.iloc[row]]
-    raise_rows(
+    raise_for_rows(
         bad, f"{name}: column sample_id: expected each id once, got", "Give each clip its own id, or drop a copy."
     )
 
@@ -131,7 +131,7 @@ def _check_order(frame: pd.DataFrame, name: str) -> None:
         known = [number for number in numbers.values() if not pd.isna(number)]
         if known != sorted(known):
             bad.append(f"{_row(frame, row)}: {', '.join(f'{column} {number}' for column, number in numbers.items())}")
-    raise_rows(bad, f"{name}: expected onset <= apex <= offset, got", "Correct the numbers, or leave the row out.")
+    raise_for_rows(bad, f"{name}: expected onset <= apex <= offset, got", "Correct the numbers, or leave the row out.")
 
 
 def _check_classes(frame: pd.DataFrame, classes: tuple[str, ...], name: str) -> None:
@@ -141,7 +141,7 @@ def _check_classes(frame: pd.DataFrame, classes: tuple[str, ...], name: str) -> 
         )
     bad = [f"{_row(frame, row)}: {label!r}" for row, label in enumerate(frame["label"]) if label not in classes]
     remedy = "Correct the label, or name it in data.labels."
-    raise_rows(bad, f"{name}: column label: expected one of {', '.join(classes)}, got", remedy)
+    raise_for_rows(bad, f"{name}: column label: expected one of {', '.join(classes)}, got", remedy)
     counts = {label: int((frame["label"] == label).sum()) for label in classes}
     empty = [label for label, count in counts.items() if count == 0]
     if empty:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mer.data.samples.schema import COLUMNS, IMAGE_COLUMNS, PATH_COLUMNS, checked, raise_rows
+from mer.data.samples.schema import COLUMNS, IMAGE_COLUMNS, PATH_COLUMNS, raise_for_rows, validate_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class SampleTable:
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))
         object.__setattr__(self, "notes", tuple(self.notes))
-        object.__setattr__(self, "frame", checked(self.frame, self.classes, self.name))
+        object.__setattr__(self, "frame", validate_table(self.frame, self.classes, self.name))
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -82,7 +82,7 @@ class SampleTable:
         Where the files lie does not count: the same data elsewhere have the same hash. Missing images: SampleError.
         """
         missing = [f"{sample}: {path}" for sample, path in self.missing_files()]
-        raise_rows(missing, f"{self.name}: images that are no longer on disk:", "Restore them and start again.")
+        raise_for_rows(missing, f"{self.name}: images that are no longer on disk:", "Restore them and start again.")
         total = hashlib.sha256(json.dumps([COLUMNS, self.classes]).encode())
         plain = [column for column in COLUMNS if column not in PATH_COLUMNS]
         for row in self.frame.to_dict("records"):

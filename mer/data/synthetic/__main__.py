@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from mer.config import SyntheticData
-from mer.data.synthetic.clip_design import clip_specs
+from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import RATE, render_frame
 from mer.data.synthetic.layouts.registry import LAYOUTS, LayoutClip, write_tree
 from mer.data.synthetic.source import check_design
@@ -30,7 +30,7 @@ def layout_clips(data: SyntheticData) -> list[LayoutClip]:
     check_design(data)
     clips = []
     classes = OBJECTIVE.get(data.profile, {})
-    for spec in clip_specs(data):
+    for spec in design_clips(data):
         frames = lambda number, spec=spec: render_frame(spec, number)  # noqa: E731
         span = (spec.onset, spec.apex, spec.offset)
         objective = classes.get(spec.emotion, "")

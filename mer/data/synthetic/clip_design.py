@@ -20,7 +20,7 @@ from mer.utils.seeding import seed_from
 
 
 @dataclass(frozen=True)
-class Settings:
+class Difficulty:
     """What one difficulty means."""
 
     #: Weakest and strongest expression; 1 moves skin by about 0.05 pupil distances.
@@ -37,13 +37,13 @@ class Settings:
     cores: int = 1
 
 
-def settings(difficulty: float, *, posed: bool = False) -> Settings:
+def difficulty_of(difficulty: float, *, posed: bool = False) -> Difficulty:
     """Settings of a difficulty: 0 = strong motion and nothing else moving; 1 = the default; on in the same direction.
 
     The default was set so that a kernel machine on measured onset-apex flow reaches a UF1 near 0.72 under LOSO (three
     classes, 200 clips), as on real motion maps, and about 0.83 on the true field.
     """
-    level = Settings(
+    level = Difficulty(
         strength=(0.8 * 0.125**difficulty, 0.5**difficulty),
         irrelevant=2.5 * difficulty,
         noise=0.5 + 4.0 * difficulty,
@@ -60,7 +60,7 @@ POSED_STRENGTH = (1.5, 2.5)
 POSED_PACE = (50, 201)
 
 
-def problems(data: SyntheticData) -> list[str]:
+def config_errors(data: SyntheticData) -> list[str]:
     """What is wrong with the values of `data`, one sentence each."""
     found = []
     if data.profile not in PROFILES:
@@ -81,7 +81,7 @@ def problems(data: SyntheticData) -> list[str]:
     return found
 
 
-def clip_specs(data: SyntheticData) -> list[ClipSpec]:
+def design_clips(data: SyntheticData) -> list[ClipSpec]:
     """The clips of a configuration in order of their number."""
     if data.posed:  # other people and clips than those of the same seed that do not pose
         data = replace(data, seed=seed_from(data.seed, "posed"))
@@ -135,7 +135,7 @@ def _subjects(labels: list[str], subjects: int, seed: int) -> list[int]:
 
 def _clip(data: SyntheticData, profile: Profile, number: int, subject: int, label: str) -> ClipSpec:
     """One clip. From onset to offset 20 to 80 frames (100 to 400 ms), as in micro-expressions, unless it is posed."""
-    level = settings(data.difficulty, posed=data.posed)
+    level = difficulty_of(data.difficulty, posed=data.posed)
     seed = seed_from(data.seed, "clip", number)
     rng = np.random.default_rng(seed_from(seed, "timing"))
     onset = int(rng.integers(1, 6000))

@@ -122,7 +122,7 @@ class ClipSpec:
 
 
 @dataclass(frozen=True)
-class Truth:
+class GroundTruth:
     """What a clip really shows between onset and apex, at the pixels of the onset frame."""
 
     #: Motion of the skin with the head, pixels: (2, H, W) float32, x then y.
@@ -149,7 +149,7 @@ def render_frame(spec: ClipSpec, frame: int) -> npt.NDArray[np.uint8]:
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
-def truth(spec: ClipSpec) -> Truth:
+def ground_truth(spec: ClipSpec) -> GroundTruth:
     """Ground truth of a clip, computed from its fields and not from its frames."""
     start = VIEW.grid(spec.size)
     points = spec.pose_at(spec.onset).backward(start)
@@ -158,7 +158,7 @@ def truth(spec: ClipSpec) -> Truth:
     moved = points + facs.displacement(spec.activations_at(spec.apex), points, spec.person.shape)
     own = facs.displacement(spec.activations_at(spec.apex, irrelevant=False), points, spec.person.shape)
     flow = (spec.pose_at(spec.apex).forward(moved) - start) * factor
-    return Truth(flow.astype(np.float32), (own * factor).astype(np.float32), facs.moving_mask(own))
+    return GroundTruth(flow.astype(np.float32), (own * factor).astype(np.float32), facs.moving_mask(own))
 
 
 def _ease(t: float) -> float:

@@ -19,13 +19,13 @@ import pandas as pd
 
 from mer.config import SyntheticData
 from mer.data.samples.table import SampleTable
-from mer.data.synthetic.clip_design import clip_specs, problems
-from mer.data.synthetic.clip_rendering import ClipSpec, Truth, render_frame, truth
+from mer.data.synthetic.clip_design import config_errors, design_clips
+from mer.data.synthetic.clip_rendering import ClipSpec, GroundTruth, ground_truth, render_frame
 from mer.data.synthetic.profiles import PROFILES
 from mer.errors import ConfigError, MerError
 from mer.utils.hashing import digest
 
-__all__ = ["clip_specs", "load", "load_truth", "problems"]
+__all__ = ["config_errors", "design_clips", "load", "load_truth"]
 
 #: Version of the drawing, by which cached corpora are found: to be raised with every change of a pixel or a row.
 DRAWING = 4
@@ -43,7 +43,7 @@ def load(data: SyntheticData, cache_dir: Path) -> SampleTable:
         ConfigError: values that make no sense.
     """
     check_design(data)
-    specs = clip_specs(data)
+    specs = design_clips(data)
     # without whole=false, so that the folders of earlier versions are found
     drawn = {key: value for key, value in asdict(data).items() if key != "labels" and (key, value) != ("whole", False)}
     kind = _dataset(data)
@@ -60,11 +60,11 @@ def load(data: SyntheticData, cache_dir: Path) -> SampleTable:
     return SampleTable(frame, classes, name=f"{kind.replace('_', ' ')} corpus", notes=notes, synthetic=True)
 
 
-def load_truth(onset_path: str | Path) -> Truth:
+def load_truth(onset_path: str | Path) -> GroundTruth:
     """Ground truth of the clip whose onset image lies at this path in the synthetic corpus."""
     path = Path(onset_path)
     with np.load(path.with_name(path.name.rsplit("_", 1)[0] + ".npz")) as file:
-        return Truth(file["flow"].astype(np.float32), file["expression"].astype(np.float32), file["mask"])
+        return GroundTruth(file["flow"].astype(np.float32), file["expression"].astype(np.float32), file["mask"])
 
 
 def _files(folder: Path, spec: ClipSpec, whole: bool) -> dict[str, Path]:
@@ -113,7 +113,7 @@ def _draw_into(folder: Path, specs: list[ClipSpec], *, whole: bool) -> None:
                 path = _image(files["truth"].parent, spec, frame)
                 if not cv2.imwrite(str(path), render_frame(spec, frame)):
                     raise MerError(f"{path}: could not be written. Look at the space and the permissions of cache_dir.")
-            known = truth(spec)
+            known = ground_truth(spec)
             # half precision keeps a thousandth of a pixel, enough for motions of a few
             np.savez_compressed(
                 files["truth"],
@@ -135,6 +135,6 @@ def _draw_into(folder: Path, specs: list[ClipSpec], *, whole: bool) -> None:
 
 
 def check_design(data: SyntheticData) -> None:
-    found = problems(data)
+    found = config_errors(data)
     if found:
         raise ConfigError(found)

@@ -85,6 +85,6 @@ def random_directions(size: int, count: int, *, seed: int) -> Floats:
     return np.linalg.qr(drawn)[0]
 
 
-def without(features: npt.NDArray, directions: Floats) -> Floats:
+def project_out(features: npt.NDArray, directions: Floats) -> Floats:
     """Features (N, D) with nothing left along orthonormal directions (D, Q)."""
     return features - (features @ directions) @ directions.T

@@ -16,7 +16,7 @@ import pandas as pd
 
 from mer.data.samples.table import SampleTable
 from mer.evaluation.baselines.logistic_regression import fit
-from mer.evaluation.predictions import PREFIX
+from mer.evaluation.predictions import PROBABILITY_PREFIX
 from mer.protocols.registry import Fold
 
 #: Longest side in pixels of what the linear baseline sees; larger inputs are averaged down.
@@ -52,7 +52,7 @@ def linear_predictions(pixels: npt.NDArray, table: SampleTable, folds: Sequence[
         part.insert(3, "fold", fold.name)
         part["predicted"] = [table.classes[k] for k in probabilities.argmax(axis=1)]
         for k, name in enumerate(table.classes):
-            part[f"{PREFIX}{name}"] = probabilities[:, k]
+            part[f"{PROBABILITY_PREFIX}{name}"] = probabilities[:, k]
         found.append(part)
     return found
 

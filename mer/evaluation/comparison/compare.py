@@ -17,19 +17,26 @@ import numpy.typing as npt
 import pandas as pd
 
 from mer.evaluation import caveats
-from mer.evaluation.comparison.runs import Group, Run, differing, ensemble, group, refuse_unlike
+from mer.evaluation.comparison.runs import (
+    FinishedRun,
+    RunGroup,
+    differing,
+    ensemble,
+    group_by_config,
+    require_comparable,
+)
 from mer.evaluation.metrics import METRICS, Metric
 from mer.evaluation.predictions import confusions_by_subject, global_subjects
 from mer.evaluation.report import published_results
-from mer.evaluation.results import LEVEL, seconds
+from mer.evaluation.results import LEVEL, total_seconds
 from mer.evaluation.statistics.bootstrap import resample_subjects, score_interval
-from mer.evaluation.statistics.paired_tests import effect, holm, mcnemar, swap_test
+from mer.evaluation.statistics.paired_tests import effect_size, holm, mcnemar, permutation_test
 
 #: Scores whose differences are tested; the first decides, the others stand beside it.
 TESTED = ("uf1", "uar", "accuracy")
 
 
-def compare(runs: Sequence[Run], *, draws: int = 10_000, seed: int = 0) -> dict[str, Any]:
+def compare(runs: Sequence[FinishedRun], *, draws: int = 10_000, seed: int = 0) -> dict[str, Any]:
     """Table, tests and notes of runs on the same samples.
 
     Args:
@@ -40,8 +47,8 @@ def compare(runs: Sequence[Run], *, draws: int = 10_000, seed: int = 0) -> dict[
     Raises:
         ComparisonError: fewer than two runs, or samples, subjects, labels or classes differ.
     """
-    refuse_unlike(runs)
-    groups = group(runs)
+    require_comparable(runs)
+    groups = group_by_config(runs)
     classes = runs[0].results["classes"]
     counts = {one.name: [confusions_by_subject(run.predictions, classes)[1] for run in one.runs] for one in groups}
     ensembles = {one.name: ensemble(one, classes) for one in groups}
@@ -78,7 +85,7 @@ def compare(runs: Sequence[Run], *, draws: int = 10_000, seed: int = 0) -> dict[
         "pairs": pairs,
         "differing": differing(groups),
         # published numbers stand beside runs of one protocol only
-        "match": published_results.key_of(first_run)
+        "match": published_results.comparison_key(first_run)
         if len({run.results["protocol"]["name"] for run in runs}) == 1
         else None,
         "notes": notes(groups, pairs),
@@ -100,7 +107,7 @@ def no_result(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def notes(groups: Sequence[Group], pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+def notes(groups: Sequence[RunGroup], pairs: Sequence[Mapping[str, Any]]) -> list[str]:
     """What must be known before a difference is believed, in sentences."""
     told = {one.name: {line for run in one.runs for line in caveats.warnings(run.results)} for one in groups}
     common = set.intersection(*told.values())
@@ -135,7 +142,7 @@ def notes(groups: Sequence[Group], pairs: Sequence[Mapping[str, Any]]) -> list[s
 
 
 def _row(
-    one: Group,
+    one: RunGroup,
     counts: Sequence[npt.NDArray],
     together: pd.DataFrame,
     classes: Sequence[str],
@@ -149,11 +156,11 @@ def _row(
     pooled = confusions_by_subject(together, classes)[1]
     return {
         "name": one.name,
-        **caveats.marks(*results),
+        **caveats.score_flags(*results),
         "folders": [str(run.folder) for run in one.runs],
         "seeds": [run.config["seed"] for run in one.runs],
         "parameters": results[0]["parameters"],
-        "seconds": round(sum(seconds(row) for row in results), 3),
+        "seconds": round(sum(total_seconds(row) for row in results), 3),
         "scores": {key: _scores(counts, metric, draws=draws, seed=seed) for key, metric in METRICS.items()},
         "ensemble": {key: _scores([pooled], metric, draws=draws, seed=seed) for key, metric in METRICS.items()}
         if many
@@ -181,8 +188,8 @@ def _scores(counts: Sequence[npt.NDArray], metric: Metric, *, draws: int, seed: 
 
 def _test(means: Sequence[npt.NDArray], metric: Metric, *, draws: int, seed: int) -> dict[str, Any]:
     """Permutation test, interval and power of one score of one pair."""
-    tested = swap_test(means[0], means[1], metric, draws=draws, seed=seed)
-    size = effect(means[0], means[1], metric, draws=max(draws // 5, 1), seed=seed, level=LEVEL)
+    tested = permutation_test(means[0], means[1], metric, draws=draws, seed=seed)
+    size = effect_size(means[0], means[1], metric, draws=max(draws // 5, 1), seed=seed, level=LEVEL)
     return _rounded({**asdict(tested), "p_holm": None, **asdict(size)})
 
 

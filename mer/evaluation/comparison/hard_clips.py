@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from mer.evaluation import caveats
-from mer.evaluation.comparison.runs import Run
-from mer.evaluation.predictions import PREFIX
+from mer.evaluation.comparison.runs import FinishedRun
+from mer.evaluation.predictions import PROBABILITY_PREFIX
 
 
-def clip_table(runs: Sequence[Run]) -> pd.DataFrame:
+def clip_table(runs: Sequence[FinishedRun]) -> pd.DataFrame:
     """One row a clip, hardest first.
 
     Columns: sample_id, dataset, subject, label; `right`, in how many runs; `taken_for`, the class predicted most often
@@ -29,7 +29,7 @@ def clip_table(runs: Sequence[Run]) -> pd.DataFrame:
     votes = pd.DataFrame({name: (predicted == name).sum(axis=1) for name in runs[0].results["classes"]})
     chances = [run.predictions.set_index("sample_id").loc[first.index] for run in runs]
     own = sum(
-        pd.Series([row[f"{PREFIX}{row['label']}"] for row in part.to_dict("records")], index=part.index)
+        pd.Series([row[f"{PROBABILITY_PREFIX}{row['label']}"] for row in part.to_dict("records")], index=part.index)
         for part in chances
     ) / len(runs)
     table = first[["dataset", "subject", "label"]].assign(
@@ -37,7 +37,7 @@ def clip_table(runs: Sequence[Run]) -> pd.DataFrame:
         taken_for=votes.idxmax(axis=1),
         alike=votes.max(axis=1),
         prob_label=own,
-        **caveats.marks(*(run.results for run in runs)),
+        **caveats.score_flags(*(run.results for run in runs)),
     )
     return table.sort_values(["right", "prob_label"], kind="stable").reset_index()
 

@@ -29,7 +29,7 @@ def write_comparison(path: Path, comparison: Mapping[str, Any]) -> Path:
         "strips": [difference_strip(pair["uf1"], reach=reach) for pair in comparison["pairs"]],
         "method": METHOD,
         "power": POWER,
-        "published": published_results.beside(comparison["match"]) if comparison["match"] else None,
+        "published": published_results.matching_table(comparison["match"]) if comparison["match"] else None,
     }
     return write_page(path, TEMPLATE, context)
 

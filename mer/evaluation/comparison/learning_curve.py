@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from mer.evaluation.comparison.runs import Group, Run, told_apart
+from mer.evaluation.comparison.runs import FinishedRun, RunGroup, config_labels
 
 #: Protocols whose folds train on all people but those of the fold, who are different people in every fold.
 BY_PEOPLE = ("loso", "kfold")
@@ -25,7 +25,7 @@ KEPT = ("protocol.selection",)
 Line = list[tuple[float, list[float]]]
 
 
-def training_people(run: Run) -> float | None:
+def training_people(run: FinishedRun) -> float | None:
     """How many people a fold of the run trains on, on average; None where its protocol does not split by people."""
     protocol = run.results["protocol"]
     if protocol["name"] not in BY_PEOPLE:
@@ -35,7 +35,7 @@ def training_people(run: Run) -> float | None:
     return float(min(run.config.get("protocol.train_subjects") or rest, rest))
 
 
-def curve_lines(groups: Sequence[Group]) -> dict[str, Line]:
+def curve_lines(groups: Sequence[RunGroup]) -> dict[str, Line]:
     """Lines by name: groups that differ in their split alone make one; empty where no line has two points."""
     lines: dict[str, tuple[dict[str, Any], Line]] = {}
     for one in groups:
@@ -52,7 +52,7 @@ def curve_lines(groups: Sequence[Group]) -> dict[str, Line]:
     return {name: sorted(line) for name, (_, line) in zip(names, lines.values(), strict=True)}
 
 
-def learning_curve(groups: Sequence[Group]) -> Figure | None:
+def learning_curve(groups: Sequence[RunGroup]) -> Figure | None:
     """Picture of `curve_lines`; None where there is no curve."""
     lines = curve_lines(groups)
     if not lines:
@@ -93,7 +93,7 @@ def _names(configs: Sequence[dict[str, Any]]) -> list[str]:
     """What tells the lines apart, by the first few keys that all of them have; numbers where that is not enough."""
     common = sorted(set.intersection(*(set(config) for config in configs)))
     keys = [key for key in common if len({json.dumps(config[key]) for config in configs}) > 1]
-    names = told_apart(configs, keys)
+    names = config_labels(configs, keys)
     if len(set(names)) < len(names):
         names = [f"{place}. {name}".rstrip(". ") for place, name in enumerate(names, 1)]
     return [name or "all runs" for name in names]

@@ -18,7 +18,7 @@ import pandas as pd
 from mer import run_files
 from mer.errors import MerError
 from mer.evaluation import caveats
-from mer.evaluation.predictions import PREFIX, read_predictions
+from mer.evaluation.predictions import PROBABILITY_PREFIX, read_predictions
 
 #: Samples or keys named in one sentence before the rest is only counted.
 SHOWN = 3
@@ -38,7 +38,7 @@ class ComparisonError(MerError):
 
 
 @dataclass(frozen=True)
-class Run:
+class FinishedRun:
     """A finished run as its folder tells it.
 
     Attributes:
@@ -55,11 +55,11 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Group:
+class RunGroup:
     """Runs that differ in their seed only, in the order of their seeds."""
 
     name: str
-    runs: tuple[Run, ...]
+    runs: tuple[FinishedRun, ...]
 
 
 def run_folders(path: str | Path) -> list[Path]:
@@ -78,7 +78,7 @@ def run_folders(path: str | Path) -> list[Path]:
     return inside
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path) -> FinishedRun:
     """The run in `folder`; ComparisonError where a file is missing."""
     absent = [
         name for name in (run_files.RESULTS, run_files.PREDICTIONS, run_files.MANIFEST) if not (folder / name).is_file()
@@ -89,10 +89,10 @@ def read_run(folder: Path) -> Run:
         json.loads((folder / name).read_text(encoding="utf-8")) for name in (run_files.RESULTS, run_files.MANIFEST)
     )
     predictions = read_predictions(folder / run_files.PREDICTIONS).sort_values("sample_id", ignore_index=True)
-    return Run(folder, results, manifest["config"], predictions)
+    return FinishedRun(folder, results, manifest["config"], predictions)
 
 
-def refuse_unlike(runs: Sequence[Run]) -> None:
+def require_comparable(runs: Sequence[FinishedRun]) -> None:
     """Raise a ComparisonError that lists every way in which a run cannot stand beside the first one."""
     if len(runs) < 2:
         raise ComparisonError(f"expected two runs or more to compare, got {len(runs)}")
@@ -100,7 +100,7 @@ def refuse_unlike(runs: Sequence[Run]) -> None:
     reasons = [
         f"{run.folder} was given twice" for run, place in zip(runs, places, strict=True) if places.count(place) > 1
     ]
-    known: dict[str, Run] = {}
+    known: dict[str, FinishedRun] = {}
     for run, place in zip(runs, places, strict=True):
         twin = known.setdefault(json.dumps([run.results["data_hash"], run.config], sort_keys=True), run)
         if twin.folder.resolve() != place:
@@ -143,12 +143,12 @@ def refuse_unlike(runs: Sequence[Run]) -> None:
         raise ComparisonError(f"these runs cannot be compared, for their scores are not of one test:\n{listed}")
 
 
-def group(runs: Sequence[Run]) -> list[Group]:
+def group_by_config(runs: Sequence[FinishedRun]) -> list[RunGroup]:
     """The runs by configuration, those that differ in seed only together; names are unique and say what differs.
 
-    A name begins with LEAKY or NULL where its scores are no result (`reading.prefix`).
+    A name begins with LEAKY or NULL where its scores are no result (`reading.name_prefix`).
     """
-    members: dict[str, list[Run]] = {}
+    members: dict[str, list[FinishedRun]] = {}
     for run in runs:
         rest = {key: value for key, value in run.config.items() if key != "seed"}
         members.setdefault(json.dumps([run.results["data_hash"], rest], sort_keys=True), []).append(run)
@@ -156,16 +156,19 @@ def group(runs: Sequence[Run]) -> list[Group]:
     names = [part[0].results["experiment"] for part in found]
     if len(set(names)) < len(names):
         configs = [part[0].config for part in found]
-        what = told_apart(configs, _differing_keys(configs))
+        what = config_labels(configs, _differing_keys(configs))
         names = [", ".join(filter(None, pair)) for pair in zip(names, what, strict=True)]
     if len(set(names)) < len(names):
         names = [f"{name} ({part[0].folder.name})" for name, part in zip(names, found, strict=True)]
     if len(set(names)) < len(names):
         names = [f"{place}. {name}" for place, name in enumerate(names, 1)]
-    return [Group(caveats.prefix(part[0].results) + name, tuple(part)) for name, part in zip(names, found, strict=True)]
+    return [
+        RunGroup(caveats.name_prefix(part[0].results) + name, tuple(part))
+        for name, part in zip(names, found, strict=True)
+    ]
 
 
-def told_apart(configs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
+def config_labels(configs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
     """What tells configurations apart by the first few of these keys, `pretraining=prior, lr=0.001`; `FIRST` before all
     others, for what learns, and from what, says most of it."""
     first = sorted(keys, key=lambda key: list(FIRST).index(key) if key in FIRST else len(FIRST))[:SHOWN]
@@ -177,9 +180,9 @@ def _text(value: Any) -> str:
     return ("+".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
 
 
-def ensemble(one: Group, classes: Sequence[str]) -> pd.DataFrame:
+def ensemble(one: RunGroup, classes: Sequence[str]) -> pd.DataFrame:
     """Predictions of the group's seeds together: probabilities averaged, the likeliest class predicted."""
-    columns = [f"{PREFIX}{name}" for name in classes]
+    columns = [f"{PROBABILITY_PREFIX}{name}" for name in classes]
     table = one.runs[0].predictions.copy()
     if len(one.runs) == 1:
         return table  # the class as it was predicted, also where two are equally likely
@@ -189,7 +192,7 @@ def ensemble(one: Group, classes: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-def differing(groups: Sequence[Group]) -> dict[str, list[Any]]:
+def differing(groups: Sequence[RunGroup]) -> dict[str, list[Any]]:
     """Values by key of the configuration for each group, for the keys in which the groups differ."""
     configs = [one.runs[0].config for one in groups]
     return {key: [config.get(key) for config in configs] for key in _differing_keys(configs)}

@@ -19,7 +19,7 @@ from mer.data.samples.table import SampleTable
 LEAST = 5
 
 
-def by_units(predictions: pd.DataFrame, table: SampleTable, classes: Sequence[str]) -> dict[str, Any] | None:
+def by_action_unit(predictions: pd.DataFrame, table: SampleTable, classes: Sequence[str]) -> dict[str, Any] | None:
     """Rows of action units, most frequent first; None where no scored clip has a code.
 
     Returns:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mer.evaluation.predictions import PREFIX, encode
+from mer.evaluation.predictions import PROBABILITY_PREFIX, encode_labels
 
 #: Bins of equal width over 0..1, as is usual.
 BINS = 10
@@ -30,8 +30,8 @@ def calibration(predictions: pd.DataFrame, classes: Sequence[str], *, bins: int 
     """
     if not len(predictions):
         return {"ece": None, "brier": None, "brier_shares": None, "confidence": None, "bins": []}
-    probabilities = predictions[[f"{PREFIX}{name}" for name in classes]].to_numpy(dtype=np.float64)
-    truth, guess = encode(predictions["label"], classes), encode(predictions["predicted"], classes)
+    probabilities = predictions[[f"{PROBABILITY_PREFIX}{name}" for name in classes]].to_numpy(dtype=np.float64)
+    truth, guess = encode_labels(predictions["label"], classes), encode_labels(predictions["predicted"], classes)
     confidence = probabilities[np.arange(len(guess)), guess]
     targets = np.eye(len(classes))[truth]
     right = truth == guess

@@ -14,7 +14,7 @@ import pandas as pd
 
 from mer.data.samples.table import SampleTable
 from mer.evaluation.metrics import METRICS
-from mer.evaluation.predictions import confusion, pool
+from mer.evaluation.predictions import confusion, pool_folds
 
 #: Column with a member's number, 0..M-1, as text where it comes from a CSV.
 MEMBER = "member"
@@ -41,7 +41,7 @@ def member_scores(frames: Iterable[pd.DataFrame], table: SampleTable) -> dict[st
     numbers = sorted(long[MEMBER].astype(int).unique())
     each = {}
     for number in numbers:
-        pooled = pool([long[long[MEMBER].astype(int) == number].drop(columns=MEMBER)], table, allow_missing=True)
+        pooled = pool_folds([long[long[MEMBER].astype(int) == number].drop(columns=MEMBER)], table, allow_missing=True)
         counts = confusion(pooled, table.classes)
         each[str(number)] = {name: float(metric(counts)) for name, metric in METRICS.items()}
     columns = {name: [scores[name] for scores in each.values()] for name in METRICS}

@@ -18,7 +18,14 @@ from mer import run_files
 from mer.evaluation import caveats
 from mer.evaluation.predictions import read_predictions
 from mer.evaluation.report import published_results
-from mer.evaluation.report.input_images import attention_picture, data_uri, input_picture, is_motion, resized, wheel
+from mer.evaluation.report.input_images import (
+    attention_picture,
+    data_uri,
+    flow_colour_wheel,
+    input_picture,
+    is_motion,
+    resized,
+)
 from mer.evaluation.report.svg_figures import curve_panels, reliability_diagram
 from mer.evaluation.report.templating import write_page
 
@@ -54,17 +61,17 @@ def _context(run: Path) -> dict[str, Any]:
         "reliability": reliability_diagram(results.get("calibration") or {"bins": []}),
         "members": caveats.members(results),
         "sanity": caveats.null_tests(results),
-        "unseen": caveats.unseen(results),
+        "unseen": caveats.unseen_claim(results),
         "leak_lines": caveats.leak_lines(results),
         "leaks": (results.get("leaks") or {}).get("findings", []),
-        "published": published_results.beside(published_results.key_of(results)),
+        "published": published_results.matching_table(published_results.comparison_key(results)),
         "subjects": _subjects(read_predictions(run / run_files.PREDICTIONS)),
         "panels": curve_panels(
             [pd.read_csv(folder / run_files.CURVES) for folder in folders if (folder / run_files.CURVES).is_file()]
         ),
         "attention": samples,
         "no_attention": _why_no_attention(manifest),
-        "wheel": data_uri(wheel(64)) if any(sample["motion"] for sample in samples) else None,
+        "wheel": data_uri(flow_colour_wheel(64)) if any(sample["motion"] for sample in samples) else None,
         "folds": _folds(run),
         "failures": [_failure(run, row) for row in results["failed_folds"]],
         "provenance": _provenance(results, manifest),

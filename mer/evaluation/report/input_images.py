@@ -60,7 +60,7 @@ def attention_picture(image: npt.NDArray, attention: npt.NDArray) -> Picture:
     return np.rint((1 - share) * base[:, :, None] + share * TINT).astype(np.uint8)
 
 
-def wheel(size: int) -> Picture:
+def flow_colour_wheel(size: int) -> Picture:
     """The colour wheel of motion (size, size, 3): hue is direction, saturation speed, white no motion or outside."""
     axis = np.linspace(-1, 1, size)
     u, v = np.meshgrid(axis, axis)

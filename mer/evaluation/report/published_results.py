@@ -133,7 +133,7 @@ MEGC2018_HDE = Table(
 TABLES = (MEGC2019, MEGC2018_CDE, MEGC2018_HDE)
 
 
-def key_of(results: Mapping[str, Any]) -> dict[str, Any]:
+def comparison_key(results: Mapping[str, Any]) -> dict[str, Any]:
     """What decides which published numbers may stand beside a run, from its results."""
     counts = results["data"]["counts"]
     return {
@@ -145,8 +145,8 @@ def key_of(results: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def beside(key: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The published table for a run with this `key_of`, as plain values, or None where none is of the same test.
+def matching_table(key: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the published table of the same test as plain values, or None if there is none.
 
     A differing number of samples is said in `note`, for official lists and labels differ by a few.
     """

@@ -79,7 +79,7 @@ class McNemar:
     g: float | None
 
 
-def swap_test(
+def permutation_test(
     first: npt.NDArray, second: npt.NDArray, metric: Metric, *, draws: int = 10_000, seed: int = 0
 ) -> Permutation:
     """Two-sided test that two runs score alike, by swapping their predictions subject by subject.
@@ -117,7 +117,7 @@ def swap_test(
     return Permutation(observed, p, exact, len(swaps), float(np.sqrt((differences**2).mean())))
 
 
-def effect(
+def effect_size(
     first: npt.NDArray, second: npt.NDArray, metric: Metric, *, draws: int = 2000, seed: int = 0, level: float = 0.95
 ) -> Effect:
     """Interval, standardised size and smallest detectable difference of two runs' pooled scores.

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from mer.inputs.flow.dense_flow import dis
-from mer.inputs.flow.head_motion import middle, motion_of, similarity, steadied
+from mer.inputs.flow.head_motion import central_mask, motion_of, remove_head_motion, similarity
 from mer.inputs.frames.image_files import resize
 
 #: Side of the frames in which flow is measured, and of the grid on which change over time is judged.
@@ -31,17 +31,17 @@ AGREEMENT, SHARPNESS = 16, 2
 Spotter = Callable[[np.ndarray], int]
 
 
-def halfway(frames: np.ndarray) -> int:
+def middle_frame(frames: np.ndarray) -> int:
     """The frame in the middle, the usual stand-in: micro-expressions rise and fall in about the same time."""
     return (len(frames) - 1) // 2
 
 
-def flow_course(frames: np.ndarray) -> int:
+def flow_apex(frames: np.ndarray) -> int:
     """The apex by motion and by change of grey levels since onset, both without those of the head: `course_peak`."""
-    small, face = _small(frames), middle((SIDE, SIDE))
+    small, face = _small(frames), central_mask((SIDE, SIDE))
     kept, fields, levels = skin(), [], []
     for frame in small:
-        held = steadied(small[0], frame, dis, rounds=1)
+        held = remove_head_motion(small[0], frame, dis, rounds=1)
         held *= small[0][face].mean() / max(float(held[face].mean()), 1e-6)  # lamps flicker
         field = dis(small[0], held)
         own = field - motion_of(similarity(field, face), field.shape[1:])
@@ -63,11 +63,11 @@ def frame_difference(frames: np.ndarray) -> int:
     levels = gaussian_filter1d(levels, SMOOTHING, axis=0)
     line = np.linspace(0, 1, len(levels))[:, None]
     curve = np.abs(levels - (1 - line) * levels[0] - line * levels[-1]).mean(axis=1)
-    return halves(curve - curve.min())
+    return bisect_peak(curve - curve.min())
 
 
 #: Spotter by `input.apex`; `annotated` takes the table's.
-SPOTTERS: dict[str, Spotter] = {"middle": halfway, "flow": flow_course, "difference": frame_difference}
+SPOTTERS: dict[str, Spotter] = {"middle": middle_frame, "flow": flow_apex, "difference": frame_difference}
 
 
 def course_peak(*kinds: np.ndarray) -> int:
@@ -111,7 +111,7 @@ def rise_and_fall(count: int, apex: int, delay: float) -> np.ndarray:
     return 0.5 - 0.5 * np.cos(np.pi * np.clip(np.where(time <= apex, rise, fall), 0, 1))
 
 
-def halves(curve: np.ndarray) -> int:
+def bisect_peak(curve: np.ndarray) -> int:
     """Place that a search by halves ends at: always into the half with the larger sum, the earlier one if equal."""
     first, end = 0, len(curve)
     while end - first > 1:
@@ -122,7 +122,7 @@ def halves(curve: np.ndarray) -> int:
 
 def skin() -> np.ndarray:
     """What is judged of a cropped face: its middle without the eyes, bool (`GRID`, `GRID`)."""
-    kept = middle((GRID, GRID))
+    kept = central_mask((GRID, GRID))
     y, x = (np.mgrid[:GRID, :GRID] + 0.5) / GRID
     for eye in EYES:
         kept &= ((x - eye[0]) / EYE_AXES[0]) ** 2 + ((y - eye[1]) / EYE_AXES[1]) ** 2 >= 1

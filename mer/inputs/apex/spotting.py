@@ -1,7 +1,7 @@
 """Apex spotting: the frame of the strongest expression between an annotated onset and offset.
 
 Contract: a spotter takes grey frames (T, H, W) from onset to offset, of a face that fills them, and gives the place
-0..T-1 of the apex; it looks at one clip and no label. `spotted` puts the places into the table, marks their source
+0..T-1 of the apex; it looks at one clip and no label. `spot_apexes` puts the places into the table, marks their source
 and says so in a note. `python -m mer.inputs.measure apex` scores all of them on drawn clips.
 """
 
@@ -18,11 +18,11 @@ import numpy as np
 from mer.config import InputConfig
 from mer.data.loading.annotations import ALL
 from mer.data.loading.file_search import frame_number
-from mer.data.samples.schema import raise_rows
+from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
 from mer.inputs.apex.spotters import SPOTTERS
-from mer.inputs.cache.cached_step import Files, Step
+from mer.inputs.cache.cached_step import CachedStep, Files
 from mer.inputs.cache.file_hashes import file_hashes
 from mer.inputs.frames import clip_frames
 from mer.inputs.frames.image_files import read_span, to_grey
@@ -33,7 +33,7 @@ from mer.utils.hashing import digest
 CODE_VERSION = 1
 
 
-def spotted(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> SampleTable:
+def spot_apexes(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> SampleTable:
     """The table with apexes as `config.apex` asks for; itself where that is `annotated`.
 
     Args:
@@ -47,11 +47,11 @@ def spotted(table: SampleTable, config: InputConfig, cache_dir: Path, *, progres
     """
     if config.apex == "annotated":
         return table
-    return with_apexes(table, config, step(table, config, cache_dir, progress=progress), progress=progress)
+    return apply_apexes(table, config, plan_apexes(table, config, cache_dir, progress=progress), progress=progress)
 
 
-def step(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> Step[str]:
-    """How the apexes that are asked for come about; nothing is computed. Entries are paths of frames. As `spotted`."""
+def plan_apexes(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> CachedStep[str]:
+    """Plan the search for apexes without computing any; entries are paths of frames. Arguments as `spot_apexes`."""
     cache = Path(cache_dir).expanduser()
     files = [_span(row) for row in _asked(table, config)]
     paths = [path for some in files if not isinstance(some, SampleError) for path in some]
@@ -70,16 +70,20 @@ def step(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: 
 
     def make(place: int) -> str:
         own = files[place]
-        assert not isinstance(own, SampleError)  # `Step` makes none of these
+        assert not isinstance(own, SampleError)  # `CachedStep` makes none of these
         found = SPOTTERS[config.apex](np.stack([to_grey(frame) for frame in read_span(own)]))
         write_json(entries[place], {**settings(place), "data": table.name, "frames": len(own), "place": found})
         return own[found]
 
-    return Step(f"apexes of {table.name}", files, kept=lambda place: _kept(entries[place], files[place]), make=make)
+    return CachedStep(
+        f"apexes of {table.name}", files, load=lambda place: _kept(entries[place], files[place]), compute=make
+    )
 
 
-def with_apexes(table: SampleTable, config: InputConfig, places: Step[str], *, progress: bool = False) -> SampleTable:
-    """The table with the apexes of a step; errors as `spotted`."""
+def apply_apexes(
+    table: SampleTable, config: InputConfig, places: CachedStep[str], *, progress: bool = False
+) -> SampleTable:
+    """The table with the apexes of a step; errors as `spot_apexes`."""
     bad, found = [], {}
     with places.results(progress=progress) as results:
         for row, result in zip(_asked(table, config), results, strict=True):
@@ -88,7 +92,7 @@ def with_apexes(table: SampleTable, config: InputConfig, places: Step[str], *, p
             else:
                 found[row["sample_id"]] = Path(result)
     remedy = "Complete their folders, or set input.apex=annotated and data.missing_apex."
-    raise_rows(bad, f"{table.name}: clips in which no apex can be looked for:", remedy, shown=ALL)
+    raise_for_rows(bad, f"{table.name}: clips in which no apex can be looked for:", remedy, shown=ALL)
     frame = table.frame.copy()
     for index, sample in enumerate(frame["sample_id"]):
         if sample in found:
@@ -99,7 +103,7 @@ def with_apexes(table: SampleTable, config: InputConfig, places: Step[str], *, p
     return replace(table, frame=frame, notes=(*table.notes, note))
 
 
-def problems(config: InputConfig) -> list[str]:
+def config_errors(config: InputConfig) -> list[str]:
     """What is wrong with the choice of the apex, one sentence a key."""
     found = []
     if config.apex not in ("annotated", *SPOTTERS):
@@ -117,7 +121,7 @@ def _asked(table: SampleTable, config: InputConfig) -> list[dict[str, Any]]:
 
 def _span(row: dict[str, str]) -> Files:
     try:
-        return tuple(map(str, clip_frames.between(row, "onset", "offset")))
+        return tuple(map(str, clip_frames.frames_between(row, "onset", "offset")))
     except SampleError as error:
         return error
 

@@ -1,8 +1,8 @@
 """One step of preparing clips: what of it is kept, what must be made, and the making in threads.
 
-Contract: `faces`, `apex` and `frames` describe their work as a `Step`; an entry is kept under a key of the content of
-its files, its settings and the version of its code, and appears whole or not at all. So whatever ends a run, the next
-one makes the rest only, and two at once do each other no harm.
+Contract: faces, apexes and inputs describe their work as a `CachedStep`; an entry is kept under a key of the content
+of its files, its settings and the version of its code, and appears whole or not at all. So whatever ends a run, the
+next one makes the rest only, and two at once do each other no harm.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Files = tuple[str, ...] | SampleError
 
 
 @dataclass
-class Step(Generic[T]):
+class CachedStep(Generic[T]):
     """One step of preparing some clips.
 
     Attributes:
@@ -46,15 +46,15 @@ class Step(Generic[T]):
 
     title: str
     files: Sequence[Files]
-    kept: Callable[[int], T | None]
-    make: Callable[[int], T]
+    load: Callable[[int], T | None]
+    compute: Callable[[int], T]
     made: int = field(default=0, init=False)
     seconds: float = field(default=0.0, init=False)
 
     def missing(self) -> list[int]:
         """Places of the clips whose entry has to be made, those that will be refused not among them."""
         usable = (place for place, files in enumerate(self.files) if not isinstance(files, SampleError))
-        return [place for place in usable if self.kept(place) is None]
+        return [place for place in usable if self.load(place) is None]
 
     @contextmanager
     def results(self, *, progress: bool) -> Iterator[Iterable[T | SampleError]]:
@@ -63,19 +63,19 @@ class Step(Generic[T]):
         if not self.missing():
             yield map(self._result, places)  # no threads, and so no torch, where nothing is to be made
             return
-        with in_threads(self._result, places) as results:
-            yield shown(results, self.title, len(places), progress=progress)
+        with thread_map(self._result, places) as results:
+            yield with_progress(results, self.title, len(places), progress=progress)
 
     def _result(self, place: int) -> T | SampleError:
         files = self.files[place]
         if isinstance(files, SampleError):
             return files
-        found = self.kept(place)
+        found = self.load(place)
         if found is not None:
             return found
         start = time.perf_counter()
         try:
-            made = self.make(place)
+            made = self.compute(place)
         except SampleError as error:
             return error
         with _counting:
@@ -84,7 +84,7 @@ class Step(Generic[T]):
         return made
 
 
-def shown(results: Iterable[R], title: str, total: int, *, progress: bool) -> Iterable[R]:
+def with_progress(results: Iterable[R], title: str, total: int, *, progress: bool) -> Iterable[R]:
     """The results, with a bar on standard error where one is wanted."""
     if not progress:
         return results
@@ -92,7 +92,7 @@ def shown(results: Iterable[R], title: str, total: int, *, progress: bool) -> It
 
 
 @contextmanager
-def in_threads(one: Callable[..., R], values: Sequence) -> Iterator[Iterator[R]]:
+def thread_map(one: Callable[..., R], values: Sequence) -> Iterator[Iterator[R]]:
     """Results of all values in order; OpenCV, Pillow and torch release the interpreter, so threads do.
 
     What was not begun is not done when the block is left early, by an interrupt say.

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from mer.inputs.cache.cached_step import shown
+from mer.inputs.cache.cached_step import with_progress
 from mer.utils.timing import HASHING, timed
 
 #: In place of the hash of a file that cannot be read; whoever needs the file says so.
@@ -70,7 +70,7 @@ def file_hashes(
         rest = [path for path in states if path not in found]
         batches = [rest[start : start + BATCH] for start in range(0, len(rest), BATCH)]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for batch in shown(batches, f"checking {title}", len(batches), progress=progress and bool(rest)):
+            for batch in with_progress(batches, f"checking {title}", len(batches), progress=progress and bool(rest)):
                 fresh = dict(zip(batch, pool.map(_hash, batch), strict=True))
                 found |= fresh
                 _remember(memory, {path: (states[path], value) for path, value in fresh.items()}, now)

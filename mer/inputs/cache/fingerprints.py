@@ -17,10 +17,10 @@ import PIL
 from mer.data.samples.fingerprints import GRID, VIEWS, Pairing, Print, clip_prints
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.inputs.cache.cached_step import in_threads
+from mer.inputs.cache.cached_step import thread_map
 from mer.inputs.frames.image_files import read_image
 from mer.utils.atomic_files import write_atomically
-from mer.utils.hashing import digest, picture_hash
+from mer.utils.hashing import digest, image_hash
 
 #: Raise when the prints of the same files become others.
 CODE_VERSION = 2
@@ -29,7 +29,7 @@ BITS = 2 * GRID * GRID
 
 
 class Prints(NamedTuple):
-    """Prints of clips in the order of a table; `views` as `near_pairs` takes them, empty for still images."""
+    """Prints of clips in the order of a table; `views` as `near_duplicate_pairs` takes them, empty for still images."""
 
     looks: list[Print]
     changes: list[Print]
@@ -44,12 +44,12 @@ def key_frame_prints(table: SampleTable, cache_dir: Path) -> Prints:
         cache_dir: the prints go to `prints/<key>.npy` below it.
     """
     paths = table.frame[["onset_path", "apex_path"]].to_numpy(dtype=object).tolist()
-    contents = [[picture_hash(path) if path else "" for path in row] for row in paths]
+    contents = [[image_hash(path) if path else "" for path in row] for row in paths]
     key = digest([contents, CODE_VERSION, cv2.__version__, PIL.__version__])
     path = Path(cache_dir).expanduser() / "prints" / f"{key}.npy"
     kept = _open(path, rows=len(table))
     if kept is None:
-        with in_threads(_prints, paths) as results:
+        with thread_map(_prints, paths) as results:
             clips = list(results)
         # still images have no views
         count = max((len(clip) for clip in clips), default=1)

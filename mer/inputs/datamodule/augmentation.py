@@ -24,7 +24,7 @@ from mer.config import AugmentConfig
 from mer.inputs.representations.registry import Representation
 
 
-class SignedMirror(albumentations.HorizontalFlip):
+class SignedHorizontalFlip(albumentations.HorizontalFlip):
     """Left-right mirror that also multiplies each channel by a sign: motion to the right becomes motion to the left."""
 
     def __init__(self, signs: tuple[int, ...], p: float) -> None:
@@ -36,7 +36,7 @@ class SignedMirror(albumentations.HorizontalFlip):
         return super().apply(img, **params) * self.signs
 
 
-class Warp(albumentations.ImageOnlyTransform):
+class AffineWarp(albumentations.ImageOnlyTransform):
     """Rotation and change of scale about the centre, and a shift, in one bilinear warp; the border repeats outwards.
 
     Not `albumentations.Affine`: that rounds shifts towards zero to whole pixels (with 5% of a 28-pixel map, none in 7
@@ -90,11 +90,11 @@ class Augmenter:
     def __init__(self, config: AugmentConfig, representation: Representation) -> None:
         steps: list[albumentations.BasicTransform] = []
         if config.mirror:
-            signs, p = representation.mirror, config.mirror
-            steps.append(SignedMirror(signs, p) if signs else albumentations.HorizontalFlip(p=p))
+            signs, p = representation.flip_signs, config.mirror
+            steps.append(SignedHorizontalFlip(signs, p) if signs else albumentations.HorizontalFlip(p=p))
         if config.shift or config.scale or config.rotate or config.enlarge != 1:
             kept = {key: getattr(config, key) for key in ("shift", "scale", "rotate", "enlarge")}
-            steps.append(Warp(**kept, p=config.probability))
+            steps.append(AffineWarp(**kept, p=config.probability))
         if config.brightness:
             steps.append(BrightnessShift(config.brightness, config.probability))
         self.compose = albumentations.Compose(steps) if steps else None

@@ -18,7 +18,7 @@ from mer.utils.seeding import seed_from
 
 
 @dataclass(frozen=True)
-class Companions:
+class CotrainingSamples:
     """What joins the training batches.
 
     Attributes:
@@ -28,7 +28,7 @@ class Companions:
         share: their share of a batch, 0..1.
     """
 
-    pixels: np.ndarray
+    inputs: np.ndarray
     targets: np.ndarray
     rows: np.ndarray
     share: float
@@ -38,7 +38,7 @@ class Companions:
         return min(max(1, round(self.share * batch_size)), batch_size - 1)
 
 
-class CompanionSampler(Sampler[Draw]):
+class CotrainingSampler(Sampler[Draw]):
     """Draws of a fold's own samples in batches, each followed by draws of companions.
 
     Rows of companions begin at `offset`, behind the rows of the table.
@@ -57,7 +57,7 @@ class CompanionSampler(Sampler[Draw]):
     def __init__(
         self,
         own: EpochSampler,
-        companions: Companions,
+        companions: CotrainingSamples,
         *,
         count: int,
         offset: int,

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from mer.config import AugmentConfig, InputConfig, OptimConfig, TrainerConfig
 from mer.data.samples.table import SampleTable
 from mer.inputs.datamodule.augmentation import Augmenter
-from mer.inputs.datamodule.cotraining import Companions, CompanionSampler
+from mer.inputs.datamodule.cotraining import CotrainingSampler, CotrainingSamples
 from mer.inputs.datamodule.samplers import Draw, EpochSampler, class_weights, effective_weights
 from mer.inputs.representations.registry import REPRESENTATIONS
 from mer.protocols.registry import Fold
@@ -29,22 +29,22 @@ EVALUATION_BATCH = 64
 Item = tuple[np.ndarray, int, int]
 
 
-class TrainingItems(Dataset[Item]):
+class TrainDataset(Dataset[Item]):
     """Augmented items (image, target, row) by `Draw`; rows behind the table's are companions, whose row is -1."""
 
     def __init__(
-        self, pixels: np.ndarray, targets: np.ndarray, augmenter: Augmenter, companions: Companions | None = None
+        self, pixels: np.ndarray, targets: np.ndarray, augmenter: Augmenter, companions: CotrainingSamples | None = None
     ) -> None:
         self.pixels, self.targets, self.augmenter, self.companions = pixels, targets, augmenter, companions
 
     def __getitem__(self, draw: Draw) -> Item:
         row = draw.row - len(self.pixels)
         if self.companions is not None and row >= 0:
-            return self.augmenter(self.companions.pixels[row], draw.seed), int(self.companions.targets[row]), -1
+            return self.augmenter(self.companions.inputs[row], draw.seed), int(self.companions.targets[row]), -1
         return self.augmenter(self.pixels[draw.row], draw.seed), int(self.targets[draw.row]), draw.row
 
 
-class PlainItems(Dataset[Item]):
+class EvalDataset(Dataset[Item]):
     """Items (image, target, row) as they are, by position in `rows`."""
 
     def __init__(self, pixels: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> None:
@@ -84,7 +84,7 @@ class FoldDataModule(LightningDataModule):
         optim: OptimConfig,
         trainer: TrainerConfig,
         seed: int,
-        companions: Companions | None = None,
+        companions: CotrainingSamples | None = None,
     ) -> None:
         super().__init__()
         # a plain view of the memory map, whose own indexing is slower
@@ -117,7 +117,7 @@ class FoldDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Batches of this process' draws, in another order and with other changes each epoch."""
         sampler = self._sampler(rank=self.trainer.global_rank if self.trainer is not None else 0)
-        items = TrainingItems(self.pixels, self.targets, self.augmenter, self.companions)
+        items = TrainDataset(self.pixels, self.targets, self.augmenter, self.companions)
         return self._loader(items, sampler.batch_size, sampler)
 
     def val_dataloader(self) -> DataLoader:
@@ -128,7 +128,7 @@ class FoldDataModule(LightningDataModule):
         """The held-out part in the order of the fold, each sample once."""
         return self._plain(self.test_rows)
 
-    def _sampler(self, rank: int) -> EpochSampler | CompanionSampler:
+    def _sampler(self, rank: int) -> EpochSampler | CotrainingSampler:
         oversample, world = self.optim.balance == "oversample", self.hardware.devices
         batch_size = self.optim.batch_size // world
         count = 0 if self.companions is None else self.companions.in_batch(batch_size)
@@ -143,7 +143,7 @@ class FoldDataModule(LightningDataModule):
         )
         if self.companions is None:
             return own
-        return CompanionSampler(
+        return CotrainingSampler(
             own,
             self.companions,
             count=count,
@@ -155,9 +155,9 @@ class FoldDataModule(LightningDataModule):
         )
 
     def _plain(self, rows: np.ndarray) -> DataLoader:
-        return self._loader(PlainItems(self.pixels, self.targets, rows), EVALUATION_BATCH, None)
+        return self._loader(EvalDataset(self.pixels, self.targets, rows), EVALUATION_BATCH, None)
 
-    def _loader(self, items: Dataset, batch_size: int, sampler: EpochSampler | CompanionSampler | None) -> DataLoader:
+    def _loader(self, items: Dataset, batch_size: int, sampler: EpochSampler | CotrainingSampler | None) -> DataLoader:
         workers = self.hardware.workers
         return DataLoader(
             items,

@@ -1,7 +1,7 @@
 """Aligned crops of faces: landmarks of one frame a clip, one similarity for all its frames, crops in the cache.
 
 Contract: the onset frame decides (the apex where there is no onset), so that alignment adds no motion. A clip without
-a face is listed or dropped, never guessed. `aligned` gives the table again, its paths pointing to the crops, whose
+a face is listed or dropped, never guessed. `align_faces` gives the table again, its paths pointing to the crops, whose
 names keep the frame numbers; whoever reads it need not know.
 """
 
@@ -20,10 +20,10 @@ from PIL import Image
 
 from mer.config import FaceConfig, InputConfig
 from mer.data.loading.annotations import ALL
-from mer.data.samples.schema import raise_rows
+from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.inputs.cache.cached_step import Files, Step
+from mer.inputs.cache.cached_step import CachedStep, Files
 from mer.inputs.cache.file_hashes import file_hashes
 from mer.inputs.faces import mtcnn
 from mer.inputs.faces.alignment import POINTS, alignment, crop
@@ -43,7 +43,7 @@ DETECTORS = ("none", "mtcnn", "precomputed")
 COLUMNS = ("sample_id", *(f"{point}_{axis}" for point in POINTS for axis in "xy"))
 
 
-def aligned(
+def align_faces(
     table: SampleTable, face: FaceConfig, config: InputConfig, cache_dir: Path, *, progress: bool = False
 ) -> SampleTable:
     """The table with crops in place of frames; itself where no detector is asked for.
@@ -60,7 +60,7 @@ def aligned(
     """
     if face.detector == "none":
         return table
-    return with_crops(table, face, step(table, face, config, cache_dir, progress=progress), progress=progress)
+    return apply_crops(table, face, plan_crops(table, face, config, cache_dir, progress=progress), progress=progress)
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ class Crops:
     found: bool
 
 
-def step(
+def plan_crops(
     table: SampleTable, face: FaceConfig, config: InputConfig, cache_dir: Path, *, progress: bool = False
-) -> Step[Crops]:
-    """How the crops of a table come about, known from the content of its files; nothing is computed. As `aligned`."""
+) -> CachedStep[Crops]:
+    """Plan the crops of a table from the content of its files, without computing any. Arguments as `align_faces`."""
     cache = Path(cache_dir).expanduser()
     known = _landmarks(face) if face.detector == "precomputed" else {}
     rows: list[dict[str, Any]] = table.frame.to_dict("records")  # type: ignore[assignment]
@@ -99,15 +99,17 @@ def step(
 
     def make(place: int) -> Crops:
         row, own = rows[place], files[place]
-        assert not isinstance(own, SampleError)  # `Step` makes none of these
+        assert not isinstance(own, SampleError)  # `CachedStep` makes none of these
         index = {**settings(place), "data": table.name}
         return _make(folders[place], row, own, face, known.get(row["sample_id"]), index)
 
-    return Step(f"faces of {table.name}", files, kept=lambda place: _kept(folders[place]), make=make)
+    return CachedStep(f"faces of {table.name}", files, load=lambda place: _kept(folders[place]), compute=make)
 
 
-def with_crops(table: SampleTable, face: FaceConfig, crops: Step[Crops], *, progress: bool = False) -> SampleTable:
-    """The table with the crops of a step in place of frames; errors as `aligned`."""
+def apply_crops(
+    table: SampleTable, face: FaceConfig, crops: CachedStep[Crops], *, progress: bool = False
+) -> SampleTable:
+    """The table with the crops of a step in place of frames; errors as `align_faces`."""
     rows: list[dict[str, Any]] = table.frame.to_dict("records")  # type: ignore[assignment]
     bad: list[str] = []
     missed: list[str] = []
@@ -121,25 +123,25 @@ def with_crops(table: SampleTable, face: FaceConfig, crops: Step[Crops], *, prog
             else:
                 folder = str(result.folder) if row["folder"] else ""
                 changed.append({**row, "folder": folder, **_paths(row, result.folder)})
-    raise_rows(bad, f"{table.name}: clips whose frames cannot be used:", "Copy these files again.", shown=ALL)
+    raise_for_rows(bad, f"{table.name}: clips whose frames cannot be used:", "Copy these files again.", shown=ALL)
     if missed and (face.missed == "error" or not changed):
         remedy = (
             "Give landmarks (face.detector=precomputed), a lower face.smallest, or leave them out (face.missed=drop)."
         )
-        raise_rows(missed, f"{table.name}: no face found in {len(missed)} of {len(rows)} clips:", remedy, shown=ALL)
+        raise_for_rows(missed, f"{table.name}: no face found in {len(missed)} of {len(rows)} clips:", remedy, shown=ALL)
     note = f"Faces: {face.detector} in {len(changed)} of {len(rows)} clips, crops of {face.size} pixels."
     if missed:
         note += f" Left out, without a face: {', '.join(missed)}."
     return replace(table, frame=pd.DataFrame(changed), notes=(*table.notes, note))
 
 
-def problems(face: FaceConfig) -> list[str]:
+def config_errors(face: FaceConfig) -> list[str]:
     """What is wrong with the configuration of faces, one sentence a key."""
     found = []
     if face.detector not in DETECTORS:
         found.append(f"face.detector: expected one of {', '.join(DETECTORS)}, got '{face.detector}'")
     if face.detector == "mtcnn":
-        found += mtcnn.problems()
+        found += mtcnn.config_errors()
     if (face.detector == "precomputed") != (face.landmarks is not None):
         found.append(
             f"face.landmarks: expected a CSV file with face.detector=precomputed and null otherwise, got "
@@ -199,9 +201,9 @@ def _frames(row: dict[str, str], config: InputConfig) -> list[Path]:
     """Frames of a clip that the input, or the search for its apex, will look at."""
     keys = [Path(row[f"{name}_path"]) for name in ("onset", "apex", "offset") if row[f"{name}_path"]]
     if config.apex != "annotated" and (config.apex_for == "all" or row["apex_source"] != "annotated"):
-        keys += clip_frames.between(row, "onset", "offset")
+        keys += clip_frames.frames_between(row, "onset", "offset")
     elif config.magnify or SPAN in REPRESENTATIONS[config.representation].frames:
-        keys += clip_frames.between(row, "onset", "apex")
+        keys += clip_frames.frames_between(row, "onset", "apex")
     return list(dict.fromkeys(keys))
 
 
@@ -235,5 +237,5 @@ def _landmarks(face: FaceConfig) -> dict[str, np.ndarray]:
         raise SampleError(f"{path}: expected the columns {', '.join(COLUMNS)}; missing: {', '.join(absent)}")
     numbers = listed[list(COLUMNS[1:])].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
     bad = [f"row {k + 2}: {listed['sample_id'][k]}" for k in np.nonzero(~np.isfinite(numbers).all(axis=1))[0]]
-    raise_rows(bad, f"{path}: expected a number in every landmark column, got none in", "Leave such rows out.")
+    raise_for_rows(bad, f"{path}: expected a number in every landmark column, got none in", "Leave such rows out.")
     return dict(zip(listed["sample_id"], numbers.reshape(-1, 5, 2), strict=True))

@@ -53,7 +53,7 @@ class Face:
     landmarks: np.ndarray
 
 
-def problems() -> list[str]:
+def config_errors() -> list[str]:
     """Why the detector cannot be used here, one sentence."""
     lacking = [name for name in ("mtcnn", "lz4", "joblib") if importlib.util.find_spec(name) is None]
     if not lacking:
@@ -146,7 +146,7 @@ def _points(squares: np.ndarray, answers: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _networks() -> dict[str, Network]:
     """The three networks, from pictures (N, 3, H, W) to what they answer; ConfigError where there are no weights."""
-    lacking = problems()
+    lacking = config_errors()
     if lacking:
         raise ConfigError(lacking)
     from mer.inputs.faces.mtcnn_networks import load

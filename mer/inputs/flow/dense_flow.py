@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mer.config import InputConfig
-from mer.inputs.flow.head_motion import Flow, steadied
+from mer.inputs.flow.head_motion import Flow, remove_head_motion
 from mer.inputs.frames.image_files import resize
 from mer.utils.timing import FLOW, timed
 
@@ -79,11 +79,11 @@ def dense_flow(onset: np.ndarray, apex: np.ndarray, *, method: str = "dis", stab
     if max(onset.shape) != side or onset.shape[0] != onset.shape[1]:
         onset, apex = resize(onset, side), resize(apex, side)
     if stabilise:
-        apex = steadied(onset, apex, dis)
+        apex = remove_head_motion(onset, apex, dis)
     return METHODS[method](onset, apex)
 
 
-def problems(config: InputConfig) -> list[str]:
+def config_errors(config: InputConfig) -> list[str]:
     """What is wrong with the choice of a flow, one sentence."""
     if config.flow in METHODS:
         return []

@@ -26,7 +26,7 @@ STEPS = 10
 Flow = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def steadied(onset: np.ndarray, apex: np.ndarray, flow: Flow, *, rounds: int = ROUNDS) -> np.ndarray:
+def remove_head_motion(onset: np.ndarray, apex: np.ndarray, flow: Flow, *, rounds: int = ROUNDS) -> np.ndarray:
     """The apex frame with the head where it is at onset: grey (H, W) float32, the border repeated.
 
     Args:
@@ -35,7 +35,7 @@ def steadied(onset: np.ndarray, apex: np.ndarray, flow: Flow, *, rounds: int = R
         flow: from two grey frames (H, W) to a field (2, H, W) in pixels.
         rounds: of flow, fit and warp.
     """
-    total, steady, face = np.eye(3), apex, middle(onset.shape)
+    total, steady, face = np.eye(3), apex, central_mask(onset.shape)
     for _ in range(rounds):
         total = total @ similarity(flow(onset, steady), face)
         steady = cv2.warpAffine(
@@ -48,7 +48,7 @@ def steadied(onset: np.ndarray, apex: np.ndarray, flow: Flow, *, rounds: int = R
     return steady
 
 
-def middle(shape: tuple[int, ...]) -> np.ndarray:
+def central_mask(shape: tuple[int, ...]) -> np.ndarray:
     """The ellipse `FACE` in the middle of a picture (H, W): bool (H, W)."""
     y, x = (np.linspace(-1, 1, side) for side in shape)
     return (x[None] / FACE[0]) ** 2 + (y[:, None] / FACE[1]) ** 2 < 1

@@ -1,7 +1,7 @@
 """Eulerian video magnification: small motions of a clip made larger, without measuring them first.
 
-Contract: `magnified` is a function of its arguments; frames in, as many frames out. Nothing is fitted on other clips,
-but the factor and the band are settings: choose them on training subjects only, for they can be tuned on the test.
+Contract: `magnify_motion` is a function of its arguments; frames in, as many frames out. Nothing is fitted on other
+clips, but the factor and the band are settings: choose them on training subjects only.
 Source: Wu, Rubinstein, Shih, Guttag, Durand, Freeman, Eulerian Video Magnification for Revealing Subtle Changes in the
 World, SIGGRAPH 2012: linear magnification. It magnifies noise and the motion of the head alike.
 """
@@ -18,7 +18,7 @@ FILTERS, PYRAMIDS = ("iir", "ideal"), ("laplacian", "gaussian")
 COARSEST = 8
 
 
-def magnified(span: np.ndarray, config: InputConfig) -> np.ndarray:
+def magnify_motion(span: np.ndarray, config: InputConfig) -> np.ndarray:
     """Frames (T, H, W[, 3]) float32 within 0..255 whose changes in the band are `1 + config.magnify` times as large.
 
     With the filter `iir` the first frame stays as it is; with `ideal` all frames move about their mean.
@@ -89,7 +89,7 @@ def ideal(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.fft.irfft(spectrum, n=len(values), axis=0).astype(np.float32)
 
 
-def problems(config: InputConfig) -> list[str]:
+def config_errors(config: InputConfig) -> list[str]:
     """What is wrong with the magnification, one sentence a key."""
     found = []
     if not 0 <= config.magnify <= 100:

@@ -25,7 +25,7 @@ def key_frame(row: Row, name: str) -> Path:
     return Path(path)
 
 
-def between(row: Row, first: str, last: str) -> tuple[Path, ...]:
+def frames_between(row: Row, first: str, last: str) -> tuple[Path, ...]:
     """Files of all frames from one key frame to another of a row, both included; one where they are the same.
 
     Raises:

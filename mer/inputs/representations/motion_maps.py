@@ -1,7 +1,7 @@
 """Inputs made of motion from onset to apex: flow, flow with strain, and files that hold such maps.
 
 Contract: each function takes key frames by name and the configuration, and gives (C, S, S) float32, every channel
-normalised on its own by `normalise_map`.
+normalised on its own by `standardise_channels`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def flow(frames: Frames, config: InputConfig) -> np.ndarray:
     strain of the finer field (median correlation .82 against .78, frames of 384 pixels), whose gradients are noisier.
     """
     field = measured(frames, config)
-    return normalise_map(np.concatenate([field, strain(field)[None]]))
+    return standardise_channels(np.concatenate([field, strain(field)[None]]))
 
 
 def flow_uv(frames: Frames, config: InputConfig) -> np.ndarray:
     """Flow to the right u and downwards v, onset to apex (2, S, S) float32, each map normalised on its own."""
-    return normalise_map(measured(frames, config))
+    return standardise_channels(measured(frames, config))
 
 
 def motion_map(frames: Frames, config: InputConfig) -> np.ndarray:
@@ -38,7 +38,7 @@ def motion_map(frames: Frames, config: InputConfig) -> np.ndarray:
         raise SampleError(
             f"a motion map needs three channels (u, v, strain), got an image of shape {pixels.shape}; try input=image"
         )
-    return normalise_map(np.stack([resize(pixels[..., k].astype(np.float32), config.size) for k in range(3)]))
+    return standardise_channels(np.stack([resize(pixels[..., k].astype(np.float32), config.size) for k in range(3)]))
 
 
 def measured(frames: Frames, config: InputConfig) -> np.ndarray:
@@ -47,7 +47,7 @@ def measured(frames: Frames, config: InputConfig) -> np.ndarray:
     return np.stack([resize(np.ascontiguousarray(channel), config.size) for channel in field])
 
 
-def normalise_map(channels: np.ndarray) -> np.ndarray:
+def standardise_channels(channels: np.ndarray) -> np.ndarray:
     """Every channel of (C, S, S) minus its median over its standard deviation, float32; a constant channel becomes 0.
 
     Why: most of a face does not move, so the median is the motion of the head (and the lost zero of a stretched map);

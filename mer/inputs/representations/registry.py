@@ -16,9 +16,9 @@ from mer.config import AugmentConfig, InputConfig
 from mer.inputs.flow import dense_flow, magnification
 from mer.inputs.representations import key_frames, motion_maps, sequences
 from mer.inputs.representations.key_frames import Frames
-from mer.inputs.representations.motion_maps import normalise_map
+from mer.inputs.representations.motion_maps import standardise_channels
 
-__all__ = ["MIN_SIZE", "REPRESENTATIONS", "SPAN", "Representation", "normalise_map", "problems"]
+__all__ = ["MIN_SIZE", "REPRESENTATIONS", "SPAN", "Representation", "config_errors", "standardise_channels"]
 
 #: Smallest input that the network's five halvings leave something of.
 MIN_SIZE = 28
@@ -43,27 +43,27 @@ class Representation:
 
     frames: tuple[str, ...]
     compute: Callable[[Frames, InputConfig], np.ndarray]
-    mirror: tuple[int, ...] | None = None
-    brightness: bool = False
+    flip_signs: tuple[int, ...] | None = None
+    is_intensity: bool = False
     motion: bool = False
-    known: bool = True
+    channels_known: bool = True
 
 
 #: Representation by `input.representation`.
 REPRESENTATIONS: dict[str, Representation] = {
-    "apex": Representation(("apex",), key_frames.apex, brightness=True),
-    "apex_rgb": Representation(("apex",), key_frames.apex_rgb, brightness=True),
+    "apex": Representation(("apex",), key_frames.apex, is_intensity=True),
+    "apex_rgb": Representation(("apex",), key_frames.apex_rgb, is_intensity=True),
     "difference": Representation(("onset", "apex"), key_frames.difference),
-    "flow": Representation(("onset", "apex"), motion_maps.flow, mirror=(-1, 1, 1), motion=True),
-    "flow_uv": Representation(("onset", "apex"), motion_maps.flow_uv, mirror=(-1, 1), motion=True),
+    "flow": Representation(("onset", "apex"), motion_maps.flow, flip_signs=(-1, 1, 1), motion=True),
+    "flow_uv": Representation(("onset", "apex"), motion_maps.flow_uv, flip_signs=(-1, 1), motion=True),
     "dynamic": Representation((SPAN,), sequences.dynamic),
-    "stack": Representation((SPAN,), sequences.stack, brightness=True),
-    "image": Representation(("apex",), key_frames.image, brightness=True, known=False),
-    "motion_map": Representation(("apex",), motion_maps.motion_map, mirror=(-1, 1, 1), motion=True),
+    "stack": Representation((SPAN,), sequences.stack, is_intensity=True),
+    "image": Representation(("apex",), key_frames.image, is_intensity=True, channels_known=False),
+    "motion_map": Representation(("apex",), motion_maps.motion_map, flip_signs=(-1, 1, 1), motion=True),
 }
 
 
-def problems(config: InputConfig, augment: AugmentConfig, *, flip: bool = False) -> list[str]:
+def config_errors(config: InputConfig, augment: AugmentConfig, *, flip: bool = False) -> list[str]:
     """What is wrong with the input, its augmentation and its mirror image in tests, one sentence a key."""
     found = []
     name = config.representation
@@ -72,7 +72,7 @@ def problems(config: InputConfig, augment: AugmentConfig, *, flip: bool = False)
         found.append(f"input.representation: expected one of {', '.join(REPRESENTATIONS)}, got '{name}'")
     if config.size < MIN_SIZE:
         found.append(f"input.size: expected {MIN_SIZE} or more (the network halves it five times), got {config.size}")
-    found += [*dense_flow.problems(config), *magnification.problems(config)]
+    found += [*dense_flow.config_errors(config), *magnification.config_errors(config)]
     if not 2 <= config.frames <= 64:
         found.append(f"input.frames: expected 2 to 64, got {config.frames}")
     limits = {"mirror": 1.0, "probability": 1.0, "shift": 0.5, "scale": 0.5, "rotate": 180.0, "brightness": 255.0}
@@ -87,12 +87,12 @@ def problems(config: InputConfig, augment: AugmentConfig, *, flip: bool = False)
             f"augment.rotate: expected 0 for input.representation={name}, got {augment.rotate}: u and v would have to "
             "turn with the picture, and each is scaled on its own"
         )
-    if known is not None and flip and not known.known:
+    if known is not None and flip and not known.channels_known:
         found.append(
             f"evaluation.flip: expected false for input.representation={name}, got true: the channels of such files "
             "may be anything (motion to the right would change its sign), so a mirrored clip's input is not known; "
-            f"take one of {', '.join(key for key, one in REPRESENTATIONS.items() if one.known)}"
+            f"take one of {', '.join(key for key, one in REPRESENTATIONS.items() if one.channels_known)}"
         )
-    if known is not None and not known.brightness and augment.brightness:
+    if known is not None and not known.is_intensity and augment.brightness:
         found.append(f"augment.brightness: expected 0 for input.representation={name}, got {augment.brightness}")
     return found

@@ -11,7 +11,7 @@ import numpy as np
 from mer.config import InputConfig
 from mer.inputs.frames.image_files import resize, to_grey
 from mer.inputs.representations.key_frames import Frames, require_levels
-from mer.inputs.representations.motion_maps import normalise_map
+from mer.inputs.representations.motion_maps import standardise_channels
 
 
 def stack(frames: Frames, config: InputConfig) -> np.ndarray:
@@ -35,7 +35,7 @@ def dynamic(frames: Frames, config: InputConfig) -> np.ndarray:
     pooled = np.zeros(span.shape[1:3], dtype=np.float32)
     for weight, frame in zip(rank_weights(len(span)), span, strict=True):
         pooled += np.float32(weight) * to_grey(frame)
-    return normalise_map(resize(pooled, config.size)[None])
+    return standardise_channels(resize(pooled, config.size)[None])
 
 
 def rank_weights(count: int) -> np.ndarray:

@@ -28,14 +28,14 @@ __all__ = [
     "NONE",
     "PLACES",
     "UNITS",
+    "AttentionFactory",
     "Cost",
     "FoldedProjection",
-    "Maker",
     "MicroAttention",
     "ReleasedProjection",
+    "attention_factory",
     "cost",
     "describe",
-    "unit_of",
 ]
 
 #: Unit by `AttentionConfig.unit`: C -> module that keeps the contract above. Its `multiply_adds(H, W)` counts, for one
@@ -58,7 +58,7 @@ PLACES = ("all", "last")
 
 
 @dataclass(frozen=True)
-class Maker:
+class AttentionFactory:
     """Makes the configured unit, with fresh weights, for one block after the other."""
 
     unit: str
@@ -72,11 +72,11 @@ class Maker:
         return UNITS[self.unit](channels)
 
 
-def unit_of(attention: AttentionConfig) -> Maker | None:
+def attention_factory(attention: AttentionConfig) -> AttentionFactory | None:
     """Maker of the configured unit; None for the plain network."""
     if attention.unit == NONE or not attention.stages:
         return None
-    return Maker(attention.unit, attention.form)
+    return AttentionFactory(attention.unit, attention.form)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def cost(attention: AttentionConfig, shape: tuple[int, int, int], *, hidden: int
         return Cost(0, 0)
     channels, height, width = shape
     with torch.device("meta"):
-        unit: Any = Maker(attention.unit, attention.form)(channels, hidden)
+        unit: Any = AttentionFactory(attention.unit, attention.form)(channels, hidden)
     return Cost(sum(parameter.numel() for parameter in unit.parameters()), unit.multiply_adds(height, width))
 
 

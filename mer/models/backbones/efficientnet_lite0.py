@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mer.config import ModelConfig
-from mer.models.attention import Maker, unit_of
-from mer.models.backbones.imagenet_common import FixedNorm, features, foreign_problems
+from mer.models.attention import AttentionFactory, attention_factory
+from mer.models.backbones.imagenet_common import FixedNorm, features, imagenet_config_errors
 from mer.models.backbones.preact_options import GRID
 from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
 
@@ -75,10 +75,10 @@ class InvertedResidual(nn.Module):
     """1x1 convolution to `widening` times the channels, depthwise convolution, 1x1 convolution back; then attention.
 
     r is what leaves the block: its projection after BN, and its input added where the shape is the same. Where it is
-    not there is no shortcut s, so micro-attention, which looks at one, is refused by `problems`.
+    not there is no shortcut s, so micro-attention, which looks at one, is refused by `config_errors`.
     """
 
-    def __init__(self, inputs: int, row: Row, *, stride: int, unit: Maker | None) -> None:
+    def __init__(self, inputs: int, row: Row, *, stride: int, unit: AttentionFactory | None) -> None:
         super().__init__()
         inner = inputs * row.widening
         self.adds = stride == 1 and inputs == row.channels
@@ -112,7 +112,7 @@ class EfficientNetLite0(RecognitionNetwork):
     """EfficientNet-Lite0 in four stages; an attended stage carries a unit behind every block or behind its last one.
 
     Args:
-        model: a configuration without `problems`.
+        model: a configuration without `config_errors`.
         in_channels: channels of the input.
         classes: number of logits.
     """
@@ -133,7 +133,7 @@ class EfficientNetLite0(RecognitionNetwork):
     def __init__(self, model: ModelConfig, *, in_channels: int, classes: int) -> None:
         info = [FeatureInfo(f"layer{i}", rows[-1].channels, 2 ** (i + 1)) for i, rows in enumerate(STAGES, 1)]
         super().__init__(in_channels, feature_info=info, dropout=model.dropout)
-        unit = unit_of(model.attention)
+        unit = attention_factory(model.attention)
         self.head = model.head
         self.stages = () if unit is None else tuple(sorted(set(model.attention.stages)))
         self.data_norm = FixedNorm(in_channels)
@@ -181,9 +181,9 @@ class EfficientNetLite0(RecognitionNetwork):
         return features(F.relu6(self.last_bn(self.last_conv(x)), inplace=True), self.head), maps
 
 
-def problems(model: ModelConfig, side: int | None = None) -> list[str]:
+def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
     """What is wrong with the options of this family, one sentence a key; `side` of the input where it is known."""
-    found = foreign_problems(model, side)
+    found = imagenet_config_errors(model, side)
     if model.depth is not None:
         found.append(f"model.depth: expected null for model.backbone=lite0, which has one depth, got {model.depth}")
     if model.attention.unit == "micro" and model.attention.stages:

@@ -41,7 +41,7 @@ def features(x: Tensor, head: str) -> Tensor:
     return grid_means(x, GRID).flatten(1) if head == "grid" else x.mean(dim=(2, 3))
 
 
-def foreign_problems(model: ModelConfig, side: int | None) -> list[str]:
+def imagenet_config_errors(model: ModelConfig, side: int | None) -> list[str]:
     """What is wrong with the options that these backbones share, one sentence a key.
 
     Args:

@@ -36,7 +36,7 @@ RELEASES = ("single", "megc2019")
 #: that are small already (28 -> 28, 14, 7, 4 in stages 1 to 4).
 STEMS = ("imagenet", "small")
 
-#: `pool`: means over all positions. `grid`: means over each cell of a grid of GRID x GRID, which keeps places.
+#: `pool_folds`: means over all positions. `grid`: means over each cell of a grid of GRID x GRID, which keeps places.
 HEADS = ("pool", "grid")
 GRID = 4
 
@@ -55,7 +55,7 @@ def last_side(model: ModelConfig, side: int) -> int:
     return -(-side // 8)
 
 
-def problems(model: ModelConfig, side: int | None = None) -> list[str]:
+def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
     """What is wrong with the options of this family, one sentence a key; empty where nothing is.
 
     Args:

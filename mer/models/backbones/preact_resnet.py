@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mer.config import ModelConfig
-from mer.models.attention import unit_of
+from mer.models.attention import attention_factory
 from mer.models.backbones.grid_pooling import grid_means
 from mer.models.backbones.preact_blocks import EXPANSION, NORMS, Block, Bottleneck
 from mer.models.backbones.preact_options import BLOCKS, BOTTLENECKS, GRID, stage_channels
@@ -33,7 +33,7 @@ class MicroAttentionResNet(RecognitionNetwork):
     out how large its motion is. Coordinate attention keeps the BN inside it.
 
     Args:
-        model: a configuration without `problems`.
+        model: a configuration without `config_errors`.
         in_channels: channels of the input.
         classes: number of logits.
     """
@@ -54,7 +54,7 @@ class MicroAttentionResNet(RecognitionNetwork):
         info = [FeatureInfo(f"layer{i + 1}", count, first * 2**i) for i, count in enumerate(channels)]
         super().__init__(in_channels, feature_info=info, dropout=model.dropout)
         self.release, self.stem, self.head = model.release, model.stem, model.head
-        self.stages = () if unit_of(model.attention) is None else tuple(sorted(set(model.attention.stages)))
+        self.stages = () if attention_factory(model.attention) is None else tuple(sorted(set(model.attention.stages)))
         self.data_bn = nn.BatchNorm2d(in_channels)
         side, stride = (7, 2) if model.stem == "imagenet" else (3, 1)
         self.conv1 = nn.Conv2d(in_channels, model.width, side, stride=stride, padding=side // 2)
@@ -105,7 +105,7 @@ class MicroAttentionResNet(RecognitionNetwork):
 def _stage(model: ModelConfig, stage: int, *, inputs: int, outputs: int) -> nn.ModuleList:
     """The blocks of one stage, 1..4; the first of stages 2, 3, 4 halves the side."""
     block: type[Block] | type[Bottleneck] = Bottleneck if model.depth in BOTTLENECKS else Block
-    unit = unit_of(model.attention) if stage in model.attention.stages else None
+    unit = attention_factory(model.attention) if stage in model.attention.stages else None
     hidden = outputs // EXPANSION if block is Bottleneck else outputs
     count = BLOCKS[model.depth or 0][stage - 1]
     blocks = nn.ModuleList()

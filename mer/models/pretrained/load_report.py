@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from mer.config import ModelConfig
-from mer.models.pretrained.adapt import ATTENTION, Draft
+from mer.models.pretrained.adapt import ATTENTION, StateDraft
 from mer.models.pretrained.weight_files import WeightFile
 
 #: Misfits shown of a file of another network, which has one for nearly every tensor.
@@ -19,7 +19,7 @@ State = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Account:
+class LoadReport:
     """What became of the tensors of a file and of a network.
 
     Attributes:
@@ -47,7 +47,7 @@ def refusal(source: str, misfits: list[str], fitting: int, held: int) -> str:
     return "\n".join([first, *lines, remedy])
 
 
-def why_drawn(name: str, draft: Draft) -> str:
+def why_drawn(name: str, draft: StateDraft) -> str:
     """Why a tensor of the network stays as it was."""
     if name.startswith("data_norm."):
         return "the input is taken as it is: mean 0 and deviation 1"
@@ -58,7 +58,7 @@ def why_drawn(name: str, draft: Draft) -> str:
 
 
 def sentences(
-    draft: Draft, file: WeightFile, ours: State, *, left: dict[str, str], drawn: dict[str, str], counters: set[str]
+    draft: StateDraft, file: WeightFile, ours: State, *, left: dict[str, str], drawn: dict[str, str], counters: set[str]
 ) -> Iterator[str]:
     """Every tensor of the file and of the network, counted once on its side."""
     taken = [name for name in draft.state if name not in draft.adapted and name not in draft.derived]

@@ -21,46 +21,47 @@ from mer.models.build import describe as describe_model
 from mer.protocols.registry import Fold
 from mer.train.cross_validation import stage_notes
 from mer.train.cross_validation.train_folds import parallel_folds
-from mer.train.experiment.experiment import Stage, Study
+from mer.train.experiment.experiment import Experiment, PretrainingStage
 from mer.train.fold.fit import build_module, datamodule
-from mer.train.fold.pretraining import stage_fold, study_of
+from mer.train.fold.pretraining import stage_experiment, stage_fold
 
 #: Steps that are timed for the estimate, after one that warms up.
 TIMED_STEPS = 3
 
 
-def describe(study: Study, console: Console, *, origin: Sequence[str]) -> None:
+def describe(experiment: Experiment, console: Console, *, origin: Sequence[str]) -> None:
     """Print what the run would do, with an estimate of the time from a few real training steps of the first fold.
 
     Args:
-        study: of the run.
+        experiment: of the run.
         console: where to print.
         origin: sentences on where the weights of the first training come from.
     """
-    config, table = study.config, study.table
-    data = datamodule(study, study.folds[0], seed=0)
+    config, table = experiment.config, experiment.table
+    data = datamodule(experiment, experiment.folds[0], seed=0)
     data.setup("fit")
-    module = build_module(study, data)
+    module = build_module(experiment, data)
     # a search trains each candidate on parts of the training part first, at most as long as the fold itself
     trainings = config.members + len(config.protocol.candidates) * config.protocol.inner
-    steps = [trainings * fold_steps(study, fold) for fold in study.folds]
-    seconds = step_seconds(study, study.folds[0]) if study.folds[0].train else 0.0
-    side = min(parallel_folds(config), len(study.folds))
-    stages = {f"stage {stage.name}": stage_cost(study, stage) for stage in study.stages}
+    steps = [trainings * fold_steps(experiment, fold) for fold in experiment.folds]
+    seconds = step_seconds(experiment, experiment.folds[0]) if experiment.folds[0].train else 0.0
+    side = min(parallel_folds(config), len(experiment.folds))
+    stages = {f"stage {stage.name}": stage_cost(experiment, stage) for stage in experiment.stages}
     # a shared stage is trained before the folds, the others with each
     total = seconds * sum(steps) / side + sum(
-        cost.seconds if cost.shared else cost.seconds * len(study.folds) / side for cost in stages.values()
+        cost.seconds if cost.shared else cost.seconds * len(experiment.folds) / side for cost in stages.values()
     )
     parts = ", ".join(
-        f"{part} {_span(len(getattr(fold, part)) for fold in study.folds)}" for part in ("train", "validation", "test")
+        f"{part} {_span(len(getattr(fold, part)) for fold in experiment.folds)}"
+        for part in ("train", "validation", "test")
     )
     rows = {
         "experiment": f"{config.name}, seed {config.seed}",
         "data": f"{table.name}: {len(table)} clips of {table.subjects.nunique()} subjects"
         + (" (synthetic: drawn, not recorded)" if table.synthetic else ""),
         "classes": ", ".join(f"{name} {(table.frame['label'] == name).sum()}" for name in table.classes),
-        "protocol": f"{config.protocol.name}: {len(study.folds)} folds; {parts} clips",
-        "input": f"{config.input.representation} {'x'.join(map(str, study.pixels.shape[1:]))}",
+        "protocol": f"{config.protocol.name}: {len(experiment.folds)} folds; {parts} clips",
+        "input": f"{config.input.representation} {'x'.join(map(str, experiment.inputs.shape[1:]))}",
         "network": f"{describe_model(config.model)}, {describe_attention(config.model.attention)}, "
         f"{_parameters(module.network)}",
         "weights": "\n".join(origin),
@@ -74,7 +75,7 @@ def describe(study: Study, console: Console, *, origin: Sequence[str]) -> None:
     for key, value in rows.items():
         shown.add_row(f"[bold]{key}[/bold]", value)
     console.print(shown)
-    for note in (*study.notes, *stage_notes.notes(study)):
+    for note in (*experiment.notes, *stage_notes.notes(experiment)):
         console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
     console.print("dry run: nothing was trained")
 
@@ -88,11 +89,11 @@ class Cost:
     text: str
 
 
-def stage_cost(study: Study, stage: Stage) -> Cost:
+def stage_cost(experiment: Experiment, stage: PretrainingStage) -> Cost:
     """What a stage costs, as far as a few of its steps tell; without leaving out the people whom a fold tests."""
-    own = study_of(study, stage)
+    own = stage_experiment(experiment, stage)
     fold = stage_fold(own, stage, tuple(own.table.frame["sample_id"]))
-    members, optim, table = study.config.members, own.config.optim, own.table
+    members, optim, table = experiment.config.members, own.config.optim, own.table
     steps, seconds = fold_steps(own, fold), step_seconds(own, fold)
     how = "once for all folds" if stage.shared else "for each fold"
     text = (
@@ -103,25 +104,25 @@ def stage_cost(study: Study, stage: Stage) -> Cost:
     return Cost(members * steps * seconds, stage.shared, text)
 
 
-def fold_steps(study: Study, fold: Fold) -> int:
+def fold_steps(experiment: Experiment, fold: Fold) -> int:
     """Optimiser steps of one fold."""
-    optim = study.config.optim
+    optim = experiment.config.optim
     if not fold.train:
         return 0
     if optim.iterations is not None:
         return optim.iterations
-    data = datamodule(study, fold, seed=0)
+    data = datamodule(experiment, fold, seed=0)
     data.setup("fit")
     return int(optim.epochs or 0) * data.steps_per_epoch
 
 
-def step_seconds(study: Study, fold: Fold) -> float:
+def step_seconds(experiment: Experiment, fold: Fold) -> float:
     """Median seconds of a training step on this machine: loading, forward, backward, without an optimiser's update."""
-    torch.set_num_threads(study.config.trainer.threads)
-    data = datamodule(study, fold, seed=0)
+    torch.set_num_threads(experiment.config.trainer.threads)
+    data = datamodule(experiment, fold, seed=0)
     data.setup("fit")
-    module = build_module(study, data)
-    on_gpu = study.config.trainer.accelerator != "cpu" and torch.cuda.is_available()
+    module = build_module(experiment, data)
+    on_gpu = experiment.config.trainer.accelerator != "cpu" and torch.cuda.is_available()
     device = torch.device("cuda" if on_gpu else "cpu")
     module.to(device)
     times = []

@@ -13,51 +13,51 @@ from typing import Any
 from mer.config import AttentionConfig, Config, ModelConfig, OptimConfig, with_overrides
 from mer.errors import ConfigError
 from mer.models import RecognitionNetwork, build
-from mer.models.attention import unit_of
+from mer.models.attention import attention_factory
 from mer.models.parameter_groups import NORMS
-from mer.models.pretrained.load_report import Account
-from mer.train.experiment.experiment import Study
+from mer.models.pretrained.load_report import LoadReport
+from mer.train.experiment.experiment import Experiment
 from mer.train.fold.initial_weights import from_init
-from mer.train.fold.pretraining import study_of
+from mer.train.fold.pretraining import stage_experiment
 
 #: Keys of `card["input"]` that must be the run's own where the file's network is tested as it is.
 INPUT = ("representation", "size")
 
 
-def check(study: Study) -> list[str]:
+def check(experiment: Experiment) -> list[str]:
     """Sentences on where the weights of the run's first training come from (of a nested search: its first candidate's).
 
     Raises:
         ConfigError: lists what must not stay as it was drawn, and what the network of a zero shot is not.
         MerError: the file cannot be read or is of another network.
     """
-    if study.config.init.name == "random":
+    if experiment.config.init.name == "random":
         return ["all weights are drawn at random"]
-    told: list[Account] = []
+    told: list[LoadReport] = []
     found: list[str] = []
-    for key, own in _first_trainings(study):
-        network = build(own.config.model, in_channels=own.pixels.shape[1], classes=len(own.table.classes))
+    for key, own in _first_trainings(experiment):
+        network = build(own.config.model, in_channels=own.inputs.shape[1], classes=len(own.table.classes))
         told.append(from_init(network, own))
-        found += [f"{key}{line}" for line in held_problems(told[-1], network, own.config.optim)]
-        if not study.stages and not all(fold.train for fold in study.folds):
-            found += zero_shot_problems(told[-1], own.config)
+        found += [f"{key}{line}" for line in frozen_config_errors(told[-1], network, own.config.optim)]
+        if not experiment.stages and not all(fold.train for fold in experiment.folds):
+            found += zero_shot_config_errors(told[-1], own.config)
     if found:
         raise ConfigError(found)
     return list(told[0].sentences)
 
 
-def _first_trainings(study: Study) -> Iterator[tuple[str, Study]]:
+def _first_trainings(experiment: Experiment) -> Iterator[tuple[str, Experiment]]:
     """What may be trained first, with the beginning of its keys: a stage, each recipe of a search, or the folds."""
-    if study.stages:
-        yield f"stages.{study.stages[0].name}.", study_of(study, study.stages[0])
+    if experiment.stages:
+        yield f"stages.{experiment.stages[0].name}.", stage_experiment(experiment, experiment.stages[0])
         return
-    for line in study.config.protocol.candidates:
-        yield f"protocol.candidates: {line!r}: ", replace(study, config=with_overrides(study.config, line))
-    if not study.config.protocol.candidates:
-        yield "", study
+    for line in experiment.config.protocol.candidates:
+        yield f"protocol.candidates: {line!r}: ", replace(experiment, config=with_overrides(experiment.config, line))
+    if not experiment.config.protocol.candidates:
+        yield "", experiment
 
 
-def held_problems(told: Account, network: RecognitionNetwork, optim: OptimConfig) -> list[str]:
+def frozen_config_errors(told: LoadReport, network: RecognitionNetwork, optim: OptimConfig) -> list[str]:
     """What a recipe would hold still though it was drawn at random, or learned without the units beside it."""
     found = []
     drawn = [name for name in told.drawn if not name.startswith("data_norm.")]  # this one is fixed, nothing learns it
@@ -79,7 +79,7 @@ def held_problems(told: Account, network: RecognitionNetwork, optim: OptimConfig
     return found
 
 
-def zero_shot_problems(told: Account, config: Config) -> list[str]:
+def zero_shot_config_errors(told: LoadReport, config: Config) -> list[str]:
     """Why a network that is tested without any training would not be the file's own."""
     here, there = _function(config.model), {} if told.model is None else _function(told.model)
     why = "as the file has it, whose network is tested without any training"
@@ -106,7 +106,7 @@ def _function(model: ModelConfig) -> dict[str, Any]:
 
 
 def _places(attention: AttentionConfig) -> dict[str, Any]:
-    if unit_of(attention) is None:
+    if attention_factory(attention) is None:
         return {"unit": "none", "stages": [], "blocks": None}
     return {"unit": attention.unit, "stages": sorted(set(attention.stages)), "blocks": attention.blocks}
 

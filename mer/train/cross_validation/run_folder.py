@@ -1,7 +1,7 @@
 """A run's folder: claiming it for one configuration, and collecting what the folds left into results and a report.
 
-Contract: `collect` is a function of the folder and the study; running it again gives the same files. The names and the
-drawing of the folder stand in `mer.run_files`.
+Contract: `collect_results` is a function of the folder and the experiment; running it again gives the same files.
+The names and the drawing of the folder stand in `mer.run_files`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import yaml
 
 from mer import run_files
 from mer.errors import AllFoldsFailedError, MerError
-from mer.evaluation.predictions import pool, read_predictions, write_predictions
+from mer.evaluation.predictions import pool_folds, read_predictions, write_predictions
 from mer.evaluation.report.html_report import write_report
 from mer.evaluation.report.plots import confusion_png
 from mer.evaluation.results import summarise
@@ -25,18 +25,18 @@ from mer.models import build, count_parameters, freeze
 from mer.provenance import config_hash, environment, flatten, result_config
 from mer.train.cross_validation import sanity_checks, stage_notes
 from mer.train.experiment import selection
-from mer.train.experiment.experiment import Study
+from mer.train.experiment.experiment import Experiment
 from mer.train.leaks import audit as leaks
 from mer.utils.atomic_files import write_atomically, write_json
 
 
-def claim(study: Study, run: Path, whole_config: dict[str, Any]) -> None:
+def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, Any]) -> None:
     """Make `run` the folder of this study, or raise where it holds another one's results.
 
     Writes `config.yaml` (everything that was asked for) and `manifest.json` (what decides the numbers, where it ran).
     """
-    wanted = flatten(result_config(study.config))
-    data_hash, others = study.table.content_hash(), stage_notes.data_hashes(study)
+    wanted = flatten(result_config(experiment.config))
+    data_hash, others = experiment.table.content_hash(), stage_notes.data_hashes(experiment)
     manifest = run / run_files.MANIFEST
     started = datetime.now(timezone.utc).isoformat(timespec="seconds")
     if manifest.is_file():
@@ -54,14 +54,14 @@ def claim(study: Study, run: Path, whole_config: dict[str, Any]) -> None:
                 "hydra.run.dir."
             )
         started = recorded["started"]
-    _refuse_foreign_folds(study, run)
+    _refuse_foreign_folds(experiment, run)
     run.mkdir(parents=True, exist_ok=True)
     with write_atomically(run / run_files.CONFIG) as temporary:
         temporary.write_text(yaml.safe_dump(whole_config, sort_keys=False), encoding="utf-8")
     write_json(
         manifest,
         {
-            "config_hash": config_hash(study.config),
+            "config_hash": config_hash(experiment.config),
             "data_hash": data_hash,
             "other_data": others,
             "config": wanted,
@@ -71,10 +71,10 @@ def claim(study: Study, run: Path, whole_config: dict[str, Any]) -> None:
     )
 
 
-def collect(study: Study, run: Path) -> dict[str, Any]:
+def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
     """Results of the folds that are there, also written: predictions, folds, results, confusion matrix, report."""
-    folds = fold_table(study, run)
-    write_csv(run / run_files.FOLDS, selection.marked(folds, study.config.protocol))
+    folds = fold_table(experiment, run)
+    write_csv(run / run_files.FOLDS, selection.mark_table(folds, experiment.config.protocol))
     frames = [
         read_predictions(run_files.fold_folder(run, name) / run_files.PREDICTIONS)
         for name in folds["fold"][folds["status"] == "done"]
@@ -83,24 +83,28 @@ def collect(study: Study, run: Path) -> dict[str, Any]:
         raise AllFoldsFailedError(
             f"no fold of the run in {run} succeeded; its {run_files.FOLDS} and {run_files.FAILURES_FOLDER}/ say why"
         )
-    predictions = pool(frames, study.table, allow_missing=True)
-    config = study.config
-    write_predictions(run / run_files.PREDICTIONS, selection.marked(predictions, config.protocol))
-    network = build(config.model, in_channels=study.pixels.shape[1], classes=len(study.table.classes))
+    predictions = pool_folds(frames, experiment.table, allow_missing=True)
+    config = experiment.config
+    write_predictions(run / run_files.PREDICTIONS, selection.mark_table(predictions, config.protocol))
+    network = build(config.model, in_channels=experiment.inputs.shape[1], classes=len(experiment.table.classes))
     results = summarise(
         predictions,
-        study.table,
+        experiment.table,
         folds,
-        splits=study.folds,
+        splits=experiment.folds,
         config=config,
         parameters=count_parameters(network),
-        data_hash=study.table.content_hash(),
+        data_hash=experiment.table.content_hash(),
         members=_member_tables(folds, run) if config.members > 1 else (),
     )
     freeze(network, config.optim.freeze, norm=config.optim.freeze_norm)
     results["trained_parameters"] = count_parameters(network)
-    results["notes"] += [*stage_notes.notes(study), *stage_notes.outcomes(study, run), *environment_notes(run)]
-    results["stages"] = stage_notes.records(study, run)
+    results["notes"] += [
+        *stage_notes.notes(experiment),
+        *stage_notes.outcomes(experiment, run),
+        *environment_notes(run),
+    ]
+    results["stages"] = stage_notes.records(experiment, run)
     results["leaks"] = leaks.read(run)
     results["sanity"] = sanity_checks.read(run)
     write_json(run / run_files.RESULTS, results)
@@ -117,10 +121,10 @@ def _member_tables(folds: pd.DataFrame, run: Path) -> Iterator[pd.DataFrame]:
         yield read_predictions(run_files.fold_folder(run, name) / run_files.MEMBERS)
 
 
-def fold_table(study: Study, run: Path) -> pd.DataFrame:
+def fold_table(experiment: Experiment, run: Path) -> pd.DataFrame:
     """One row a fold in their order: status `done`, `failed`, `missing`, counts, epochs, seconds, accuracy, error."""
     rows = []
-    for fold in study.folds:
+    for fold in experiment.folds:
         counts = {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)}
         done = run_files.fold_folder(run, fold.name) / run_files.FOLD
         failed = run_files.failure_file(run, fold.name)
@@ -131,7 +135,7 @@ def fold_table(study: Study, run: Path) -> pd.DataFrame:
         elif failed.is_file():
             status, record = "failed", json.loads(failed.read_text(encoding="utf-8"))
         columns = ("epochs", "chosen_epoch", "validation_uf1", "steps", "seconds", "train_seconds", "accuracy", "error")
-        search = ("candidate",) if study.config.protocol.candidates else ()
+        search = ("candidate",) if experiment.config.protocol.candidates else ()
         known = {key: record.get(key) for key in (*search, *columns)}
         rows.append({"fold": fold.name, "status": status, **counts, **known})
     return pd.DataFrame(rows)
@@ -154,9 +158,9 @@ def _record(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / run_files.FOLD).read_text(encoding="utf-8")))
 
 
-def _refuse_foreign_folds(study: Study, run: Path) -> None:
+def _refuse_foreign_folds(experiment: Experiment, run: Path) -> None:
     """Raise where a finished fold was computed under another configuration, also when the manifest was lost."""
-    wanted = config_hash(study.config)
+    wanted = config_hash(experiment.config)
     foreign = [folder.name for folder in run_files.completed_folds(run) if _record(folder)["config_hash"] != wanted]
     if foreign:
         raise MerError(

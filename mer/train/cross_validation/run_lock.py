@@ -25,7 +25,7 @@ except ImportError:  # not a POSIX system
 
 
 @contextmanager
-def held(run: Path) -> Iterator[None]:
+def lock_run_folder(run: Path) -> Iterator[None]:
     """Hold a run's folder, which is made where it is not there.
 
     Raises:

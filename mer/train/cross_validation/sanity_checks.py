@@ -1,7 +1,8 @@
 """`sanity=true`: null runs, the linear baseline and the identity probe beside a finished run.
 
 Contract: everything lies in `<run>/sanity/`: a whole run's folder for each null run, and `sanity.json` with all
-numbers and their verdicts, which `runfolder.collect` puts into the results. Nothing here changes a score of the run.
+numbers and their verdicts, which `collect_results` puts into the results. Nothing here changes a score of
+the run.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from mer.config import Config
 from mer.evaluation.baselines import identity_probe as probe
 from mer.evaluation.baselines import null_tests
 from mer.evaluation.baselines.logistic_regression import fit
-from mer.evaluation.predictions import pool
+from mer.evaluation.predictions import pool_folds
 from mer.evaluation.results import scores
 from mer.inputs.datamodule.fold_datamodule import EVALUATION_BATCH
 from mer.models import RecognitionNetwork, load
 from mer.protocols.registry import Fold
 from mer.train.cross_validation.train_folds import is_main_process
 from mer.train.experiment import trained_on
-from mer.train.experiment.experiment import Study
+from mer.train.experiment.experiment import Experiment
 from mer.train.experiment.null_runs import NULLS, ONSET, null_configs, what_is_seen, why_not
 from mer.utils.atomic_files import write_json
 
@@ -35,44 +36,51 @@ from mer.utils.atomic_files import write_json
 PROBE_FOLDS = 10
 
 
-def add_null_tests(study: Study, run: Path, start: Callable[[Config, Path], dict[str, Any]]) -> None:
+def add_null_tests(experiment: Experiment, run: Path, start: Callable[[Config, Path], dict[str, Any]]) -> None:
     """Make the null tests of a run whose folds are trained and write them to `sanity.json`.
 
     Args:
-        study: of the run.
+        experiment: of the run.
         run: its folder.
         start: runs a configuration in a folder and returns its results, as `mer.run.run` does.
     """
-    configs = null_configs(study.config, study.table, study.folds)
+    configs = null_configs(experiment.config, experiment.table, experiment.folds)
     found: dict[str, Any] = {}
     for name, what in NULLS.items():
-        seen = f" The network sees {what_is_seen(study.config)}." if name == ONSET else what_began(study)
+        seen = (
+            f" The network sees {what_is_seen(experiment.config)}."
+            if name == ONSET
+            else describe_initial_weights(experiment)
+        )
         if name in configs:
             results = start(configs[name], run_files.sanity_folder(run, name))
             verdict = null_tests.chance_verdict(results) if results else {}
         else:
-            verdict = {"passed": None, "verdict": f"Not made: {why_not(name, study.config, study.table, study.folds)}."}
+            verdict = {
+                "passed": None,
+                "verdict": f"Not made: {why_not(name, experiment.config, experiment.table, experiment.folds)}.",
+            }
         found[name] = {"description": what + seen, **verdict}
-    if not is_main_process(study.config):
+    if not is_main_process(experiment.config):
         return
-    found["linear"] = linear_baseline(study)
-    found["identity"] = identity_probe(study, run)
+    found["linear"] = linear_baseline(experiment)
+    found["identity"] = identity_probe(experiment, run)
     write_json(run / run_files.SANITY_FOLDER / run_files.SANITY, found)
 
 
-def what_began(study: Study) -> str:
+def describe_initial_weights(experiment: Experiment) -> str:
     """What networks with permuted labels know all the same, since they begin with a file; a sentence, or nothing.
 
     Permuted are the labels of this run's trainings; those that an earlier one learned from are in the weights.
     """
-    init = study.config.init
+    init = experiment.config.init
     if init.name != "file":
         return ""
-    seen, frame = trained_on.told_by(init), study.table.frame
+    seen, frame = trained_on.read_trained_on(init), experiment.table.frame
     if seen is None:
         told = "which does not say whether it learned from these clips and their true labels"
     else:
-        met = int((frame["sample_id"].isin(seen.samples) | study.table.subjects.isin(seen.subjects)).sum())
+        met = int((frame["sample_id"].isin(seen.samples) | experiment.table.subjects.isin(seen.subjects)).sum())
         told = f"which learned from {met} of these {len(frame)} clips, or from their people, with true labels"
         if not met:
             return f" They begin with {init.path}, which learned from none of these clips and people."
@@ -85,30 +93,30 @@ def read(run: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
-def linear_baseline(study: Study) -> dict[str, Any]:
+def linear_baseline(experiment: Experiment) -> dict[str, Any]:
     """Scores of class-balanced logistic regression on pixels, over the same folds, as `results.scores` gives them."""
     description = (
         f"Class-balanced logistic regression on the network's own inputs (sides above {null_tests.LINEAR_SIDE} pixels "
         "averaged down), fitted fold by fold, its penalty fixed in advance."
     )
-    if not all(fold.train for fold in study.folds):
+    if not all(fold.train for fold in experiment.folds):
         return {"description": description, "verdict": "Not made: the protocol trains nothing on these samples."}
-    frames = null_tests.linear_predictions(study.pixels, study.table, study.folds)
-    pooled = pool(frames, study.table, allow_missing=True)
-    config = study.config
-    found = scores(pooled, study.table.classes, draws=config.evaluation.bootstrap, seed=config.seed)
+    frames = null_tests.linear_predictions(experiment.inputs, experiment.table, experiment.folds)
+    pooled = pool_folds(frames, experiment.table, allow_missing=True)
+    config = experiment.config
+    found = scores(pooled, experiment.table.classes, draws=config.evaluation.bootstrap, seed=config.seed)
     return {"description": description, **found}
 
 
-def identity_probe(study: Study, run: Path) -> dict[str, Any]:
+def identity_probe(experiment: Experiment, run: Path) -> dict[str, Any]:
     """What `null_tests.probe_verdict` tells of, measured on the networks of up to `PROBE_FOLDS` folds."""
     description = (
         "Linear probes of what the classifier sees. Identity: half of each training person's clips fit, the other half "
         "test. Emotion: fitted on the fold's training part, tested on its held-out samples."
     )
-    ready = [fold for fold in study.folds if fold.train and (_checkpoint(run, fold)).is_file()]
+    ready = [fold for fold in experiment.folds if fold.train and (_checkpoint(run, fold)).is_file()]
     chosen = [ready[k] for k in np.unique(np.linspace(0, len(ready) - 1, min(PROBE_FOLDS, len(ready))).astype(int))]
-    probes = [one for one in (_probe_fold(study, run, fold) for fold in chosen) if one is not None]
+    probes = [one for one in (_probe_fold(experiment, run, fold) for fold in chosen) if one is not None]
     if not probes:
         return {"description": description, "verdict": "Not made: no trained network, or people with one clip each."}
     clips = sum(one["clips"] for one in probes)
@@ -129,23 +137,25 @@ def identity_probe(study: Study, run: Path) -> dict[str, Any]:
     return {"description": description, **numbers, "verdict": null_tests.probe_verdict(found)}
 
 
-def _probe_fold(study: Study, run: Path, fold: Fold) -> dict[str, Any] | None:
+def _probe_fold(experiment: Experiment, run: Path, fold: Fold) -> dict[str, Any] | None:
     """Identity and emotion read from one fold's network, or None where nobody in training has two clips."""
     network = load(_checkpoint(run, fold))
-    place = {sample: row for row, sample in enumerate(study.table.frame["sample_id"])}
+    place = {sample: row for row, sample in enumerate(experiment.table.frame["sample_id"])}
     train, test = (np.array([place[sample] for sample in part]) for part in (fold.train, fold.test))
-    subjects, targets = study.table.subjects.to_numpy(), study.table.targets
-    seen, unseen = features(network, study.pixels, train), features(network, study.pixels, test)
-    named = probe.identity(seen, subjects[train], seed=study.config.seed)
-    pixels = probe.identity(null_tests.linear_inputs(study.pixels[train]), subjects[train], seed=study.config.seed)
+    subjects, targets = experiment.table.subjects.to_numpy(), experiment.table.targets
+    seen, unseen = features(network, experiment.inputs, train), features(network, experiment.inputs, test)
+    named = probe.identity(seen, subjects[train], seed=experiment.config.seed)
+    pixels = probe.identity(
+        null_tests.linear_inputs(experiment.inputs[train]), subjects[train], seed=experiment.config.seed
+    )
     if named is None or pixels is None:
         return None
     identity = probe.identity_directions(seen, subjects[train], targets[train])
-    random = probe.random_directions(seen.shape[1], identity.shape[1], seed=study.config.seed)
+    random = probe.random_directions(seen.shape[1], identity.shape[1], seed=experiment.config.seed)
 
     def right(directions: np.ndarray | None) -> int:
-        parts = [part if directions is None else probe.without(part, directions) for part in (seen, unseen)]
-        model = fit(parts[0], targets[train], classes=len(study.table.classes))
+        parts = [part if directions is None else probe.project_out(part, directions) for part in (seen, unseen)]
+        model = fit(parts[0], targets[train], classes=len(experiment.table.classes))
         return int((model.predict(parts[1]) == targets[test]).sum())
 
     told = asdict(named)

@@ -11,24 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from mer import run_files
-from mer.train.experiment.experiment import Stage, Study
+from mer.train.experiment.experiment import Experiment, PretrainingStage
 from mer.utils.hashing import file_hash
 
 #: People who are in a stage's samples and tested that one sentence names.
 NAMED = 3
 
 
-def notes(study: Study) -> list[str]:
+def notes(experiment: Experiment) -> list[str]:
     """What each stage and the companions are, and whether people in them are tested; one sentence each."""
     found = []
-    for stage in study.stages:
+    for stage in experiment.stages:
         table = stage.samples.table
         who = f"{len(table)} samples of {table.subjects.nunique()} subjects ({table.name})"
         found.append(f"Stage {stage.name}: {who}; {_sharing(stage)}.")
         found += [f"Stage {stage.name}: {note}" for note in table.notes]
-    if study.companions is not None:
-        table = study.companions.table
-        clips, share = study.config.cotrain.clips, study.config.cotrain.share
+    if experiment.cotraining is not None:
+        table = experiment.cotraining.table
+        clips, share = experiment.config.cotrain.clips, experiment.config.cotrain.share
         who = f"samples of {table.name} ({len(table)} samples of {table.subjects.nunique()} subjects)"
         without = "in each fold without the people it tests"
         found.append(
@@ -40,18 +40,18 @@ def notes(study: Study) -> list[str]:
     return found
 
 
-def data_hashes(study: Study) -> dict[str, str | None]:
+def data_hashes(experiment: Experiment) -> dict[str, str | None]:
     """Hash of the content of everything that the run trains on besides its own samples, by its key."""
-    hashes = {f"stages.{stage.name}": stage.samples.table.content_hash() for stage in study.stages}
-    if study.companions is not None:
-        hashes["cotrain"] = study.companions.table.content_hash()
-    return {**hashes, "init": file_hash(study.config.init.path)}
+    hashes = {f"stages.{stage.name}": stage.samples.table.content_hash() for stage in experiment.stages}
+    if experiment.cotraining is not None:
+        hashes["cotrain"] = experiment.cotraining.table.content_hash()
+    return {**hashes, "init": file_hash(experiment.config.init.path)}
 
 
-def records(study: Study, run: Path) -> list[dict[str, Any]]:
+def records(experiment: Experiment, run: Path) -> list[dict[str, Any]]:
     """Stage by stage: name, data, samples, classes, whether shared, trainings, their steps and seconds summed."""
     found = []
-    for stage in study.stages:
+    for stage in experiment.stages:
         parts = _parts(stage, run)
         table = stage.samples.table
         found.append(
@@ -74,21 +74,21 @@ def records(study: Study, run: Path) -> list[dict[str, Any]]:
     return found
 
 
-def outcomes(study: Study, run: Path) -> list[str]:
+def outcomes(experiment: Experiment, run: Path) -> list[str]:
     """What the stages did, and where the weights came from that trainings began with; one sentence each."""
     found = []
-    for stage, record in zip(study.stages, records(study, run), strict=True):
+    for stage, record in zip(experiment.stages, records(experiment, run), strict=True):
         times = "1 training" if record["trainings"] == 1 else f"{record['trainings']} trainings"
         found.append(f"Stage {stage.name}: {times}, {record['steps']} steps, {record['seconds']:.0f} s.")
         found += _origins(f"Stage {stage.name} began so", _parts(stage, run))
-    if study.stages or study.config.init.name != "random":
+    if experiment.stages or experiment.config.init.name != "random":
         found += _origins(
             "The folds began so", [_read(folder / run_files.FOLD) for folder in run_files.completed_folds(run)]
         )
     return found
 
 
-def _sharing(stage: Stage) -> str:
+def _sharing(stage: PretrainingStage) -> str:
     if stage.shared:
         return "nobody in them is tested (subjects, samples, pictures were compared), so one training serves all folds"
     if not stage.people:
@@ -99,7 +99,7 @@ def _sharing(stage: Stage) -> str:
     return f"{count} of them are tested here: {named}{more}; so each fold trains its own, without its people"
 
 
-def _parts(stage: Stage, run: Path) -> list[dict[str, Any]]:
+def _parts(stage: PretrainingStage, run: Path) -> list[dict[str, Any]]:
     """Records of all trainings of a stage in the run's folder."""
     parents = [run] if stage.shared else run_files.completed_folds(run)
     folders = [

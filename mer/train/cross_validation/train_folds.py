@@ -25,46 +25,46 @@ from pytorch_lightning.utilities import rank_zero_only
 from mer import run_files
 from mer.config import Config
 from mer.protocols.registry import Fold
-from mer.provenance import cores
+from mer.provenance import available_cores
 from mer.train.experiment import null_runs
-from mer.train.experiment.experiment import Study, load_study
+from mer.train.experiment.experiment import Experiment, load_experiment
 from mer.train.fold.run_fold import run_fold
 from mer.utils.atomic_files import write_json
 
 
-def missing_folds(study: Study, run: Path) -> list[Fold]:
+def missing_folds(experiment: Experiment, run: Path) -> list[Fold]:
     """Folds of the study without a finished folder in the run, in protocol order."""
     finished = set(run_files.completed_folds(run))
-    return [fold for fold in study.folds if run_files.fold_folder(run, fold.name) not in finished]
+    return [fold for fold in experiment.folds if run_files.fold_folder(run, fold.name) not in finished]
 
 
-def train_folds(study: Study, folds: Sequence[Fold], run: Path) -> Iterator[tuple[Fold, str | None]]:
+def train_folds(experiment: Experiment, folds: Sequence[Fold], run: Path) -> Iterator[tuple[Fold, str | None]]:
     """Train the folds; yields each with None, or with the last line of its error, as it ends.
 
     The order is the protocol's with one process and the order of finishing with several; the numbers are the same.
     """
-    workers = min(parallel_folds(study.config), len(folds))
+    workers = min(parallel_folds(experiment.config), len(folds))
     if workers <= 1:
         for fold in folds:
-            yield fold, _attempt(study, fold, run)
+            yield fold, _attempt(experiment, fold, run)
         return
     left = {fold.name: fold for fold in folds}
-    for name, error in _in_pool(study, list(left), run, workers):
+    for name, error in _in_pool(experiment, list(left), run, workers):
         yield left.pop(name), error
     # a worker process died and took the pool along: each fold that is left gets a process of its own, once
     for fold in left.values():
-        ended = dict(_in_pool(study, [fold.name], run, 1))
+        ended = dict(_in_pool(experiment, [fold.name], run, 1))
         if fold.name not in ended:
             line = "its process died, killed by the system (out of memory?)"
-            write_json(run_files.failure_file(run, fold.name), failure(study, fold, line))
+            write_json(run_files.failure_file(run, fold.name), failure_record(experiment, fold, line))
             ended[fold.name] = line
         yield fold, ended[fold.name]
 
 
-def _in_pool(study: Study, names: Sequence[str], run: Path, workers: int) -> Iterator[tuple[str, str | None]]:
+def _in_pool(experiment: Experiment, names: Sequence[str], run: Path, workers: int) -> Iterator[tuple[str, str | None]]:
     """Train folds in worker processes; yields name and error line of each that ended; none where a worker died."""
     context = multiprocessing.get_context("spawn")  # fork would copy torch's and OpenCV's threads in an unknown state
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(study.config,))
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(experiment.config,))
     try:
         for future in as_completed([pool.submit(_work, name, str(run)) for name in names]):
             # after a worker's death the futures of folds that had ended well still hold their results
@@ -82,7 +82,7 @@ def parallel_folds(config: Config) -> int:
     on_gpu = hardware.accelerator != "cpu" and torch.cuda.is_available()
     if hardware.devices > 1 or on_gpu:
         return 1
-    return max(1, cores() // hardware.threads)
+    return max(1, available_cores() // hardware.threads)
 
 
 def is_main_process(config: Config) -> bool:
@@ -93,13 +93,13 @@ def is_main_process(config: Config) -> bool:
     return config.trainer.devices == 1 or int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
-_WORKER: dict[str, Study] = {}
+_WORKER: dict[str, Experiment] = {}
 
 
 def _start_worker(config: Config) -> None:
     """Load the study once in each process; its pixels are a memory map, shared by all."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _WORKER["study"] = load_study(config)
+    _WORKER["study"] = load_experiment(config)
 
 
 def _end_with_parent() -> None:
@@ -111,28 +111,32 @@ def _end_with_parent() -> None:
 
 
 def _work(name: str, run: str) -> tuple[str, str | None]:
-    study = _WORKER["study"]
-    return name, _attempt(study, study.fold(name), Path(run))
+    experiment = _WORKER["study"]
+    return name, _attempt(experiment, experiment.fold(name), Path(run))
 
 
-def _attempt(study: Study, fold: Fold, run: Path) -> str | None:
+def _attempt(experiment: Experiment, fold: Fold, run: Path) -> str | None:
     """Train one fold; None, or the error's last line after its record is written."""
     record = run_files.failure_file(run, fold.name)
     try:
-        run_fold(replace(study, table=null_runs.of_fold(study.table, study.config, fold)), fold, run)
+        run_fold(
+            replace(experiment, table=null_runs.permute_fold_labels(experiment.table, experiment.config, fold)),
+            fold,
+            run,
+        )
     except Exception as error:
         line = f"{type(error).__name__}: {error}"
-        if is_main_process(study.config):
-            write_json(record, failure(study, fold, line))
-        if study.config.trainer.devices > 1:
+        if is_main_process(experiment.config):
+            write_json(record, failure_record(experiment, fold, line))
+        if experiment.config.trainer.devices > 1:
             raise  # the other ranks wait inside a collective: going on with the next fold would hang them
         return line
-    if is_main_process(study.config):
+    if is_main_process(experiment.config):
         record.unlink(missing_ok=True)
     return None
 
 
-def failure(study: Study, fold: Fold, line: str) -> dict[str, Any]:
+def failure_record(experiment: Experiment, fold: Fold, line: str) -> dict[str, Any]:
     """The record of a failed fold: counts, the error's line and its traceback."""
     return {
         "fold": fold.name,

@@ -18,9 +18,9 @@ import pandas as pd
 from mer import run_files
 from mer.config import Config
 from mer.errors import MerError
-from mer.evaluation.predictions import PREFIX, read_predictions
+from mer.evaluation.predictions import PROBABILITY_PREFIX, read_predictions
 from mer.evaluation.report.plots import attention_figure
-from mer.protocols.registry import Fold, selection_of
+from mer.protocols.registry import Fold, selection_mode
 
 
 class NoTracker:
@@ -60,7 +60,9 @@ class WandbTracker:
         for key in ("synthetic", "selection", "parameters", "seconds", "config_hash", "data_hash"):
             self.run.summary[key] = results[key]
         predictions = read_predictions(run / run_files.PREDICTIONS)
-        classes = [name.removeprefix(PREFIX) for name in predictions.columns if name.startswith(PREFIX)]
+        classes = [
+            name.removeprefix(PROBABILITY_PREFIX) for name in predictions.columns if name.startswith(PROBABILITY_PREFIX)
+        ]
         media: dict[str, Any] = {
             "confusion_matrix": wandb.Image(str(run / run_files.CONFUSION)),
             "confusion": wandb.plot.confusion_matrix(
@@ -103,7 +105,7 @@ def open_tracker(
     import wandb
 
     offline = config.logger.mode != "online"
-    leaky = selection_of(config.protocol) == "leaky"
+    leaky = selection_mode(config.protocol) == "leaky"
     settings = wandb.Settings(
         console="off",
         silent=True,

@@ -8,8 +8,8 @@ from mer.inputs import pipeline
 from mer.inputs.apex import spotting
 from mer.inputs.faces import crops
 from mer.inputs.representations import registry as represent
+from mer.models import config_errors as model_problems
 from mer.models import init_problems
-from mer.models import problems as model_problems
 from mer.protocols import registry as protocols
 from mer.train.experiment import leak_waivers, null_runs, selection, stage_checks
 from mer.train.lightning import module
@@ -19,30 +19,30 @@ ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
 
 
-def check(config: Config) -> None:
+def check_config(config: Config) -> None:
     """Raise one ConfigError that lists every problem of the configuration, before any data are read."""
     found = [
-        *pipeline.source_problems(config.data, config),
-        *protocols.problems(config.protocol),
-        *represent.problems(config.input, config.augment, flip=config.evaluation.flip),
-        *spotting.problems(config.input),
-        *crops.problems(config.face),
+        *pipeline.source_config_errors(config.data, config),
+        *protocols.config_errors(config.protocol),
+        *represent.config_errors(config.input, config.augment, flip=config.evaluation.flip),
+        *spotting.config_errors(config.input),
+        *crops.config_errors(config.face),
         *model_problems(config.model, side=config.input.size),
-        *module.problems(config.optim),
-        *module.freeze_problems(config.optim, config.model),
+        *module.config_errors(config.optim),
+        *module.freeze_config_errors(config.optim, config.model),
         *init_problems(config.init, config.model),
-        *stage_checks.recipe_problems(config.optim, config),
-        *stage_checks.problems(config),
-        *_trainer_problems(config),
-        *null_runs.problems(config),
-        *selection.problems(config),
-        *leak_waivers.problems(config.protocol),
+        *stage_checks.recipe_config_errors(config.optim, config),
+        *stage_checks.config_errors(config),
+        *_trainer_config_errors(config),
+        *null_runs.config_errors(config),
+        *selection.config_errors(config),
+        *leak_waivers.config_errors(config.protocol),
     ]
     if found:
         raise ConfigError(found)
 
 
-def _trainer_problems(config: Config) -> list[str]:
+def _trainer_config_errors(config: Config) -> list[str]:
     found = []
     trainer, logger = config.trainer, config.logger
     for key, least in (("devices", 1), ("threads", 1), ("workers", 0), ("parallel_folds", 0)):

@@ -1,6 +1,6 @@
-"""What all folds of one run share: the table of samples, the decoded pixels, the folds.
+"""What all folds of one run share: the table of samples, the network inputs, the folds.
 
-Contract: `load_study` is a function of the configuration alone, so that any process on any machine gets the same study.
+Contract: `load_experiment` is a function of the configuration alone, so any process on any machine gets the same.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from mer.inputs import pipeline
 from mer.models import checkpoint
 from mer.protocols.registry import Fold, make_folds, protocol_notes
 from mer.train.experiment import null_runs
-from mer.train.experiment.overlap import Samples, people_in_both
+from mer.train.experiment.overlap import PreparedSamples, shared_subjects
 
 
 @dataclass(frozen=True)
-class Stage:
+class PretrainingStage:
     """One training before the folds.
 
     Attributes:
@@ -35,13 +35,13 @@ class Stage:
 
     name: str
     config: StageConfig
-    samples: Samples
+    samples: PreparedSamples
     shared: bool
     people: dict[str, str]
 
 
 @dataclass(frozen=True)
-class Study:
+class Experiment:
     """One configuration with its data.
 
     Attributes:
@@ -55,15 +55,15 @@ class Study:
 
     config: Config
     table: SampleTable
-    pixels: np.ndarray
+    inputs: np.ndarray
     folds: tuple[Fold, ...]
-    stages: tuple[Stage, ...] = ()
-    companions: Samples | None = None
+    stages: tuple[PretrainingStage, ...] = ()
+    cotraining: PreparedSamples | None = None
 
     @cached_property
-    def samples(self) -> Samples:
+    def samples(self) -> PreparedSamples:
         """Table and pixels together."""
-        return Samples(self.table, self.pixels)
+        return PreparedSamples(self.table, self.inputs)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -75,42 +75,46 @@ class Study:
         return next(fold for fold in self.folds if fold.name == name)
 
 
-def load_study(config: Config, *, progress: bool = False) -> Study:
+def load_experiment(config: Config, *, progress: bool = False) -> Experiment:
     """The study of a configuration; draws or reads samples and fills the pixel cache where that was not done yet."""
-    table = pipeline.table_of(config.data, config, progress=progress)
+    table = pipeline.load_samples(config.data, config, progress=progress)
     folds = make_folds(table, config.protocol, config.seed)
-    samples = Samples(table, pipeline.inputs_of(null_runs.shown(table, config), config.data, config, progress=progress))
-    stages: list[Stage] = []
+    samples = PreparedSamples(
+        table, pipeline.load_inputs(null_runs.apply_onset_only(table, config), config.data, config, progress=progress)
+    )
+    stages: list[PretrainingStage] = []
     tested = [sample for fold in folds for sample in (*fold.validation, *fold.test)]
     for name, stage in config.stages.items():
         others = _other_samples(stage.data, samples, config, f"stages.{name}", progress=progress)
-        people = people_in_both(others, samples, tested)
+        people = shared_subjects(others, samples, tested)
         if config.protocol.candidates:
             _refuse_known_people(name, others, samples)
         shared = not people and all(before.shared for before in stages)
-        stages.append(Stage(name, stage, others, shared, people))
+        stages.append(PretrainingStage(name, stage, others, shared, people))
     if any(not fold.train for fold in folds):
         _refuse_other_classes(table, stages, config)
     other = config.cotrain.data
     companions = None if other is None else _companions(other, samples, config, progress=progress)
-    return Study(config, table, samples.pixels, tuple(folds), tuple(stages), companions)
+    return Experiment(config, table, samples.inputs, tuple(folds), tuple(stages), companions)
 
 
-def _other_samples(data: DataConfig, own: Samples, config: Config, key: str, *, progress: bool) -> Samples:
+def _other_samples(
+    data: DataConfig, own: PreparedSamples, config: Config, key: str, *, progress: bool
+) -> PreparedSamples:
     """Samples of a source beside the run's own, with inputs of the same shape."""
-    table = pipeline.table_of(data, config, progress=progress)
-    pixels = pipeline.inputs_of(table, data, config, progress=progress)
-    if pixels.shape[1:] != own.pixels.shape[1:]:
+    table = pipeline.load_samples(data, config, progress=progress)
+    pixels = pipeline.load_inputs(table, data, config, progress=progress)
+    if pixels.shape[1:] != own.inputs.shape[1:]:
         raise SampleError(
-            f"{key}.data: expected inputs of shape {own.pixels.shape[1:]} as those of {own.table.name}, {table.name} "
+            f"{key}.data: expected inputs of shape {own.inputs.shape[1:]} as those of {own.table.name}, {table.name} "
             f"gives {pixels.shape[1:]}; choose an input that has the same channels for both, e.g. input=apex"
         )
-    return Samples(null_runs.of_other(table, config, key), pixels)
+    return PreparedSamples(null_runs.permute_labels(table, config, key), pixels)
 
 
-def _refuse_known_people(name: str, others: Samples, own: Samples) -> None:
+def _refuse_known_people(name: str, others: PreparedSamples, own: PreparedSamples) -> None:
     """Raise where a stage shows people of the protocol's own table, on whom a nested search would compare recipes."""
-    met = people_in_both(others, own, own.table.frame["sample_id"])
+    met = shared_subjects(others, own, own.table.frame["sample_id"])
     if met:
         who, how = next(iter(met.items()))
         raise SampleError(
@@ -120,7 +124,7 @@ def _refuse_known_people(name: str, others: Samples, own: Samples) -> None:
         )
 
 
-def _refuse_other_classes(table: SampleTable, stages: list[Stage], config: Config) -> None:
+def _refuse_other_classes(table: SampleTable, stages: list[PretrainingStage], config: Config) -> None:
     """Raise where a fold trains nothing and the classifier that is handed on knows other classes than the table's."""
     known: tuple[str, ...]
     if stages:
@@ -134,7 +138,7 @@ def _refuse_other_classes(table: SampleTable, stages: list[Stage], config: Confi
         )
 
 
-def _companions(data: DataConfig, own: Samples, config: Config, *, progress: bool) -> Samples:
+def _companions(data: DataConfig, own: PreparedSamples, config: Config, *, progress: bool) -> PreparedSamples:
     """Samples of co-training, whose classes are among the run's own."""
     samples = _other_samples(data, own, config, "cotrain", progress=progress)
     unknown = [name for name in samples.table.classes if name not in own.table.classes]

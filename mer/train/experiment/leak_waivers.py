@@ -20,7 +20,7 @@ def is_waived(kind: str, name: str, protocol: ProtocolConfig) -> bool:
     return kind in protocol.waive or name in protocol.waive
 
 
-def problems(protocol: ProtocolConfig) -> list[str]:
+def config_errors(protocol: ProtocolConfig) -> list[str]:
     """What is wrong with `protocol.waive`."""
     unknown = [name for name in protocol.waive if name not in KINDS and name.rpartition("-")[0] not in KINDS]
     if not unknown:

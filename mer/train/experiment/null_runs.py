@@ -29,7 +29,7 @@ NULLS = {
 }
 
 
-def problems(config: Config) -> list[str]:
+def config_errors(config: Config) -> list[str]:
     """What is wrong with `null` and `sanity`, one sentence each."""
     found = []
     if config.null not in (NONE, *NULLS):
@@ -49,7 +49,7 @@ def why_no_onset(table: SampleTable, config: Config) -> str | None:
     return None
 
 
-def shown(table: SampleTable, config: Config) -> SampleTable:
+def apply_onset_only(table: SampleTable, config: Config) -> SampleTable:
     """The table whose images become the network's inputs: the run's own but for `onset_only`.
 
     Raises:
@@ -63,7 +63,7 @@ def shown(table: SampleTable, config: Config) -> SampleTable:
     return replace(table, frame=table.frame.assign(apex_path=table.frame["onset_path"]))
 
 
-def of_fold(table: SampleTable, config: Config, fold: Fold) -> SampleTable:
+def permute_fold_labels(table: SampleTable, config: Config, fold: Fold) -> SampleTable:
     """The table as one fold's training sees it: the run's own but for `permuted_labels`."""
     if config.null != PERMUTED:
         return table
@@ -76,7 +76,7 @@ def of_fold(table: SampleTable, config: Config, fold: Fold) -> SampleTable:
     return replace(table, frame=table.frame.assign(label=labels))
 
 
-def of_other(table: SampleTable, config: Config, key: str) -> SampleTable:
+def permute_labels(table: SampleTable, config: Config, key: str) -> SampleTable:
     """The table of a stage or of co-training as training sees it: as it is but for `permuted_labels`.
 
     Its true labels would carry the real task into a run that must find nothing, above all where it shows the people of

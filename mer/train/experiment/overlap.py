@@ -16,14 +16,14 @@ import numpy as np
 
 from mer.data.samples.schema import IMAGE_COLUMNS
 from mer.data.samples.table import SampleTable
-from mer.utils.hashing import picture_hash
+from mer.utils.hashing import image_hash
 
 #: Data sets under two names, whose people and their numbers are the same: SMIC-E is SMIC with more frames a clip.
 SAME_PEOPLE = {"smic_e": "smic"}
 
 
 @dataclass(frozen=True)
-class Samples:
+class PreparedSamples:
     """A table with its inputs.
 
     Attributes:
@@ -32,13 +32,13 @@ class Samples:
     """
 
     table: SampleTable
-    pixels: np.ndarray
+    inputs: np.ndarray
 
     @cached_property
     def pictures(self) -> tuple[frozenset[str], ...]:
         """Hashes of each row's key-frame images; none for a drawn row without files."""
         columns = self.table.frame[list(IMAGE_COLUMNS)].to_numpy(dtype=object)
-        return tuple(frozenset(picture_hash(path) for path in row if path) for row in columns)
+        return tuple(frozenset(image_hash(path) for path in row if path) for row in columns)
 
 
 def person_code(dataset: str, subject: str) -> str:
@@ -52,7 +52,7 @@ def person_codes(table: SampleTable) -> np.ndarray:
     return np.array([person_code(*row) for row in zip(table.frame["dataset"], table.frame["subject"], strict=True)])
 
 
-def people_in_both(other: Samples, own: Samples, tested: Iterable[str]) -> dict[str, str]:
+def shared_subjects(other: PreparedSamples, own: PreparedSamples, tested: Iterable[str]) -> dict[str, str]:
     """Subjects of `other` who are among the tested samples of `own`, each with the reason.
 
     Args:
@@ -80,7 +80,7 @@ def people_in_both(other: Samples, own: Samples, tested: Iterable[str]) -> dict[
     return found
 
 
-def allowed(other: Samples, barred: Iterable[str]) -> tuple[str, ...]:
+def samples_without(other: PreparedSamples, barred: Iterable[str]) -> tuple[str, ...]:
     """Ids of the samples of `other` of subjects who are not barred, in the table's order."""
     free = ~other.table.subjects.isin(set(barred))
     return tuple(other.table.frame["sample_id"][free])

@@ -13,10 +13,10 @@ import pandas as pd
 from omegaconf.errors import OmegaConfBaseException
 
 from mer.config import Config, ProtocolConfig, with_overrides
-from mer.evaluation.predictions import MARK
+from mer.evaluation.predictions import SELECTION_COLUMN
 from mer.inputs.representations import registry as represent
-from mer.models import problems as model_problems
-from mer.protocols.registry import Fold, selection_of
+from mer.models import config_errors as model_problems
+from mer.protocols.registry import Fold, selection_mode
 from mer.train.experiment import stage_checks
 from mer.train.lightning import module
 
@@ -28,27 +28,27 @@ SEARCHED = ("optim", "augment", "model")
 OBJECTIVE = "validation_uf1"
 
 
-def seen(fold: Fold, protocol: ProtocolConfig) -> Fold:
+def training_view(fold: Fold, protocol: ProtocolConfig) -> Fold:
     """The fold as training sees it: under `leaky`, and only there, the held-out samples choose the epoch."""
-    return replace(fold, validation=fold.test) if selection_of(protocol) == LEAKY else fold
+    return replace(fold, validation=fold.test) if selection_mode(protocol) == LEAKY else fold
 
 
-def of_record(record: dict[str, Any], protocol: ProtocolConfig) -> dict[str, Any]:
+def mark_record(record: dict[str, Any], protocol: ProtocolConfig) -> dict[str, Any]:
     """The record of a training, with what chose; without a score on held-out samples, which might steer a search."""
-    selection = selection_of(protocol)
+    selection = selection_mode(protocol)
     kept = {**record, OBJECTIVE: None} if selection == LEAKY else record
     return {**kept, "selection": selection}
 
 
-def marked(table: pd.DataFrame, protocol: ProtocolConfig) -> pd.DataFrame:
+def mark_table(table: pd.DataFrame, protocol: ProtocolConfig) -> pd.DataFrame:
     """The table as it is, or with a last column that says `leaky`; columns of an inner split are renamed there."""
-    if selection_of(protocol) != LEAKY:
+    if selection_mode(protocol) != LEAKY:
         return table
     names = {name: name.replace("validation_", "held_out_") for name in table.columns}
-    return table.rename(columns=names).assign(**{MARK: LEAKY})
+    return table.rename(columns=names).assign(**{SELECTION_COLUMN: LEAKY})
 
 
-def problems(config: Config) -> list[str]:
+def config_errors(config: Config) -> list[str]:
     """What is wrong with the choice among epochs and recipes, and with what a search over runs asks for."""
     found = []
     if config.objective != OBJECTIVE:
@@ -58,17 +58,17 @@ def problems(config: Config) -> list[str]:
             "protocol.validation gives an inner score, whose mean over folds has yet seen every test subject in the "
             "inner splits of other folds; only protocol.candidates, which each fold chooses among by itself, is clean"
         )
-    if selection_of(config.protocol) == LEAKY and config.optim.iterations is not None:
+    if selection_mode(config.protocol) == LEAKY and config.optim.iterations is not None:
         found.append(
             "optim.iterations: expected null with protocol.selection=leaky, which chooses among whole epochs, got "
             f"{config.optim.iterations}; set optim.epochs"
         )
     for line in config.protocol.candidates:
-        found += [f"protocol.candidates: {line!r}: {problem}" for problem in _candidate_problems(config, line)]
+        found += [f"protocol.candidates: {line!r}: {problem}" for problem in _candidate_config_errors(config, line)]
     return found
 
 
-def _candidate_problems(config: Config, line: str) -> list[str]:
+def _candidate_config_errors(config: Config, line: str) -> list[str]:
     """What is wrong with one recipe of a nested search."""
     strange = [item for item in line.split() if "=" not in item or item.partition(".")[0] not in SEARCHED]
     if strange:
@@ -78,9 +78,13 @@ def _candidate_problems(config: Config, line: str) -> list[str]:
     except OmegaConfBaseException as error:
         return [str(error).splitlines()[0]]
     return [
-        *module.problems(changed.optim),
-        *module.freeze_problems(changed.optim, changed.model),
-        *(line for line in stage_checks.frozen_problems(changed) if line not in stage_checks.frozen_problems(config)),
-        *represent.problems(changed.input, changed.augment),
+        *module.config_errors(changed.optim),
+        *module.freeze_config_errors(changed.optim, changed.model),
+        *(
+            line
+            for line in stage_checks.frozen_config_errors(changed)
+            if line not in stage_checks.frozen_config_errors(config)
+        ),
+        *represent.config_errors(changed.input, changed.augment),
         *model_problems(changed.model, side=changed.input.size),
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from mer.config import Config, OptimConfig
-from mer.inputs.pipeline import source_problems
+from mer.inputs.pipeline import source_config_errors
 from mer.inputs.representations import registry as represent
 from mer.train.lightning import module
 
@@ -16,31 +16,33 @@ from mer.train.lightning import module
 NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
 
 
-def problems(config: Config) -> list[str]:
+def config_errors(config: Config) -> list[str]:
     """What is wrong with `stages` and `cotrain`, and with a protocol that trains nothing."""
     found = []
     for name, stage in config.stages.items():
         where = f"stages.{name}"
         if not NAME.fullmatch(name):
             found.append(f"stages: expected names of letters, digits and _, up to 40, got {name!r}")
-        found += _under(where, source_problems(stage.data, config))
-        augment = represent.problems(config.input, stage.augment)
+        found += _under(where, source_config_errors(stage.data, config))
+        augment = represent.config_errors(config.input, stage.augment)
         found += _under(where, [line for line in augment if line.startswith("augment.")])
-        frozen = module.freeze_problems(stage.optim, config.model)
-        found += _under(where, [*module.problems(stage.optim), *frozen, *recipe_problems(stage.optim, config)])
+        frozen = module.freeze_config_errors(stage.optim, config.model)
+        found += _under(
+            where, [*module.config_errors(stage.optim), *frozen, *recipe_config_errors(stage.optim, config)]
+        )
     if not 0 < config.cotrain.share < 1:
         found.append(f"cotrain.share: expected 0 < share < 1, got {config.cotrain.share}; for none: cotrain.data=null")
     if config.cotrain.clips is not None and config.cotrain.clips < 1:
         found.append(f"cotrain.clips: expected null (cotrain.share counts) or 1 or more, got {config.cotrain.clips}")
     if config.cotrain.data is not None:
-        found += _under("cotrain", source_problems(config.cotrain.data, config))
+        found += _under("cotrain", source_config_errors(config.cotrain.data, config))
     if config.protocol.name == "zero_shot" and not config.stages and config.init.name != "file":
         found.append(
             "protocol.name: expected stages or init.path with zero_shot, got neither: nothing would have been trained"
         )
     if config.protocol.name == "zero_shot" and config.cotrain.data is not None:
         found.append("cotrain.data: expected null with protocol.name=zero_shot, which trains nothing in its fold")
-    found += frozen_problems(config)
+    found += frozen_config_errors(config)
     if config.stages and any("model." in line for line in config.protocol.candidates):
         found.append(
             "protocol.candidates: expected no overrides of model with stages, got some: the stages train one network, "
@@ -49,7 +51,7 @@ def problems(config: Config) -> list[str]:
     return found
 
 
-def frozen_problems(config: Config) -> list[str]:
+def frozen_config_errors(config: Config) -> list[str]:
     """What is wrong where the first training of a run would hold still what was drawn at random."""
     if config.init.name != "random":
         return []
@@ -68,7 +70,7 @@ def frozen_problems(config: Config) -> list[str]:
     return found
 
 
-def recipe_problems(optim: OptimConfig, config: Config) -> list[str]:
+def recipe_config_errors(optim: OptimConfig, config: Config) -> list[str]:
     """What of a recipe does not go with the run's devices and inner split."""
     found = []
     devices, batch = config.trainer.devices, optim.batch_size

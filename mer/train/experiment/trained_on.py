@@ -14,15 +14,15 @@ from typing import Any
 from mer.config import InitConfig
 from mer.models import checkpoint
 from mer.protocols.registry import Fold
-from mer.train.experiment.experiment import Stage, Study
-from mer.train.experiment.overlap import Samples, allowed, people_in_both
+from mer.train.experiment.experiment import Experiment, PretrainingStage
+from mer.train.experiment.overlap import PreparedSamples, samples_without, shared_subjects
 
 #: Hex digits kept of each image's SHA-256: 64 bits.
 DIGITS = 16
 
 
 @dataclass(frozen=True)
-class Seen:
+class TrainedOn:
     """What trained a network.
 
     Attributes:
@@ -35,41 +35,41 @@ class Seen:
     samples: frozenset[str] = frozenset()
     pictures: frozenset[str] = frozenset()
 
-    def __or__(self, other: Seen) -> Seen:
+    def __or__(self, other: TrainedOn) -> TrainedOn:
         """What trained either."""
-        return Seen(self.subjects | other.subjects, self.samples | other.samples, self.pictures | other.pictures)
+        return TrainedOn(self.subjects | other.subjects, self.samples | other.samples, self.pictures | other.pictures)
 
     def as_card(self) -> dict[str, list[str]]:
         """As plain values for a checkpoint's `trained_on`."""
         return {"subjects": sorted(self.subjects), "samples": sorted(self.samples), "pictures": sorted(self.pictures)}
 
 
-def of_fold(study: Study, fold: Fold) -> Seen:
+def of_fold(experiment: Experiment, fold: Fold) -> TrainedOn:
     """What a fold's network has seen: `fold` as training saw it, whose validation part chose the epoch."""
-    seen = of_samples(study.samples, (*fold.train, *fold.validation)) | of_init(study.config.init)
-    if study.companions is not None and fold.train:
-        seen |= of_samples(study.companions, joining(study, study.companions, fold))
-    for stage in study.stages:
-        seen |= of_samples(stage.samples, _ids(study, stage, fold))
+    seen = of_samples(experiment.samples, (*fold.train, *fold.validation)) | of_init(experiment.config.init)
+    if experiment.cotraining is not None and fold.train:
+        seen |= of_samples(experiment.cotraining, cotraining_ids(experiment, experiment.cotraining, fold))
+    for stage in experiment.stages:
+        seen |= of_samples(stage.samples, _ids(experiment, stage, fold))
     return seen
 
 
-def of_stage(study: Study, stage: Stage, fold: Fold | None) -> Seen:
+def of_stage(experiment: Experiment, stage: PretrainingStage, fold: Fold | None) -> TrainedOn:
     """What the network that a stage hands on has seen; `fold`: for which alone it was trained."""
-    seen = of_init(study.config.init)
-    for each in study.stages:
-        seen |= of_samples(each.samples, _ids(study, each, fold))
+    seen = of_init(experiment.config.init)
+    for each in experiment.stages:
+        seen |= of_samples(each.samples, _ids(experiment, each, fold))
         if each.name == stage.name:
             break
     return seen
 
 
-def of_init(init: InitConfig) -> Seen:
+def of_init(init: InitConfig) -> TrainedOn:
     """What the weights that a run begins with have seen, as far as their file says it."""
-    return told_by(init) or Seen()
+    return read_trained_on(init) or TrainedOn()
 
 
-def told_by(init: InitConfig) -> Seen | None:
+def read_trained_on(init: InitConfig) -> TrainedOn | None:
     """What the card of `init.path` says; None where nothing trained it or the file does not say."""
     if init.name != "file" or init.path is None:
         return None
@@ -79,10 +79,10 @@ def told_by(init: InitConfig) -> Seen | None:
         return None
     if not isinstance(told, dict) or "samples" not in told:
         return None
-    return Seen(*(frozenset(told.get(key, ())) for key in ("subjects", "samples", "pictures")))
+    return TrainedOn(*(frozenset(told.get(key, ())) for key in ("subjects", "samples", "pictures")))
 
 
-def of_samples(samples: Samples, ids: Iterable[str]) -> Seen:
+def of_samples(samples: PreparedSamples, ids: Iterable[str]) -> TrainedOn:
     """People, ids and pictures of those of the samples that have images."""
     wanted = set(ids)
     frame, subjects = samples.table.frame, samples.table.subjects
@@ -91,19 +91,19 @@ def of_samples(samples: Samples, ids: Iterable[str]) -> Seen:
         for subject, sample, pictures in zip(subjects, frame["sample_id"], samples.pictures, strict=True)
         if sample in wanted and pictures
     ]
-    return Seen(
+    return TrainedOn(
         frozenset(subject for subject, _, _ in rows),
         frozenset(sample for _, sample, _ in rows),
         frozenset(picture[:DIGITS] for _, _, pictures in rows for picture in pictures),
     )
 
 
-def allowed_in(study: Study, samples: Samples, fold: Fold) -> Sequence[str]:
+def pretraining_ids(experiment: Experiment, samples: PreparedSamples, fold: Fold) -> Sequence[str]:
     """Ids of the samples of another source that may train a fold's network."""
-    return allowed(samples, people_in_both(samples, study.samples, (*fold.validation, *fold.test)))
+    return samples_without(samples, shared_subjects(samples, experiment.samples, (*fold.validation, *fold.test)))
 
 
-def joining(study: Study, samples: Samples, fold: Fold) -> Sequence[str]:
+def cotraining_ids(experiment: Experiment, samples: PreparedSamples, fold: Fold) -> Sequence[str]:
     """Ids of the samples of co-training that join a fold's batches.
 
     Own people come along only where the fold trains on them. It would not do to leave out only those whom it tests: an
@@ -111,12 +111,12 @@ def joining(study: Study, samples: Samples, fold: Fold) -> Sequence[str]:
     whom it goes without.
     """
     trained = set(fold.train) - {*fold.validation, *fold.test}
-    others = (sample for sample in study.table.frame["sample_id"] if sample not in trained)
-    return allowed(samples, people_in_both(samples, study.samples, others))
+    others = (sample for sample in experiment.table.frame["sample_id"] if sample not in trained)
+    return samples_without(samples, shared_subjects(samples, experiment.samples, others))
 
 
-def _ids(study: Study, stage: Stage, fold: Fold | None) -> Sequence[str]:
+def _ids(experiment: Experiment, stage: PretrainingStage, fold: Fold | None) -> Sequence[str]:
     """Samples that a stage trains on."""
     if stage.shared or fold is None:
         return tuple(stage.samples.table.frame["sample_id"])
-    return allowed_in(study, stage.samples, fold)
+    return pretraining_ids(experiment, stage.samples, fold)

@@ -14,25 +14,29 @@ import pandas as pd
 from mer.evaluation import metrics
 from mer.protocols.registry import Fold
 from mer.train.experiment import selection, trained_on
-from mer.train.experiment.experiment import Study
+from mer.train.experiment.experiment import Experiment
 
 
-def of_fold(study: Study, fold: Fold, predictions: pd.DataFrame) -> dict[str, Any]:
+def of_fold(experiment: Experiment, fold: Fold, predictions: pd.DataFrame) -> dict[str, Any]:
     """The card of a fold's networks; `predictions` are those of its test part, averaged over the members."""
-    saw = trained_on.of_fold(study, selection.seen(fold, study.config.protocol))
+    saw = trained_on.of_fold(experiment, selection.training_view(fold, experiment.config.protocol))
     seen = saw.as_card()
-    own = {"data": study.table.name, "synthetic": study.table.synthetic, "held_out": fold.name} if fold.train else {}
+    own = (
+        {"data": experiment.table.name, "synthetic": experiment.table.synthetic, "held_out": fold.name}
+        if fold.train
+        else {}
+    )
     card = {
-        "classes": list(study.table.classes),
-        "input": asdict(study.config.input),
-        "trained_on": {**own, "stages": [_stage(study, name) for name in study.config.stages], **seen},
+        "classes": list(experiment.table.classes),
+        "input": asdict(experiment.config.input),
+        "trained_on": {**own, "stages": [_stage(experiment, name) for name in experiment.config.stages], **seen},
     }
     if not fold.train:
-        card["tested_on"] = _tested(study, predictions)
-    return {**card, "limits": limits(study, fold, saw)}
+        card["tested_on"] = _tested(experiment, predictions)
+    return {**card, "limits": limits(experiment, fold, saw)}
 
 
-def limits(study: Study, fold: Fold, saw: trained_on.Seen) -> list[str]:
+def limits(experiment: Experiment, fold: Fold, saw: trained_on.TrainedOn) -> list[str]:
     """What the network is not known to do, one sentence each; `saw`: what trained it."""
     found = [
         "Made for research: a movement of the face is no proof of a feeling, and nobody should be judged by it.",
@@ -40,43 +44,43 @@ def limits(study: Study, fold: Fold, saw: trained_on.Seen) -> list[str]:
         "Always names one of its classes, also where nothing moves or another emotion shows.",
     ]
     if not fold.train:
-        found.append(_zero_shot(study, fold, saw))
-    if study.table.synthetic:
+        found.append(_zero_shot(experiment, fold, saw))
+    if experiment.table.synthetic:
         found.append("Tested on drawn faces: its scores say nothing about real ones.")
     return found
 
 
-def _zero_shot(study: Study, fold: Fold, saw: trained_on.Seen) -> str:
+def _zero_shot(experiment: Experiment, fold: Fold, saw: trained_on.TrainedOn) -> str:
     """Whether the tested data can have trained a network that no fold trained."""
-    init, table = study.config.init, study.table
+    init, table = experiment.config.init, experiment.table
     subjects = set(table.subjects[table.frame["sample_id"].isin(fold.test)])
     if saw.samples & {*fold.test} or saw.subjects & subjects:
         return "Clips or people of the tested data were among those that trained it before."
-    if init.name == "file" and trained_on.told_by(init) is None:
+    if init.name == "file" and trained_on.read_trained_on(init) is None:
         return f"Nothing was trained on the tested data here; what {init.path} saw before, it does not say."
-    drawn = bool(study.stages) and all(stage.config.data.name == "motion_prior" for stage in study.stages)
+    drawn = bool(experiment.stages) and all(stage.config.data.name == "motion_prior" for stage in experiment.stages)
     knows = ": drawn motion knows anatomy, no camera and no coder" if drawn and init.name == "random" else ""
     return f"No clip of the tested data trained it{knows}."
 
 
-def _stage(study: Study, name: str) -> dict[str, Any]:
-    samples = next(stage for stage in study.stages if stage.name == name).samples.table
+def _stage(experiment: Experiment, name: str) -> dict[str, Any]:
+    samples = next(stage for stage in experiment.stages if stage.name == name).samples.table
     return {"name": name, "data": samples.name, "synthetic": samples.synthetic, "samples": len(samples)}
 
 
-def _tested(study: Study, predictions: pd.DataFrame) -> dict[str, Any]:
+def _tested(experiment: Experiment, predictions: pd.DataFrame) -> dict[str, Any]:
     """Scores of all members together on data that trained none of them."""
-    place = {name: k for k, name in enumerate(study.table.classes)}
+    place = {name: k for k, name in enumerate(experiment.table.classes)}
     columns = (predictions[name].map(place).to_numpy() for name in ("label", "predicted"))
     confusion = metrics.confusion_matrix(*columns, classes=len(place))
     return {
-        "data": study.table.name,
-        "synthetic": study.table.synthetic,
+        "data": experiment.table.name,
+        "synthetic": experiment.table.synthetic,
         "samples": len(predictions),
         "subjects": int(predictions["subject"].nunique()),
         "uf1": float(metrics.uf1(confusion)),
         "uar": float(metrics.uar(confusion)),
         "accuracy": float(metrics.accuracy(confusion)),
-        "networks_averaged": study.config.members,
-        "mirrored_too": study.config.evaluation.flip,
+        "networks_averaged": experiment.config.members,
+        "mirrored_too": experiment.config.evaluation.flip,
     }

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mer.evaluation.diagnostics.ensemble_scores import MEMBER
-from mer.evaluation.predictions import PREFIX
+from mer.evaluation.predictions import PROBABILITY_PREFIX
 from mer.utils.seeding import seed_from
 
 
@@ -31,22 +31,22 @@ def mean_predictions(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     first = frames[0]
     if len(frames) == 1:
         return first
-    names = [str(name) for name in first if str(name).startswith(PREFIX)]
+    names = [str(name) for name in first if str(name).startswith(PROBABILITY_PREFIX)]
     probabilities = np.mean([frame[names].to_numpy() for frame in frames], axis=0)
     table = first.copy()
     table[names] = probabilities
-    table["predicted"] = [names[k].removeprefix(PREFIX) for k in probabilities.argmax(axis=1)]
+    table["predicted"] = [names[k].removeprefix(PROBABILITY_PREFIX) for k in probabilities.argmax(axis=1)]
     return table
 
 
-def long_table(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def stack_members(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Content of `members.csv`: the members' predictions one below the other, behind a column with their numbers."""
     parts = [frame.assign(**{MEMBER: member}) for member, frame in enumerate(frames)]
     table = pd.concat(parts, ignore_index=True)
     return table[[MEMBER, *frames[0].columns]]
 
 
-def joint_record(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def merge_records(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Record of a fold from those of its members: the first one's, but for sums of seconds and means of scores.
 
     With more than one, `members` holds all of them.

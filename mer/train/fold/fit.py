@@ -17,17 +17,17 @@ from pytorch_lightning import Callback, Trainer, seed_everything
 
 from mer.config import Config
 from mer.errors import MerError
-from mer.inputs.datamodule.cotraining import Companions
+from mer.inputs.datamodule.cotraining import CotrainingSamples
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.models.network import RecognitionNetwork
 from mer.protocols.registry import Fold
 from mer.train.experiment import trained_on
-from mer.train.experiment.experiment import Study
-from mer.train.experiment.overlap import Samples
-from mer.train.fold.initial_weights import Start, begin
-from mer.train.lightning.callbacks import BestEpoch, Curves
+from mer.train.experiment.experiment import Experiment
+from mer.train.experiment.overlap import PreparedSamples
+from mer.train.fold.initial_weights import InitialWeights, load_initial_weights
+from mer.train.lightning.callbacks import BestEpoch, CurveRecorder
 from mer.train.lightning.module import RecognitionModule
-from mer.train.lightning.sync_batchnorm import synchronise
+from mer.train.lightning.sync_batchnorm import convert_sync_batchnorm
 from mer.train.lightning.weight_averaging import Averaging
 
 # Lightning speaks of hardware, of products, of more loader processes, at every fold; errors still come through.
@@ -53,7 +53,7 @@ class Trained:
     """
 
     network: RecognitionNetwork
-    curves: Curves
+    curves: CurveRecorder
     record: dict[str, Any]
     trainer: Trainer | None
 
@@ -68,28 +68,30 @@ class Trained:
             self.trainer.strategy.barrier()
 
 
-def fit(study: Study, fold: Fold, *, seed: int, data_seed: int, start: Start | None = None) -> Trained:
+def fit(
+    experiment: Experiment, fold: Fold, *, seed: int, data_seed: int, start: InitialWeights | None = None
+) -> Trained:
     """The network after training on `fold.train`; without any training sample it stays as it begins.
 
     Args:
-        study: configuration and samples.
+        experiment: configuration and samples.
         fold: training samples, and those that choose the epoch.
         seed: of weights drawn here and of dropout.
         data_seed: of the order and augmentation of the samples.
         start: weights to begin with.
     """
-    config = study.config
+    config = experiment.config
     torch.set_num_threads(config.trainer.threads)
     seed_everything(seed, verbose=False)
-    data = datamodule(study, fold, seed=data_seed)
-    module = build_module(study, data)
-    origin = begin(module.network, study, start)
-    curves = Curves(validation=bool(fold.validation))
+    data = datamodule(experiment, fold, seed=data_seed)
+    module = build_module(experiment, data)
+    origin = load_initial_weights(module.network, experiment, start)
+    curves = CurveRecorder(validation=bool(fold.validation))
     chooser = BestEpoch(curves)
     trainer = None
     if fold.train:
         if config.trainer.devices > 1:
-            synchronise(module)
+            convert_sync_batchnorm(module)
         callbacks: list[Callback] = [curves]
         if config.optim.average != "none":
             callbacks.append(Averaging(config.optim, data.pixels, data.train_rows))
@@ -110,14 +112,14 @@ def fit(study: Study, fold: Fold, *, seed: int, data_seed: int, start: Start | N
     return Trained(module.network, curves, record, trainer)
 
 
-def datamodule(study: Study, fold: Fold, *, seed: int) -> FoldDataModule:
+def datamodule(experiment: Experiment, fold: Fold, *, seed: int) -> FoldDataModule:
     """The data module of one fold; what joins its batches shows nobody of the run's own whom it does not train on."""
-    config, companions = study.config, None
-    if study.companions is not None and fold.train:
-        companions = companions_of(study, study.companions, fold)
+    config, companions = experiment.config, None
+    if experiment.cotraining is not None and fold.train:
+        companions = companions_of(experiment, experiment.cotraining, fold)
     return FoldDataModule(
-        study.pixels,
-        study.table,
+        experiment.inputs,
+        experiment.table,
         fold,
         input=config.input,
         augment=config.augment,
@@ -128,31 +130,31 @@ def datamodule(study: Study, fold: Fold, *, seed: int) -> FoldDataModule:
     )
 
 
-def companions_of(study: Study, samples: Samples, fold: Fold) -> Companions:
+def companions_of(experiment: Experiment, samples: PreparedSamples, fold: Fold) -> CotrainingSamples:
     """Samples of co-training for one fold, under the run's classes; MerError where nobody is left for it.
 
-    Of the protocol's own people only those come along whom the fold trains on (`lineage.joining`).
+    Of the protocol's own people only those come along whom the fold trains on (`lineage.cotraining_ids`).
     """
-    ids = set(trained_on.joining(study, samples, fold))
+    ids = set(trained_on.cotraining_ids(experiment, samples, fold))
     rows = np.flatnonzero(samples.table.frame["sample_id"].isin(ids).to_numpy())
     if not len(rows):
         raise MerError(
             f"cotrain: fold {fold.name} does without every person of {samples.table.name}, whom it tests or holds "
             "back; nobody is left to join"
         )
-    numbers = np.array([study.table.classes.index(name) for name in samples.table.classes], dtype=np.int64)
-    clips = study.config.cotrain.clips
-    share = study.config.cotrain.share if clips is None else clips / (clips + len(fold.train))
-    return Companions(np.asarray(samples.pixels), numbers[samples.table.targets], rows, share)
+    numbers = np.array([experiment.table.classes.index(name) for name in samples.table.classes], dtype=np.int64)
+    clips = experiment.config.cotrain.clips
+    share = experiment.config.cotrain.share if clips is None else clips / (clips + len(fold.train))
+    return CotrainingSamples(np.asarray(samples.inputs), numbers[samples.table.targets], rows, share)
 
 
-def build_module(study: Study, data: FoldDataModule) -> RecognitionModule:
+def build_module(experiment: Experiment, data: FoldDataModule) -> RecognitionModule:
     """The untrained module of one fold."""
     return RecognitionModule(
-        model=asdict(study.config.model),
-        optim=asdict(study.config.optim),
-        in_channels=study.pixels.shape[1],
-        classes=list(study.table.classes),
+        model=asdict(experiment.config.model),
+        optim=asdict(experiment.config.optim),
+        in_channels=experiment.inputs.shape[1],
+        classes=list(experiment.table.classes),
         class_weights=data.class_weights,
         seed=data.seed,
     )

@@ -16,9 +16,9 @@ from mer.evaluation.predictions import write_predictions
 from mer.models import checkpoint
 from mer.protocols.registry import Fold
 from mer.train.experiment import selection
-from mer.train.experiment.experiment import Study
+from mer.train.experiment.experiment import Experiment
 from mer.train.fold import checkpoint_card
-from mer.train.fold.ensemble import long_table, mean_predictions
+from mer.train.fold.ensemble import mean_predictions, stack_members
 from mer.train.fold.fit import Trained
 from mer.train.fold.predict import attention_samples
 from mer.train.fold.pretraining import StageResult
@@ -26,7 +26,7 @@ from mer.utils.atomic_files import write_json
 
 
 def write_fold(
-    study: Study,
+    experiment: Experiment,
     fold: Fold,
     trained: list[Trained],
     frames: list[pd.DataFrame],
@@ -43,21 +43,21 @@ def write_fold(
             folder = run_files.stage_folder(work, stage.stage.name, stage.record["member"])
             folder.mkdir(parents=True)
             stage.write(folder)
-        protocol = study.config.protocol
-        write_predictions(work / run_files.PREDICTIONS, selection.marked(mean_predictions(frames), protocol))
+        protocol = experiment.config.protocol
+        write_predictions(work / run_files.PREDICTIONS, selection.mark_table(mean_predictions(frames), protocol))
         if len(frames) > 1:
-            write_predictions(work / run_files.MEMBERS, selection.marked(long_table(frames), protocol))
-        maps = attention_samples(study, fold, trained[0].network)
+            write_predictions(work / run_files.MEMBERS, selection.mark_table(stack_members(frames), protocol))
+        maps = attention_samples(experiment, fold, trained[0].network)
         if maps:
             np.savez_compressed(work / run_files.ATTENTION, selection=record["selection"], **maps)  # type: ignore[arg-type]
-        own = checkpoint_card.of_fold(study, fold, mean_predictions(frames))
+        own = checkpoint_card.of_fold(experiment, fold, mean_predictions(frames))
         own |= {"selection": record["selection"], "config_hash": record["config_hash"]}
         for member, one in enumerate(trained):
             if one.curves.rows:  # none where nothing was trained
-                curves = selection.marked(one.curves.table(), protocol)
-                curves.to_csv(work / run_files.of_member(run_files.CURVES, member), index=False)
-            path = work / run_files.of_member(run_files.CHECKPOINT, member)
-            checkpoint.save(path, one.network, model=study.config.model, card=own)
+                curves = selection.mark_table(one.curves.table(), protocol)
+                curves.to_csv(work / run_files.member_file(run_files.CURVES, member), index=False)
+            path = work / run_files.member_file(run_files.CHECKPOINT, member)
+            checkpoint.save(path, one.network, model=experiment.config.model, card=own)
         write_json(work / run_files.FOLD, {**record, "seconds": time.perf_counter() - start})
         work.chmod(0o755)  # a temporary folder is private to its maker
         shutil.rmtree(target, ignore_errors=True)  # only a folder without its record can stand here: no finished fold

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from mer.inputs.representations.registry import REPRESENTATIONS
 from mer.models.network import RecognitionNetwork
-from mer.models.pretrained.initialise import account
-from mer.models.pretrained.load_report import Account
-from mer.train.experiment.experiment import Study
+from mer.models.pretrained.initialise import load_weights
+from mer.models.pretrained.load_report import LoadReport
+from mer.train.experiment.experiment import Experiment
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialWeights:
     """What a training begins with in place of freshly drawn weights.
 
     Attributes:
@@ -28,11 +28,13 @@ class Start:
     classes: tuple[str, ...]
 
 
-def begin(network: RecognitionNetwork, study: Study, start: Start | None) -> list[str]:
+def load_initial_weights(
+    network: RecognitionNetwork, experiment: Experiment, start: InitialWeights | None
+) -> list[str]:
     """Sentences on where the weights of a fresh network now come from: `start`, or else what `init` says."""
     if start is None:
-        return list(from_init(network, study).sentences)
-    classes = study.table.classes
+        return list(from_init(network, experiment).sentences)
+    classes = experiment.table.classes
     same = sorted(start.classes) == sorted(classes)
     weights = {name: value for name, value in start.weights.items() if same or not name.startswith("fc.")}
     if same:
@@ -52,7 +54,7 @@ def begin(network: RecognitionNetwork, study: Study, start: Start | None) -> lis
     ]
 
 
-def from_init(network: RecognitionNetwork, study: Study) -> Account:
+def from_init(network: RecognitionNetwork, experiment: Experiment) -> LoadReport:
     """What became of a fresh network and of the file of `init`, which it is filled with in place."""
-    pixels = REPRESENTATIONS[study.config.input.representation].brightness
-    return account(network, study.config.init, pixels=pixels, classes=study.table.classes)
+    pixels = REPRESENTATIONS[experiment.config.input.representation].is_intensity
+    return load_weights(network, experiment.config.init, pixels=pixels, classes=experiment.table.classes)

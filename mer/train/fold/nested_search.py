@@ -18,14 +18,16 @@ from mer.config import with_overrides
 from mer.evaluation.metrics import f1
 from mer.evaluation.predictions import confusion
 from mer.protocols.registry import Fold, inner_folds
-from mer.train.experiment.experiment import Study
+from mer.train.experiment.experiment import Experiment
 
 
-def best_recipe(study: Study, fold: Fold, test: Callable[[Study, Fold], pd.DataFrame]) -> tuple[Study, dict[str, Any]]:
+def select_candidate(
+    experiment: Experiment, fold: Fold, test: Callable[[Experiment, Fold], pd.DataFrame]
+) -> tuple[Experiment, dict[str, Any]]:
     """The study with the recipe for this fold, and the record of the search; the study itself where there is none.
 
     Args:
-        study: with `protocol.candidates` and `protocol.inner`.
+        experiment: with `protocol.candidates` and `protocol.inner`.
         fold: whose training part is divided.
         test: trains on a fold's training part and returns predictions of its test part.
 
@@ -33,14 +35,14 @@ def best_recipe(study: Study, fold: Fold, test: Callable[[Study, Fold], pd.DataF
         The study whose configuration holds the best candidate (the first of equals), and candidate, candidates (each
         with its inner score), validation_uf1 (of the best), search_seconds.
     """
-    lines = study.config.protocol.candidates
+    lines = experiment.config.protocol.candidates
     if not lines:
-        return study, {}
+        return experiment, {}
     start = time.perf_counter()
-    parts = inner_folds(fold, study.table, study.config.protocol.inner)
-    recipes = {line: replace(study, config=with_overrides(study.config, line)) for line in lines}
+    parts = inner_folds(fold, experiment.table, experiment.config.protocol.inner)
+    recipes = {line: replace(experiment, config=with_overrides(experiment.config, line)) for line in lines}
     scores = {
-        line: inner_score(pd.concat([test(recipe, part) for part in parts]), study.table.classes)
+        line: inner_score(pd.concat([test(recipe, part) for part in parts]), experiment.table.classes)
         for line, recipe in recipes.items()
     }
     best = max(scores, key=lambda line: scores[line])

@@ -13,26 +13,26 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader
 
-from mer.evaluation.predictions import PREFIX
+from mer.evaluation.predictions import PROBABILITY_PREFIX
 from mer.inputs.representations.registry import REPRESENTATIONS
 from mer.models.network import RecognitionNetwork
 from mer.protocols.registry import Fold
-from mer.train.experiment.experiment import Study
+from mer.train.experiment.experiment import Experiment
 
 
-def predict_fold(study: Study, fold: Fold, network: RecognitionNetwork, loader: DataLoader) -> pd.DataFrame:
+def predict_fold(experiment: Experiment, fold: Fold, network: RecognitionNetwork, loader: DataLoader) -> pd.DataFrame:
     """Predictions of the fold's test samples, one row each, in the pooled table's columns."""
-    chosen = REPRESENTATIONS[study.config.input.representation]
-    signs = chosen.mirror or (1,) * study.pixels.shape[1] if study.config.evaluation.flip else None
+    chosen = REPRESENTATIONS[experiment.config.input.representation]
+    signs = chosen.flip_signs or (1,) * experiment.inputs.shape[1] if experiment.config.evaluation.flip else None
     rows, probabilities = predict(network, loader, mirror=signs)
     if not np.isfinite(probabilities).all():
         raise FloatingPointError("training diverged: the network gives no finite probabilities; try a lower optim.lr")
-    frame, classes = study.table.frame.iloc[rows], study.table.classes
+    frame, classes = experiment.table.frame.iloc[rows], experiment.table.classes
     columns = {name: frame[name].to_numpy() for name in ("sample_id", "dataset", "subject")}
     table = pd.DataFrame({**columns, "fold": fold.name, "label": frame["label"].to_numpy()})
     table["predicted"] = [classes[k] for k in probabilities.argmax(axis=1)]
     for k, name in enumerate(classes):
-        table[f"{PREFIX}{name}"] = probabilities[:, k]
+        table[f"{PROBABILITY_PREFIX}{name}"] = probabilities[:, k]
     return table
 
 
@@ -62,26 +62,26 @@ def predict(
     return np.concatenate(rows), np.concatenate(probabilities)
 
 
-def attention_rows(study: Study) -> np.ndarray:
+def attention_rows(experiment: Experiment) -> np.ndarray:
     """Rows of the table whose attention maps are kept: spread evenly over the table, so over its subjects."""
-    count = min(study.config.evaluation.attention_samples, len(study.table))
-    return np.unique(np.linspace(0, len(study.table) - 1, count).round().astype(int))
+    count = min(experiment.config.evaluation.attention_samples, len(experiment.table))
+    return np.unique(np.linspace(0, len(experiment.table) - 1, count).round().astype(int))
 
 
 @torch.inference_mode()
-def attention_samples(study: Study, fold: Fold, network: RecognitionNetwork) -> dict[str, np.ndarray]:
+def attention_samples(experiment: Experiment, fold: Fold, network: RecognitionNetwork) -> dict[str, np.ndarray]:
     """Content of `attention.npz`: inputs and maps of the fold's share of `attention_rows`.
 
     Empty where the fold has no share, and where the network has no map of positions: none at all, or units that weigh
     channels only.
     """
-    ids = study.table.frame["sample_id"].to_numpy()
-    rows = [row for row in attention_rows(study) if ids[row] in set(fold.test)]
+    ids = experiment.table.frame["sample_id"].to_numpy()
+    rows = [row for row in attention_rows(experiment) if ids[row] in set(fold.test)]
     stages = network.map_stages
     if not rows or not stages:
         return {}
     device = next(network.parameters()).device
-    images = torch.from_numpy(np.asarray(study.pixels[rows], dtype=np.float32)).to(device)
+    images = torch.from_numpy(np.asarray(experiment.inputs[rows], dtype=np.float32)).to(device)
     maps = {
         f"map_{stage}": one[:, 0].cpu().numpy()
         for stage, one in zip(stages, network.attention_maps(images), strict=True)

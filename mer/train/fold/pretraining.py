@@ -18,15 +18,15 @@ from mer import run_files
 from mer.config import Config, ProtocolConfig
 from mer.errors import MerError
 from mer.models import checkpoint
-from mer.protocols.inner_splits import with_validation
+from mer.protocols.inner_splits import split_validation
 from mer.protocols.registry import Fold
 from mer.provenance import environment, result_config
-from mer.train.experiment.experiment import Stage, Study
-from mer.train.experiment.overlap import allowed, people_in_both
-from mer.train.experiment.trained_on import Seen, of_stage
+from mer.train.experiment.experiment import Experiment, PretrainingStage
+from mer.train.experiment.overlap import samples_without, shared_subjects
+from mer.train.experiment.trained_on import TrainedOn, of_stage
 from mer.train.fold.ensemble import member_seed
 from mer.train.fold.fit import Trained, fit
-from mer.train.fold.initial_weights import Start
+from mer.train.fold.initial_weights import InitialWeights
 from mer.utils.atomic_files import write_folder_atomically, write_json
 from mer.utils.hashing import digest, file_hash
 from mer.utils.seeding import seed_from
@@ -38,28 +38,28 @@ class StageResult:
 
     Attributes:
         stage: what was trained.
-        study: its samples and recipe in the place of the run's own.
+        experiment: its samples and recipe in the place of the run's own.
         trained: network and curves.
         record: content of `stage.json`.
         seen: whom its network has seen.
     """
 
-    stage: Stage
-    study: Study
+    stage: PretrainingStage
+    experiment: Experiment
     trained: Trained
     record: dict[str, Any]
-    seen: Seen
+    seen: TrainedOn
 
     @property
-    def start(self) -> Start:
+    def start(self) -> InitialWeights:
         """What the next training begins with."""
         weights = {name: value.detach().cpu() for name, value in self.trained.network.state_dict().items()}
-        return Start(weights, self.study.table.classes)
+        return InitialWeights(weights, self.experiment.table.classes)
 
     def write(self, folder: Path) -> None:
         """Write checkpoint, curves and record into a folder that is there."""
         self.trained.curves.table().to_csv(folder / run_files.CURVES, index=False)
-        table, config = self.study.table, self.study.config
+        table, config = self.experiment.table, self.experiment.config
         card = {
             "classes": list(table.classes),
             "input": asdict(config.input),
@@ -76,23 +76,23 @@ class StageResult:
         write_json(folder / run_files.STAGE, self.record)
 
 
-def train_shared(study: Study, run: Path) -> Iterator[str]:
+def train_shared(experiment: Experiment, run: Path) -> Iterator[str]:
     """Train the shared stages that are not finished, on every rank; yields a sentence before and after each.
 
     Raises:
         MerError: training diverged, or the folder holds a stage of another configuration or other data.
     """
-    for member in range(study.config.members):
+    for member in range(experiment.config.members):
         start = None
-        for stage in study.stages:
+        for stage in experiment.stages:
             if not stage.shared:
                 break
             target = run_files.stage_folder(run, stage.name, member)
-            if not _is_finished(study, stage, target):
+            if not _is_finished(experiment, stage, target):
                 which = f", member {member}" if member else ""
                 yield f"stage {stage.name}{which}: training on {len(stage.samples.table)} samples once for all folds"
                 try:
-                    result = train_stage(study, stage, start, member=member)
+                    result = train_stage(experiment, stage, start, member=member)
                 except FloatingPointError as error:
                     raise MerError(f"stages.{stage.name}: {error} (stages.{stage.name}.optim.lr)") from error
                 if result.trained.main:
@@ -103,42 +103,49 @@ def train_shared(study: Study, run: Path) -> Iterator[str]:
             start = read_start(target)
 
 
-def handed_on(study: Study, fold: Fold, run: Path, *, member: int = 0) -> tuple[Start | None, list[StageResult]]:
+def pretrain_for_fold(
+    experiment: Experiment, fold: Fold, run: Path, *, member: int = 0
+) -> tuple[InitialWeights | None, list[StageResult]]:
     """What a fold's training begins with, and the stages that were trained for this fold alone, to be written with it.
 
     None where the fold begins with `init`.
     """
     start, results = None, []
-    for stage in study.stages:
+    for stage in experiment.stages:
         if stage.shared:
             start = read_start(run_files.stage_folder(run, stage.name, member))
         else:
-            result = train_stage(study, stage, start, fold=fold, member=member)
+            result = train_stage(experiment, stage, start, fold=fold, member=member)
             start = result.start
             results.append(result)
     return start, results
 
 
 def train_stage(
-    study: Study, stage: Stage, start: Start | None, *, fold: Fold | None = None, member: int = 0
+    experiment: Experiment,
+    stage: PretrainingStage,
+    start: InitialWeights | None,
+    *,
+    fold: Fold | None = None,
+    member: int = 0,
 ) -> StageResult:
     """A stage after its training, for all folds or for one of them.
 
     Args:
-        study: the run's.
+        experiment: the run's.
         stage: what to train.
         start: weights that the stage before hands on; None for the first stage.
         fold: for which alone; people whom it tests or chooses on take no part.
         member: number of the network among those of one ensemble.
     """
     began = time.perf_counter()
-    people = {} if fold is None else people_in_both(stage.samples, study.samples, (*fold.validation, *fold.test))
-    own = study_of(study, stage)
-    split = stage_fold(own, stage, allowed(stage.samples, people))
+    people = {} if fold is None else shared_subjects(stage.samples, experiment.samples, (*fold.validation, *fold.test))
+    own = stage_experiment(experiment, stage)
+    split = stage_fold(own, stage, samples_without(stage.samples, people))
     names: list[str | int] = ["stage", stage.name]
     if fold is not None:
         names += ["fold", fold.name]
-    seed = member_seed(study.config.seed, member)
+    seed = member_seed(experiment.config.seed, member)
     trained = fit(own, split, seed=seed_from(seed, *names), data_seed=seed_from(seed, "data", *names), start=start)
     table = own.table
     record = {
@@ -157,21 +164,21 @@ def train_stage(
         **trained.record,
         "seconds": time.perf_counter() - began,
         "config": asdict(stage.config),
-        "chain": chain(study, stage),
+        "chain": stage_hash(experiment, stage),
         "environment": environment(),
     }
-    return StageResult(stage, own, trained, record, of_stage(study, stage, fold))
+    return StageResult(stage, own, trained, record, of_stage(experiment, stage, fold))
 
 
-def study_of(study: Study, stage: Stage) -> Study:
+def stage_experiment(experiment: Experiment, stage: PretrainingStage) -> Experiment:
     """The run with a stage's samples and recipe in place of its own, and nothing before or beside them."""
-    config = replace(study.config, data=stage.config.data, optim=stage.config.optim, augment=stage.config.augment)
+    config = replace(experiment.config, data=stage.config.data, optim=stage.config.optim, augment=stage.config.augment)
     if stage.samples.table.subjects.nunique() < 2:  # nobody could be held out
         config = replace(config, protocol=replace(config.protocol, validation=0.0))
-    return Study(config, stage.samples.table, stage.samples.pixels, ())
+    return Experiment(config, stage.samples.table, stage.samples.inputs, ())
 
 
-def stage_fold(own: Study, stage: Stage, ids: tuple[str, ...]) -> Fold:
+def stage_fold(own: Experiment, stage: PretrainingStage, ids: tuple[str, ...]) -> Fold:
     """The samples that a stage trains on, and those of whole subjects that choose its epoch where the run asks."""
     share = own.config.protocol.validation
     if not ids:
@@ -179,18 +186,18 @@ def stage_fold(own: Study, stage: Stage, ids: tuple[str, ...]) -> Fold:
             f"stages.{stage.name}: every person of {own.table.name} is tested, so nobody is left to train on"
         )
     fold = Fold(f"stage-{stage.name}", ids, (), ())
-    return with_validation(fold, own.table, share=share, seed=own.config.seed) if share else fold
+    return split_validation(fold, own.table, share=share, seed=own.config.seed) if share else fold
 
 
-def read_start(folder: Path) -> Start:
+def read_start(folder: Path) -> InitialWeights:
     """Weights of a finished stage."""
     content = checkpoint.read(folder / run_files.CHECKPOINT)
-    return Start(content["weights"], tuple(content["card"]["classes"]))
+    return InitialWeights(content["weights"], tuple(content["card"]["classes"]))
 
 
-def chain(study: Study, stage: Stage) -> str:
+def stage_hash(experiment: Experiment, stage: PretrainingStage) -> str:
     """Hash of all that decides a stage's weights: network, input, seeds, every stage up to this one, and their data."""
-    config = study.config
+    config = experiment.config
     names = list(config.stages)
     upto = names[: names.index(stage.name) + 1]
     relevant = Config(
@@ -202,16 +209,16 @@ def chain(study: Study, stage: Stage) -> str:
         protocol=ProtocolConfig(validation=config.protocol.validation),
         stages={name: config.stages[name] for name in upto},
     )
-    hashes = [each.samples.table.content_hash() for each in study.stages if each.name in upto]
+    hashes = [each.samples.table.content_hash() for each in experiment.stages if each.name in upto]
     return digest([result_config(relevant), hashes, file_hash(config.init.path)])
 
 
-def _is_finished(study: Study, stage: Stage, folder: Path) -> bool:
+def _is_finished(experiment: Experiment, stage: PretrainingStage, folder: Path) -> bool:
     """Whether the stage lies there; MerError where it is another one of that name."""
     record = folder / run_files.STAGE
     if not record.is_file():
         return False
-    found, wanted = json.loads(record.read_text(encoding="utf-8"))["chain"], chain(study, stage)
+    found, wanted = json.loads(record.read_text(encoding="utf-8"))["chain"], stage_hash(experiment, stage)
     if found != wanted:
         raise MerError(
             f"{folder} holds a stage of another configuration or of other data (chain {found} there, {wanted} asked "

@@ -13,16 +13,16 @@ from typing import Any
 
 from mer import run_files
 from mer.config import InitConfig
-from mer.data.samples.fingerprints import MISSED
+from mer.data.samples.fingerprints import LIMITATIONS
 from mer.errors import LeakError
-from mer.protocols.registry import selection_of
+from mer.protocols.registry import selection_mode
 from mer.train.experiment import trained_on
-from mer.train.experiment.experiment import Study
+from mer.train.experiment.experiment import Experiment
 from mer.train.experiment.leak_waivers import is_waived
-from mer.train.leaks.findings import RECOMPUTED, find, others_of
+from mer.train.leaks.findings import RECOMPUTED, find_leaks, other_sources
 
 
-def audit(study: Study) -> dict[str, Any]:
+def audit_leaks(experiment: Experiment) -> dict[str, Any]:
     """What was looked at and found, plain values.
 
     `selection` (what chooses the epoch), `weights` (what training begins with: random, packaged, or a file whose
@@ -31,15 +31,15 @@ def audit(study: Study) -> dict[str, Any]:
     Raises:
         LeakError: findings that nobody waived, all at once.
     """
-    found, protocol = list(find(study)), study.config.protocol
+    found, protocol = list(find_leaks(experiment)), experiment.config.protocol
     stopping = [leak for leak in found if not is_waived(leak.kind, leak.name, protocol)]
     if stopping:
         raise LeakError({leak.name: leak.message() for leak in stopping})
     used = {word for leak in found for word in (leak.kind, leak.name)}
     return {
-        "selection": selection_of(protocol),
-        "weights": weights(study.config.init),
-        "checked": checked(study),
+        "selection": selection_mode(protocol),
+        "weights": weights(experiment.config.init),
+        "checked": checked(experiment),
         "findings": [
             {"name": leak.name, "kind": leak.kind, "text": leak.text, "rows": [list(row) for row in leak.rows]}
             for leak in found
@@ -52,7 +52,7 @@ def weights(init: InitConfig) -> str:
     """What training begins with: `random`, `packaged`, or a file whose history is `known` or `unknown`."""
     if init.name != "file":
         return init.name
-    return "unknown" if trained_on.told_by(init) is None else "known"
+    return "unknown" if trained_on.read_trained_on(init) is None else "known"
 
 
 def read(run: Path) -> dict[str, Any] | None:
@@ -61,23 +61,23 @@ def read(run: Path) -> dict[str, Any] | None:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
-def checked(study: Study) -> list[str]:
+def checked(experiment: Experiment) -> list[str]:
     """What the audit looked at, and what it could not see; one sentence each."""
-    config, count = study.config, len(study.table)
-    with_files = sum(bool(pictures) for pictures in study.samples.pictures)
-    beside = "".join(f", and with the samples of {key}" for key in others_of(study))
+    config, count = experiment.config, len(experiment.table)
+    with_files = sum(bool(pictures) for pictures in experiment.samples.pictures)
+    beside = "".join(f", and with the samples of {key}" for key in other_sources(experiment))
     found = [
         f"Ids of people and clips, files, inputs and prints of key frames of {count} clips were compared across the "
-        f"sides of {len(study.folds)} folds{beside}."
+        f"sides of {len(experiment.folds)} folds{beside}."
     ]
     if with_files:
-        found.append(MISSED)
+        found.append(LIMITATIONS)
     if with_files < count:
         found.append(f"{count - with_files} clips have no image files; of these only ids and inputs were compared.")
     again = f"; those of {min(RECOMPUTED, count)} clips, computed again alone, were the same" if with_files else ""
     found.append(f"Inputs ({config.input.representation}) are computed clip by clip, nothing is fitted{again}.")
     found.append(f"Balancing ({config.optim.balance}) counts the classes of a fold's training part only.")
-    if selection_of(config.protocol) == "leaky":
+    if selection_mode(config.protocol) == "leaky":
         found.append("LEAKY, as asked for: the tested samples choose the epoch, which no comparison of samples shows.")
     begun = weights(config.init)
     if begun == "packaged":

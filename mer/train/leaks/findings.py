@@ -15,9 +15,9 @@ import numpy as np
 from mer.data import registry as catalog
 from mer.inputs.input_arrays import compute_rows
 from mer.train.experiment import null_runs, trained_on
-from mer.train.experiment.experiment import Study
-from mer.train.experiment.overlap import Samples, person_code, person_codes
-from mer.train.leaks.pairs import Pair, equal_rows, equal_to, near_rows, near_to
+from mer.train.experiment.experiment import Experiment
+from mer.train.experiment.overlap import PreparedSamples, person_code, person_codes
+from mer.train.leaks.pairs import Pair, identical_across, identical_pairs, near_duplicate_rows, near_duplicates_across
 from mer.utils.hashing import digest
 
 #: Rows of one finding that a message lists; results and report hold all of them.
@@ -58,100 +58,103 @@ class Leak:
         return "\n".join([*lines, f"  and {rest} more"] if rest > 0 else lines)
 
 
-def find(study: Study) -> Iterator[Leak]:
+def find_leaks(experiment: Experiment) -> Iterator[Leak]:
     """All findings, by kind in the order of `mer.train.experiment.leak_waivers.KINDS`."""
-    sides = sides_of(study)
-    cache = Path(study.config.cache_dir)
-    yield from _same_people(study, sides)
-    equal = equal_rows(study.samples)
+    sides = split_roles(experiment)
+    cache = Path(experiment.config.cache_dir)
+    yield from _same_people(experiment, sides)
+    equal = identical_pairs(experiment.samples)
     exact = {(pair.a, pair.b) for pair in equal}
-    near = [pair for pair in near_rows(study.samples, cache) if (pair.a, pair.b) not in exact]
-    yield from _own_pairs(study, sides, "equal_pixels", equal)
-    yield from _own_pairs(study, sides, "near_pixels", near)
-    for key, samples in others_of(study).items():
-        yield from _other_data(study, sides, key, samples)
-    yield from _init(study, sides)
-    yield from _inputs(study)
+    near = [pair for pair in near_duplicate_rows(experiment.samples, cache) if (pair.a, pair.b) not in exact]
+    yield from _own_pairs(experiment, sides, "equal_pixels", equal)
+    yield from _own_pairs(experiment, sides, "near_pixels", near)
+    for key, samples in other_sources(experiment).items():
+        yield from _other_data(experiment, sides, key, samples)
+    yield from _init(experiment, sides)
+    yield from _inputs(experiment)
 
 
-def others_of(study: Study) -> dict[str, Samples]:
+def other_sources(experiment: Experiment) -> dict[str, PreparedSamples]:
     """Samples beside the run's own that train its networks, by their key in the configuration."""
-    found = {f"stages.{stage.name}": stage.samples for stage in study.stages}
-    return found if study.companions is None else {**found, COTRAIN: study.companions}
+    found = {f"stages.{stage.name}": stage.samples for stage in experiment.stages}
+    return found if experiment.cotraining is None else {**found, COTRAIN: experiment.cotraining}
 
 
-def sides_of(study: Study) -> np.ndarray:
+def split_roles(experiment: Experiment) -> np.ndarray:
     """Where each row stands in each fold: (folds, rows) int8; 0 nowhere, 1 trains, 2 chooses, 3 is tested."""
-    place = {sample: row for row, sample in enumerate(study.table.frame["sample_id"])}
-    sides = np.zeros((len(study.folds), len(study.table)), dtype=np.int8)
-    for number, fold in enumerate(study.folds):
+    place = {sample: row for row, sample in enumerate(experiment.table.frame["sample_id"])}
+    sides = np.zeros((len(experiment.folds), len(experiment.table)), dtype=np.int8)
+    for number, fold in enumerate(experiment.folds):
         for side, part in enumerate((fold.train, fold.validation, fold.test), 1):
             sides[number, [place[sample] for sample in part]] = side
     return sides
 
 
-def _names(study: Study, there: np.ndarray) -> list[str]:
+def _names(experiment: Experiment, there: np.ndarray) -> list[str]:
     """Names of the folds where a mask (folds,) is true."""
-    return [study.folds[number].name for number in np.flatnonzero(there)]
+    return [experiment.folds[number].name for number in np.flatnonzero(there)]
 
 
 def _where(folds: Sequence[str]) -> str:
     return f"fold {folds[0]}" + (f" and {len(folds) - 1} more" if len(folds) > 1 else "")
 
 
-def _clip(samples: Samples, row: int) -> tuple[str, str]:
+def _clip(samples: PreparedSamples, row: int) -> tuple[str, str]:
     """Sample id and image of a row."""
     found = samples.table.frame.iloc[row]
     return str(found["sample_id"]), str(found["apex_path"] or found["onset_path"])
 
 
-def _same_people(study: Study, sides: np.ndarray) -> Iterator[Leak]:
-    codes, subjects = person_codes(study.table), study.table.subjects.to_numpy(dtype=object)
+def _same_people(experiment: Experiment, sides: np.ndarray) -> Iterator[Leak]:
+    codes, subjects = person_codes(experiment.table), experiment.table.subjects.to_numpy(dtype=object)
     for code in sorted(set(codes)):
         rows = np.flatnonzero(codes == code)
         parts = sides[:, rows]
-        folds = _names(study, parts.max(axis=1) > np.where(parts > 0, parts, 9).min(axis=1))
+        folds = _names(experiment, parts.max(axis=1) > np.where(parts > 0, parts, 9).min(axis=1))
         if folds:
             names = tuple(sorted(set(subjects[rows])))
             who = f"{' and '.join(names)} are one person," if len(names) > 1 else names[0]
-            listed = tuple(_clip(study.samples, row) for row in rows.tolist())
+            listed = tuple(_clip(experiment.samples, row) for row in rows.tolist())
             yield Leak("same_person", names, f"{who} on two sides of {_where(folds)}", listed)
 
 
-def _own_pairs(study: Study, sides: np.ndarray, kind: str, pairs: Iterable[Pair]) -> Iterator[Leak]:
+def _own_pairs(experiment: Experiment, sides: np.ndarray, kind: str, pairs: Iterable[Pair]) -> Iterator[Leak]:
     """Findings of pairs of rows of the run's own table."""
-    subjects = study.table.subjects.tolist()
+    subjects = experiment.table.subjects.tolist()
     apart = []
     for pair in pairs:
         a, b = sides[:, pair.a], sides[:, pair.b]
-        if folds := _names(study, (a != b) & (a > 0) & (b > 0)):
+        if folds := _names(experiment, (a != b) & (a > 0) & (b > 0)):
             apart.append((pair, folds))
     for names, met in _by_people(apart, lambda pair: tuple(sorted((subjects[pair.a], subjects[pair.b])))):
         folds = list(dict.fromkeys(name for _, where in met for name in where))
         text = f"{names[0]} and {names[1]}: {_clips(len(met))} meet on two sides of {_where(folds)}"
-        yield Leak(kind, names, text, tuple(_row(study.samples, study.samples, pair) for pair, _ in met))
+        yield Leak(kind, names, text, tuple(_row(experiment.samples, experiment.samples, pair) for pair, _ in met))
 
 
-def _other_data(study: Study, sides: np.ndarray, key: str, samples: Samples) -> Iterator[Leak]:
+def _other_data(experiment: Experiment, sides: np.ndarray, key: str, samples: PreparedSamples) -> Iterator[Leak]:
     """Findings between another source and what is tested; whom the training leaves out by itself is none."""
-    own, theirs = study.table.subjects.tolist(), samples.table.subjects.tolist()
+    own, theirs = experiment.table.subjects.tolist(), samples.table.subjects.tolist()
     ids = samples.table.frame["sample_id"].tolist()
     kept: dict[int, set[str]] = {}
     apart = []
-    for pair in (*equal_to(samples, study.samples), *near_to(samples, study.samples, Path(study.config.cache_dir))):
+    for pair in (
+        *identical_across(samples, experiment.samples),
+        *near_duplicates_across(samples, experiment.samples, Path(experiment.config.cache_dir)),
+    ):
         folds = []
         for number in np.flatnonzero(sides[:, pair.b] > 1).tolist():
             if number not in kept:
-                trained = trained_on.joining if key == COTRAIN else trained_on.allowed_in
-                kept[number] = set(trained(study, samples, study.folds[number]))
+                trained = trained_on.cotraining_ids if key == COTRAIN else trained_on.pretraining_ids
+                kept[number] = set(trained(experiment, samples, experiment.folds[number]))
             if ids[pair.a] in kept[number]:
-                folds.append(study.folds[number].name)
+                folds.append(experiment.folds[number].name)
         if folds:
             apart.append((pair, folds))
     for names, met in _by_people(apart, lambda pair: (key, theirs[pair.a], own[pair.b])):
         folds = list(dict.fromkeys(name for _, where in met for name in where))
         text = f"{names[1]} of {key} and {names[2]}, who is held out in {_where(folds)}: {_clips(len(met))} meet"
-        yield Leak("other_data", names, text, tuple(_row(samples, study.samples, pair) for pair, _ in met))
+        yield Leak("other_data", names, text, tuple(_row(samples, experiment.samples, pair) for pair, _ in met))
 
 
 Met = list[tuple[Pair, list[str]]]
@@ -169,42 +172,42 @@ def _clips(count: int) -> str:
     return "1 pair of clips" if count == 1 else f"{count} pairs of clips"
 
 
-def _row(left: Samples, right: Samples, pair: Pair) -> tuple[str, str, str]:
+def _row(left: PreparedSamples, right: PreparedSamples, pair: Pair) -> tuple[str, str, str]:
     (a, path), (b, other) = _clip(left, pair.a), _clip(right, pair.b)
     return f"{a} = {b} ({pair.how})", path, other
 
 
-def _init(study: Study, sides: np.ndarray) -> Iterator[Leak]:
-    seen, path = trained_on.told_by(study.config.init), str(study.config.init.path)
+def _init(experiment: Experiment, sides: np.ndarray) -> Iterator[Leak]:
+    seen, path = trained_on.read_trained_on(experiment.config.init), str(experiment.config.init.path)
     if seen is None:
         return
     met: dict[str, list[tuple[int, str]]] = {}
     # an id with more colons than one is a data set's own affair: its name ends at the first
     known_people = {person_code(dataset, name) for dataset, _, name in (one.partition(":") for one in seen.subjects)}
     held_out = np.any(sides > 1, axis=0)
-    table, codes = study.table, person_codes(study.table)
-    listed = zip(table.subjects, codes, table.frame["sample_id"], study.samples.pictures, strict=True)
+    table, codes = experiment.table, person_codes(experiment.table)
+    listed = zip(table.subjects, codes, table.frame["sample_id"], experiment.samples.pictures, strict=True)
     for row, (subject, code, sample, pictures) in enumerate(listed):
         known = not seen.pictures.isdisjoint(picture[: trained_on.DIGITS] for picture in pictures)
         how = "person" if code in known_people else "id" if sample in seen.samples else "picture" if known else ""
         if how and held_out[row]:
             met.setdefault(subject, []).append((row, how))
     for subject, found in met.items():
-        folds = _names(study, np.any(sides[:, [row for row, _ in found]] > 1, axis=1))
+        folds = _names(experiment, np.any(sides[:, [row for row, _ in found]] > 1, axis=1))
         text = f"{path} was trained on {subject}, who is held out in {_where(folds)}"
-        clips = ((*_clip(study.samples, row), how) for row, how in found)
+        clips = ((*_clip(experiment.samples, row), how) for row, how in found)
         yield Leak("init", (subject,), text, tuple((f"{sample} (the same {how})", file) for sample, file, how in clips))
 
 
-def _inputs(study: Study) -> Iterator[Leak]:
+def _inputs(experiment: Experiment) -> Iterator[Leak]:
     """Rows, spread over the table, whose input is another than what their own files give."""
-    config = study.config
+    config = experiment.config
     if catalog.SOURCES[config.data.name].pixels is not None:
         return
-    rows = np.unique(np.linspace(0, len(study.table) - 1, RECOMPUTED).astype(int)).tolist()
-    alone = compute_rows(null_runs.shown(study.table, config), config.input, rows)
+    rows = np.unique(np.linspace(0, len(experiment.table) - 1, RECOMPUTED).astype(int)).tolist()
+    alone = compute_rows(null_runs.apply_onset_only(experiment.table, config), config.input, rows)
     for row, values in zip(rows, alone, strict=True):
-        if not np.array_equal(values, study.pixels[row]):
-            sample, path = _clip(study.samples, row)
+        if not np.array_equal(values, experiment.inputs[row]):
+            sample, path = _clip(experiment.samples, row)
             text = f"{sample}: its files alone give another input than the kept one; delete cache_dir/pixels"
             yield Leak("input", (sample,), text, ((sample, path),))

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mer.data.samples.fingerprints import near_pairs
+from mer.data.samples.fingerprints import near_duplicate_pairs
 from mer.inputs.cache.fingerprints import Prints, key_frame_prints
-from mer.train.experiment.overlap import Samples, person_codes
+from mer.train.experiment.overlap import PreparedSamples, person_codes
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Pair:
     how: str
 
 
-def equal_rows(samples: Samples) -> list[Pair]:
+def identical_pairs(samples: PreparedSamples) -> list[Pair]:
     """Pairs of rows of two people with an equal key-frame file, or an equal input that is not constant."""
     subjects = samples.table.subjects.tolist()
     found: dict[tuple[int, int], str] = {}
-    for how, keys in (("equal files", samples.pictures), ("equal inputs", _inputs(samples.pixels))):
+    for how, keys in (("equal files", samples.pictures), ("equal inputs", _inputs(samples.inputs))):
         groups: dict[str, list[int]] = {}
         for row, values in enumerate(keys):
             for value in values:
@@ -44,26 +44,26 @@ def equal_rows(samples: Samples) -> list[Pair]:
     return [Pair(a, b, how) for (a, b), how in found.items()]
 
 
-def near_rows(samples: Samples, cache: Path) -> list[Pair]:
+def near_duplicate_rows(samples: PreparedSamples, cache: Path) -> list[Pair]:
     """Pairs of rows of two people that look and move alike."""
     subjects = samples.table.subjects.tolist()
     prints = key_frame_prints(samples.table, cache)
     return [pair for pair in _near(prints, prints) if pair.a < pair.b and subjects[pair.a] != subjects[pair.b]]
 
 
-def equal_to(other: Samples, own: Samples) -> list[Pair]:
+def identical_across(other: PreparedSamples, own: PreparedSamples) -> list[Pair]:
     """Pairs of a row of another source and a row of the run's own whose person or input is the same."""
     people: dict[str, list[int]] = {}
     for row, code in enumerate(person_codes(own.table)):
         people.setdefault(code, []).append(row)
-    inputs = {value: row for row, values in enumerate(_inputs(own.pixels)) for value in values}
+    inputs = {value: row for row, values in enumerate(_inputs(own.inputs)) for value in values}
     found = [Pair(a, b, "one person") for a, code in enumerate(person_codes(other.table)) for b in people.get(code, ())]
-    for a, values in enumerate(_inputs(other.pixels)):
+    for a, values in enumerate(_inputs(other.inputs)):
         found += [Pair(a, inputs[value], "equal inputs") for value in values if value in inputs]
     return found
 
 
-def near_to(other: Samples, own: Samples, cache: Path) -> list[Pair]:
+def near_duplicates_across(other: PreparedSamples, own: PreparedSamples, cache: Path) -> list[Pair]:
     """Pairs of a row of another source and a row of the run's own that look and move alike."""
     if not any(other.pictures):
         return []
@@ -72,12 +72,12 @@ def near_to(other: Samples, own: Samples, cache: Path) -> list[Pair]:
 
 def _near(left: Prints, right: Prints) -> Iterator[Pair]:
     """By look and change; by look alone, more strictly, where one of the two has no change, as stills have none."""
-    for a, b, distance in near_pairs(left[:2], right[:2], views=left.views):
+    for a, b, distance in near_duplicate_pairs(left[:2], right[:2], views=left.views):
         yield Pair(a, b, f"{distance:.1%} of the look's bits differ, the change is alike")
     lacking = [np.array([change is None for change in changes]) for changes in (left.changes, right.changes)]
     if not (lacking[0].any() or lacking[1].any()):
         return
-    for a, b, distance in near_pairs((left[0], None), (right[0], None)):
+    for a, b, distance in near_duplicate_pairs((left[0], None), (right[0], None)):
         if lacking[0][a] or lacking[1][b]:
             yield Pair(a, b, f"{distance:.1%} of the look's bits differ, stills")
 

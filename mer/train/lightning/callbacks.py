@@ -11,7 +11,7 @@ import torch
 from pytorch_lightning import Callback, Trainer
 
 
-class Curves(Callback):
+class CurveRecorder(Callback):
     """One row an epoch: epoch, step, lr, losses, scores of the inner split where there is one, seconds.
 
     Args:
@@ -65,7 +65,7 @@ class BestEpoch(Callback):
         score: its UF1 on the inner split.
     """
 
-    def __init__(self, curves: Curves) -> None:
+    def __init__(self, curves: CurveRecorder) -> None:
         self.curves = curves
         self.epoch = -1
         self._best = (-1.0, 0.0)
@@ -76,7 +76,7 @@ class BestEpoch(Callback):
         return self._best[0]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Compare the epoch that ends; runs after `Curves`, which stands before it in the list of callbacks."""
+        """Compare the epoch that ends; runs after `CurveRecorder`, which stands before it in the list of callbacks."""
         row = self.curves.rows[-1]
         score = (row["validation_uf1"], -row["validation_loss"])
         if score > self._best:

@@ -21,7 +21,7 @@ from mer.evaluation.metrics import f1
 from mer.inputs.datamodule import mixup as mixing
 from mer.models import build, freeze, parameter_groups
 from mer.models.build import BACKBONES
-from mer.models.parameter_groups import level_problems
+from mer.models.parameter_groups import level_config_errors
 from mer.train.lightning.losses import LOSSES, ClassificationLoss
 from mer.train.lightning.weight_averaging import AVERAGES
 from mer.utils.seeding import seed_from
@@ -151,7 +151,7 @@ def lr_factor(options: OptimConfig, step: int, total: int) -> float:
     return 1.0
 
 
-def problems(optim: OptimConfig) -> list[str]:
+def config_errors(optim: OptimConfig) -> list[str]:
     """What is wrong with the recipe, one sentence a key."""
     found = []
     choices = {
@@ -190,10 +190,10 @@ def problems(optim: OptimConfig) -> list[str]:
     return found
 
 
-def freeze_problems(optim: OptimConfig, model: ModelConfig) -> list[str]:
+def freeze_config_errors(optim: OptimConfig, model: ModelConfig) -> list[str]:
     """What is wrong with the number of frozen levels for this network; nothing where its family is not known."""
     backbone = BACKBONES.get(model.backbone)
-    return [] if backbone is None else level_problems(backbone.levels, optim.freeze)
+    return [] if backbone is None else level_config_errors(backbone.levels, optim.freeze)
 
 
 def _take(metric: MeanMetric) -> float:

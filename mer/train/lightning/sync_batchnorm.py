@@ -37,7 +37,7 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
         return centred * scale + self.bias.view(1, -1, 1, 1)
 
 
-def synchronise(module: nn.Module) -> None:
+def convert_sync_batchnorm(module: nn.Module) -> None:
     """Turn every `nn.BatchNorm2d` inside `module` into a synchronised one, in place; weights and names stay.
 
     The class of each layer is exchanged: it has the same state, so that a checkpoint of either loads into the other.

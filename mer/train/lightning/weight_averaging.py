@@ -65,7 +65,7 @@ class Averaging(Callback):
         if self.terms == 1:
             self.average = {name: value.clone() for name, value in state.items()}
         else:
-            share = term_share(self.options, self.terms)
+            share = averaging_weight(self.options, self.terms)
             torch._foreach_lerp_(list(self.average.values()), list(state.values()), share)
 
     def on_validation_start(self, trainer: Trainer, pl_module: Any) -> None:
@@ -89,10 +89,10 @@ class Averaging(Callback):
         self._moving = {name: value.clone() for name, value in pl_module.network.state_dict().items()}
         pl_module.network.load_state_dict({**self._moving, **self.average})
         if self.options.average == "swa":
-            renew_statistics(pl_module.network, self.pixels, self.rows, held=pl_module.held)
+            update_batch_norm(pl_module.network, self.pixels, self.rows, held=pl_module.held)
 
 
-def term_share(options: OptimConfig, terms: int) -> float:
+def averaging_weight(options: OptimConfig, terms: int) -> float:
     """Share of the newest of so many terms in the average, the others taking the rest."""
     if options.average == "swa":
         return 1 / terms
@@ -102,7 +102,7 @@ def term_share(options: OptimConfig, terms: int) -> float:
 
 
 @torch.no_grad()
-def renew_statistics(
+def update_batch_norm(
     network: nn.Module, pixels: np.ndarray, rows: np.ndarray, *, held: Collection[nn.Module] = ()
 ) -> None:
     """Compute the running statistics of every batch normalisation anew from pixels[rows], in place; those held stay.

@@ -66,7 +66,7 @@ def clips(layout: str, *, subjects: Sequence[int] = (3, 4)) -> list[LayoutClip]:
 
 def load(root: Path, layout: str, **fields: object) -> SampleTable:
     settings = {"missing_apex": "middle" if layout in NO_APEX else "error", **fields}
-    return catalog.load(FolderData(name=layout, root=str(root), **settings), root.parent / "cache")  # type: ignore[arg-type]
+    return catalog.load_samples(FolderData(name=layout, root=str(root), **settings), root.parent / "cache")  # type: ignore[arg-type]
 
 
 def write(layout: str, root: Path, kind: str | None = None, made: list[LayoutClip] | None = None) -> Path:

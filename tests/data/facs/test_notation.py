@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mer.data.facs import ACTION_UNITS
-from mer.data.facs.notation import ActionUnit as Unit
+from mer.data.facs.notation import CodedUnit as Unit
 from mer.data.facs.notation import numbers, parse_aus
 
 

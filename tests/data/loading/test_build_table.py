@@ -255,5 +255,5 @@ def test_missing_sheet(tree: trees.Tree, layout: str) -> None:
 def test_settings_that_make_no_sense(originals: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         trees.load(originals / "samm", "samm", labels="seven", missing_apex="guess")
-    assert len(caught.value.problems) == 2
+    assert len(caught.value.errors) == 2
     assert "expected null or one of usual, megc2019, objective, all, got 'seven'" in str(caught.value)

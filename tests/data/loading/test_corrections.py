@@ -38,7 +38,7 @@ def test_repairs_are_applied_told_and_can_be_switched_off(tree: trees.Tree, tmp_
     assert notes[0].startswith("Repaired row 15 (subject 003, clip 003_1_1): offset 90 -> 108 (offset before onset")
     assert len(notes) == 4 and notes[3] == "Repair in line 5 of repairs.csv fits no clip: 003, 003_1_2, onset 11."
     with pytest.raises(SampleError, match="onset 96, offset 90"):
-        catalog.load(FolderData(name="samm", root=str(root), repairs=False), tmp_path)
+        catalog.load_samples(FolderData(name="samm", root=str(root), repairs=False), tmp_path)
 
 
 def test_tables_that_cannot_be_used(originals: Path, tmp_path: Path) -> None:
@@ -61,6 +61,6 @@ def test_tables_that_cannot_be_used(originals: Path, tmp_path: Path) -> None:
 
 def test_table_without_repairs_is_a_contradiction() -> None:
     data = FolderData(name="samm", root="x", repairs=False, repairs_table="x.csv")
-    assert catalog.problems(data) == [
+    assert catalog.config_errors(data) == [
         "data.repairs_table: expected null where data.repairs=false, which applies none of its rows"
     ]

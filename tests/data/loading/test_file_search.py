@@ -12,10 +12,10 @@ from mer.data.loading.file_search import (
     clip_folder,
     find_file,
     find_folder,
-    folders,
     frame_number,
     index_frames,
     numbered_folders,
+    subfolders,
 )
 from mer.errors import SampleError
 
@@ -77,7 +77,7 @@ def test_two_files_for_one_frame_are_named(tmp_path: Path) -> None:
 
 def test_folders_pass_over_files_and_hidden_ones(tmp_path: Path) -> None:
     touch(tmp_path, "Sub01/x", "b.txt", ".hidden/x")
-    assert folders(tmp_path) == {"sub01": tmp_path / "Sub01"}
+    assert subfolders(tmp_path) == {"sub01": tmp_path / "Sub01"}
 
 
 def test_people_by_number_whatever_the_padding(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from mer.data.motion_prior import smooth_maps
 from mer.utils.optical_strain import strain as motion_strain
 
 #: Every kind of disturbance; the wavelengths only share out the noise.
-PARTS = tuple(field.name for field in fields(smooth_maps.Disturbance) if field.name != "wavelengths")
-OFF = smooth_maps.Disturbance(**dict.fromkeys(PARTS, 0.0))
+PARTS = tuple(field.name for field in fields(smooth_maps.SmoothNoise) if field.name != "wavelengths")
+OFF = smooth_maps.SmoothNoise(**dict.fromkeys(PARTS, 0.0))
 SMILE = (facs.Activation(6, 0.5, 0.4), facs.Activation(12, 0.8, 0.9))
 
 

@@ -54,11 +54,11 @@ def test_action_units_of_a_row_hold_a_core_of_its_emotion() -> None:
 
 @pytest.mark.parametrize("size", [28, 56, 112])
 def test_a_map_depends_on_its_index_alone(size: int) -> None:
-    alone = prior.sample_bank(SMALL, size, indices=[7])
-    many = prior.sample_bank(replace(SMALL, maps=90), size, indices=[3, 7, 20])
+    alone = prior.draw_maps(SMALL, size, indices=[7])
+    many = prior.draw_maps(replace(SMALL, maps=90), size, indices=[3, 7, 20])
     assert many.shape == (3, 3, size, size) and many.dtype == np.float32
     np.testing.assert_array_equal(alone[0], many[1])
-    assert not np.array_equal(alone, prior.sample_bank(replace(SMALL, seed=1), size, indices=[7]))
+    assert not np.array_equal(alone, prior.draw_maps(replace(SMALL, seed=1), size, indices=[7]))
 
 
 def test_another_drawing_has_another_hash(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,12 +76,14 @@ def test_a_part_left_out_changes_maps_and_no_label(part: str) -> None:
     assert table.frame["label"].tolist() == whole.frame["label"].tolist()
     same_units = table.frame["aus"].tolist() == whole.frame["aus"].tolist()
     assert same_units == (part != "irrelevant")
-    assert not np.array_equal(prior.sample_bank(less, 28), prior.sample_bank(SMALL, 28))
+    assert not np.array_equal(prior.draw_maps(less, 28), prior.draw_maps(SMALL, 28))
 
 
 def test_parts_are_all_that_stands_between_a_map_and_the_bare_field() -> None:
     names = {
-        field.name for kind in (smooth_maps.Disturbance, total_variation_maps.Measurement) for field in fields(kind)
+        field.name
+        for kind in (smooth_maps.SmoothNoise, total_variation_maps.MeasurementNoise)
+        for field in fields(kind)
     }
     assert names - {name for part in prior.PARTS.values() for name in part} == {"spread", "wavelengths"}
     rng = np.random.default_rng
@@ -94,13 +96,13 @@ def test_parts_are_all_that_stands_between_a_map_and_the_bare_field() -> None:
 def test_processes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prior, "CHUNK", 10)
     np.testing.assert_array_equal(
-        prior.sample_bank(SMALL, 28, indices=list(range(20)), processes=2),
-        prior.sample_bank(SMALL, 28, indices=list(range(20)), processes=1),
+        prior.draw_maps(SMALL, 28, indices=list(range(20)), processes=2),
+        prior.draw_maps(SMALL, 28, indices=list(range(20)), processes=1),
     )
 
 
 def test_the_catalog_draws_the_rows_of_a_table_as_stretched_grey_levels(tmp_path: Path) -> None:
-    table = catalog.load(SMALL, tmp_path)
+    table = catalog.load_samples(SMALL, tmp_path)
     part = table.select(np.arange(len(table)) % 3 == 0)
     source = catalog.SOURCES["motion_prior"]
     assert source.pixels is not None
@@ -109,7 +111,7 @@ def test_the_catalog_draws_the_rows_of_a_table_as_stretched_grey_levels(tmp_path
     np.testing.assert_array_equal(maps, np.rint(maps))
     np.testing.assert_array_equal(maps.min((2, 3)), 0)
     np.testing.assert_array_equal(maps.max((2, 3)), 255)
-    np.testing.assert_array_equal(maps[1], prior.sample_bank(SMALL, 28, indices=[3])[0])
+    np.testing.assert_array_equal(maps[1], prior.draw_maps(SMALL, 28, indices=[3])[0])
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_the_catalog_draws_the_rows_of_a_table_as_stretched_grey_levels(tmp_path
     ],
 )
 def test_values_that_make_no_sense_are_named(change: dict[str, object], words: str) -> None:
-    found = catalog.problems(replace(SMALL, **change))
+    found = catalog.config_errors(replace(SMALL, **change))
     assert len(found) == 1 and found[0].startswith(words)
 
 
@@ -141,7 +143,7 @@ def test_mean_of_many_smiles_is_corners_up_and_out(family: str) -> None:
 
 
 def test_variation_flow_has_sharper_edges_and_thinner_strain_than_smooth_flow() -> None:
-    units = [prior._dealt(SMALL, index)[2] for index in range(60)]
+    units = [prior._label_and_units(SMALL, index)[2] for index in range(60)]
     tails = {}
     for family in prior.FAMILIES:
         maps = np.stack([prior.FAMILIES[family](u, 28, np.random.default_rng([9, k])) for k, u in enumerate(units)])
@@ -150,7 +152,7 @@ def test_variation_flow_has_sharper_edges_and_thinner_strain_than_smooth_flow() 
 
 
 def test_a_measurement_without_disturbance_is_the_bare_field() -> None:
-    off = total_variation_maps.Measurement(
+    off = total_variation_maps.MeasurementNoise(
         **dict.fromkeys(
             ("variety", "anatomy", "crop", "turn", "warp", "flat", "fade", "affine", "parallax", "noise", "patches",
              "spots", "dead", "terrace", "grain", "spread"), 0.0),

@@ -4,7 +4,7 @@ import pytest
 
 from mer.data import registry as catalog
 from mer.data.datasets import casme2, ck_plus, fer2013, jaffe, mmew, oulu_casia, raf_db, samm, smic
-from mer.data.loading.dataset_card import USUAL, Official
+from mer.data.loading.dataset_card import USUAL, DatasetCard
 from mer.data.samples.label_sets import LabelSet, canonical_emotion, canonical_objective
 
 CARDS = tuple(module.CARD for module in catalog.OFFICIAL.values())
@@ -43,13 +43,13 @@ def test_objective_classes_become_roman(text: str, numeral: str) -> None:
 
 
 @pytest.mark.parametrize(("card", "name"), SETS)
-def test_label_sets_are_whole(card: Official, name: str) -> None:
+def test_label_sets_are_whole(card: DatasetCard, name: str) -> None:
     labels: LabelSet = card.label_sets[name]
-    assert set(labels.of.values()) == set(labels.classes)
-    assert not set(labels.of) & set(labels.left_out)
+    assert set(labels.mapping.values()) == set(labels.classes)
+    assert not set(labels.mapping) & set(labels.excluded)
     assert set(labels.published) in (set(labels.classes), set())
     assert labels.source
-    words = labels.of if labels.column == "emotion" else ()
+    words = labels.mapping if labels.column == "emotion" else ()
     assert [canonical_emotion(word) for word in words] == list(words)
 
 
@@ -77,10 +77,10 @@ def test_label_sets_are_whole(card: Official, name: str) -> None:
         (raf_db.CARD, USUAL, 15_339),
     ],
 )
-def test_published_counts_sum_to_the_totals_that_papers_give(card: Official, name: str, total: int) -> None:
+def test_published_counts_sum_to_the_totals_that_papers_give(card: DatasetCard, name: str, total: int) -> None:
     assert sum(card.label_sets[name].published.values()) == total
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.key)
-def test_each_set_has_a_usual_label_set(card: Official) -> None:
+def test_each_set_has_a_usual_label_set(card: DatasetCard) -> None:
     assert USUAL in card.label_sets

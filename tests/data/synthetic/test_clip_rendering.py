@@ -11,8 +11,8 @@ import pytest
 
 from mer.config import SyntheticData
 from mer.data import facs
-from mer.data.synthetic.clip_design import clip_specs, problems
-from mer.data.synthetic.clip_rendering import VIEW, ClipSpec, Pose, render_frame, truth
+from mer.data.synthetic.clip_design import config_errors, design_clips
+from mer.data.synthetic.clip_rendering import VIEW, ClipSpec, Pose, ground_truth, render_frame
 from mer.data.synthetic.profiles import PROFILES
 
 BASE = SyntheticData(name="synthetic", subjects=6, clips=40, size=96, difficulty=1.0)
@@ -21,12 +21,12 @@ EASY = replace(BASE, difficulty=0.0)
 
 @pytest.fixture(scope="module")
 def specs() -> list[ClipSpec]:
-    return clip_specs(BASE)
+    return design_clips(BASE)
 
 
 @pytest.mark.parametrize("profile", sorted(PROFILES))
 def test_profiles_keep_the_uneven_shares_of_the_real_sets(profile: str) -> None:
-    made = clip_specs(SyntheticData(name="synthetic", profile=profile))
+    made = design_clips(SyntheticData(name="synthetic", profile=profile))
     counts = PROFILES[profile].counts
     seen = Counter(spec.label for spec in made)
     for label, count in counts.items():
@@ -42,14 +42,14 @@ def test_profiles_keep_the_uneven_shares_of_the_real_sets(profile: str) -> None:
 @pytest.mark.parametrize("profile", sorted(PROFILES))
 def test_smallest_corpus_shows_every_class_by_two_people(profile: str) -> None:
     classes = PROFILES[profile].counts
-    made = clip_specs(replace(BASE, profile=profile, subjects=2, clips=2 * len(classes)))
+    made = design_clips(replace(BASE, profile=profile, subjects=2, clips=2 * len(classes)))
     for label in classes:
         assert len({spec.subject for spec in made if spec.label == label}) == 2
 
 
 def test_more_clips_change_no_clip_and_more_people_only_take_some(specs: list[ClipSpec]) -> None:
-    assert clip_specs(replace(BASE, clips=55))[:40] == specs
-    grown = clip_specs(replace(BASE, subjects=7))
+    assert design_clips(replace(BASE, clips=55))[:40] == specs
+    grown = design_clips(replace(BASE, subjects=7))
     changed = [new for old, new in zip(specs, grown, strict=True) if old != new]
     assert 0 < len(changed) < 20
     assert all(spec.subject == 6 for spec in changed)
@@ -59,7 +59,7 @@ def test_more_clips_change_no_clip_and_more_people_only_take_some(specs: list[Cl
 
 
 def test_seeds_give_other_people_and_other_clips(specs: list[ClipSpec]) -> None:
-    other = clip_specs(replace(BASE, seed=1))
+    other = design_clips(replace(BASE, seed=1))
     assert not {spec.person for spec in specs} & {spec.person for spec in other}
     assert [spec.onset for spec in specs] != [spec.onset for spec in other]
 
@@ -81,9 +81,9 @@ def test_nothing_moves_at_onset_and_the_expression_is_strongest_at_the_apex(spec
 
 
 def test_problems_name_the_key_and_what_was_expected() -> None:
-    assert problems(BASE) == []
-    assert "data.profile=emo" in problems(replace(BASE, profile="emo"))[0]
-    found = " ".join(problems(replace(BASE, subjects=1, clips=3, difficulty=-1, size=8, labels="five")))
+    assert config_errors(BASE) == []
+    assert "data.profile=emo" in config_errors(replace(BASE, profile="emo"))[0]
+    found = " ".join(config_errors(replace(BASE, subjects=1, clips=3, difficulty=-1, size=8, labels="five")))
     assert all(
         key in found
         for key in ("data.subjects=1", "data.clips=3", "data.difficulty=-1", "data.size=8", "data.labels=five")
@@ -108,9 +108,9 @@ def test_frames_repeat_exactly_and_differ_by_noise_only_at_rest(specs: list[Clip
 
 @pytest.mark.parametrize("number", [0, 4, 7])
 def test_warping_the_apex_back_by_the_true_flow_gives_the_onset(number: int) -> None:
-    quiet = replace(clip_specs(EASY)[number], noise=0.0, flicker=0.0, drift=Pose(0.02, 0.01, 0.005, 1.0), size=256)
+    quiet = replace(design_clips(EASY)[number], noise=0.0, flicker=0.0, drift=Pose(0.02, 0.01, 0.005, 1.0), size=256)
     quiet = replace(quiet, person=replace(quiet.person, glasses=False))
-    known = truth(quiet)
+    known = ground_truth(quiet)
     onset, apex = (render_frame(quiet, n).astype(np.float32) for n in (quiet.onset, quiet.apex))
     rows, columns = np.mgrid[:256, :256].astype(np.float32)
     back = cv2.remap(
@@ -126,9 +126,9 @@ def test_warping_the_apex_back_by_the_true_flow_gives_the_onset(number: int) -> 
 def test_optical_flow_can_measure_the_motion() -> None:
     solver = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     agreement = []
-    for spec in clip_specs(EASY)[:12]:
+    for spec in design_clips(EASY)[:12]:
         flow = solver.calc(render_frame(spec, spec.onset), render_frame(spec, spec.apex), None)
-        known = truth(spec)
+        known = ground_truth(spec)
         agreement.append(
             np.corrcoef(flow.transpose(2, 0, 1)[:, known.mask].ravel(), known.flow[:, known.mask].ravel())[0, 1]
         )
@@ -137,20 +137,20 @@ def test_optical_flow_can_measure_the_motion() -> None:
 
 def test_truth_separates_the_expression_from_the_rest(specs: list[ClipSpec]) -> None:
     spec = next(spec for spec in specs if spec.irrelevant)
-    known = truth(spec)
+    known = ground_truth(spec)
     still = replace(spec, irrelevant=(), drift=Pose())
-    bare = truth(replace(still, pose=replace(spec.pose, angle=0.0, scale=1.0)))
+    bare = ground_truth(replace(still, pose=replace(spec.pose, angle=0.0, scale=1.0)))
     # without head and irrelevant units nothing is left but the expression
     np.testing.assert_allclose(bare.flow, bare.expression, atol=1e-5)
     assert not np.allclose(known.flow, known.expression, atol=0.01)
-    np.testing.assert_array_equal(known.mask, truth(still).mask)
+    np.testing.assert_array_equal(known.mask, ground_truth(still).mask)
     length = np.hypot(*known.expression)
     assert length[known.mask].min() > length[~known.mask].max()
 
 
 def test_difficulty_fades_the_expression() -> None:
     peaks = [
-        np.median([np.abs(truth(spec).expression).max() for spec in clip_specs(replace(BASE, difficulty=d))])
+        np.median([np.abs(ground_truth(spec).expression).max() for spec in design_clips(replace(BASE, difficulty=d))])
         for d in (0.0, 1.0, 2.0)
     ]
     assert peaks[0] > 1.5 * peaks[1] > 2 * peaks[2] > 0

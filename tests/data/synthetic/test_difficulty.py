@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from torch.nn.functional import cross_entropy
 
 from mer.config import ModelConfig, SyntheticData
-from mer.data.synthetic.clip_design import clip_specs
+from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import render_frame
 from mer.models import build
 from mer.utils.optical_strain import strain as motion_strain
@@ -59,7 +59,7 @@ def flow_map(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def corpus() -> Corpus:
-    specs = clip_specs(SyntheticData(name="synthetic"))
+    specs = design_clips(SyntheticData(name="synthetic"))
     pairs = [(render_frame(spec, spec.onset), render_frame(spec, spec.apex)) for spec in specs]
     return Corpus(
         onset=np.stack([small(onset, 32) for onset, _ in pairs]) / 255.0,
@@ -134,7 +134,7 @@ def test_labels_are_nearly_independent_of_people() -> None:
     real, shuffled = [], []
     rng = np.random.default_rng(0)
     for seed in range(25):
-        specs = clip_specs(SyntheticData(name="synthetic", seed=seed, clips=80))
+        specs = design_clips(SyntheticData(name="synthetic", seed=seed, clips=80))
         subjects = np.array([spec.subject for spec in specs])
         labels = np.array([spec.label for spec in specs])
         for into, values in ((real, labels), (shuffled, rng.permutation(labels))):

@@ -10,8 +10,8 @@ import pytest
 
 from mer.config import SyntheticData
 from mer.data.synthetic import source as synthetic
-from mer.data.synthetic.clip_design import clip_specs
-from mer.data.synthetic.clip_rendering import truth
+from mer.data.synthetic.clip_design import design_clips
+from mer.data.synthetic.clip_rendering import ground_truth
 
 MICRO = SyntheticData(name="synthetic", subjects=6, clips=30, size=48)
 POSED = replace(MICRO, name="synthetic_macro", posed=True)
@@ -19,7 +19,7 @@ POSED = replace(MICRO, name="synthetic_macro", posed=True)
 
 def test_the_same_seed_draws_other_people_with_ids_of_their_own(tmp_path: Path) -> None:
     people = [
-        [spec.person for spec in clip_specs(replace(data, seed=seed))] for data in (MICRO, POSED) for seed in (0, 1)
+        [spec.person for spec in design_clips(replace(data, seed=seed))] for data in (MICRO, POSED) for seed in (0, 1)
     ]
     for i, some in enumerate(people):
         assert not any(person in others for others in people[i + 1 :] for person in some)
@@ -33,14 +33,14 @@ def test_the_same_seed_draws_other_people_with_ids_of_their_own(tmp_path: Path) 
 
 def test_they_move_the_skin_several_times_as_far() -> None:
     def reach(data: SyntheticData) -> np.ndarray:
-        return np.array([np.hypot(*truth(spec).expression).max() for spec in clip_specs(data)])
+        return np.array([np.hypot(*ground_truth(spec).expression).max() for spec in design_clips(data)])
 
     assert np.median(reach(POSED)) > 4 * np.median(reach(MICRO))
     assert reach(POSED).min() > np.median(reach(MICRO))
 
 
 def test_they_show_more_units_and_last_longer() -> None:
-    micro, posed = clip_specs(replace(MICRO, clips=200)), clip_specs(replace(POSED, clips=200))
+    micro, posed = design_clips(replace(MICRO, clips=200)), design_clips(replace(POSED, clips=200))
     assert np.mean([len(spec.aus) for spec in posed]) > 1.2 * np.mean([len(spec.aus) for spec in micro])
     assert min(spec.offset - spec.onset for spec in posed) >= 100 > max(spec.offset - spec.onset for spec in micro)
     for spec in posed:
@@ -52,7 +52,7 @@ def test_they_show_more_units_and_last_longer() -> None:
 def test_difficulty_does_not_make_them_fainter(difficulty: float) -> None:
     levels = [
         max(m.activation.left, m.activation.right)
-        for s in clip_specs(replace(POSED, difficulty=difficulty))
+        for s in design_clips(replace(POSED, difficulty=difficulty))
         for m in s.expression
     ]
     assert min(levels) >= 0.67 * 1.5 * 0.8 and max(levels) <= 2.5

@@ -13,7 +13,7 @@ from mer.config import DataConfig, FolderData, SyntheticData
 from mer.data import registry as catalog
 from mer.data.synthetic import source as synthetic
 from mer.data.synthetic.__main__ import main as synthetic_main
-from mer.data.synthetic.clip_rendering import truth
+from mer.data.synthetic.clip_rendering import ground_truth
 from mer.data.synthetic.profiles import PROFILES
 from mer.errors import ConfigError
 
@@ -75,7 +75,7 @@ def test_interrupted_drawing_leaves_no_corpus(tmp_path: Path, monkeypatch: pytes
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(synthetic, "truth", stop)
+    monkeypatch.setattr(synthetic, "ground_truth", stop)
     with pytest.raises(KeyboardInterrupt):
         synthetic.load(SMALL, tmp_path)
     assert list((tmp_path / "synthetic").iterdir()) == []
@@ -83,8 +83,8 @@ def test_interrupted_drawing_leaves_no_corpus(tmp_path: Path, monkeypatch: pytes
 
 def test_truth_reads_back_beside_the_frames(cache: Path) -> None:
     table = synthetic.load(SMALL, cache)
-    for spec, path in zip(synthetic.clip_specs(SMALL), table.frame["onset_path"], strict=True):
-        stored, known = synthetic.load_truth(path), truth(spec)
+    for spec, path in zip(synthetic.design_clips(SMALL), table.frame["onset_path"], strict=True):
+        stored, known = synthetic.load_truth(path), ground_truth(spec)
         np.testing.assert_allclose(stored.flow, known.flow, atol=4e-3)
         np.testing.assert_allclose(stored.expression, known.expression, atol=2e-3)
         np.testing.assert_array_equal(stored.mask, known.mask)
@@ -93,7 +93,7 @@ def test_truth_reads_back_beside_the_frames(cache: Path) -> None:
 def test_bad_values_are_all_told_at_once(cache: Path) -> None:
     with pytest.raises(ConfigError) as error:
         synthetic.load(replace(SMALL, subjects=1, size=4), cache)
-    assert len(error.value.problems) == 2
+    assert len(error.value.errors) == 2
 
 
 @pytest.mark.parametrize("layout", ["samm", "casme2", "smic"])
@@ -101,8 +101,8 @@ def test_tree_in_an_official_layout_is_read_back_with_equal_labels(layout: str, 
     options = ["--subjects", "3", "--clips", "12", "--size", "32"]
     assert synthetic_main(["--layout", layout, "--out", str(tmp_path / "tree"), *options]) == 0
     folder: DataConfig = FolderData(name=layout, root=str(tmp_path / "tree"), missing_apex="middle")
-    table = catalog.load(folder, tmp_path / "cache")
-    specs = synthetic.clip_specs(SyntheticData(name="synthetic", profile=layout, subjects=3, clips=12, size=32))
+    table = catalog.load_samples(folder, tmp_path / "cache")
+    specs = synthetic.design_clips(SyntheticData(name="synthetic", profile=layout, subjects=3, clips=12, size=32))
     assert table.synthetic and set(table.classes) == set(PROFILES[layout].counts)
     read = sorted(table.frame[["onset", "offset", "label"]].astype(str).agg(" ".join, axis=1))
     assert read == sorted(f"{spec.onset} {spec.offset} {spec.label}" for spec in specs)

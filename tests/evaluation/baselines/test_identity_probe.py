@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mer.evaluation.baselines.identity_probe import identity, identity_directions, random_directions, without
+from mer.evaluation.baselines.identity_probe import identity, identity_directions, project_out, random_directions
 from mer.evaluation.baselines.logistic_regression import fit
 
 PEOPLE, CLIPS, SIZE = 8, 12, 40
@@ -43,7 +43,7 @@ def test_taking_identity_out_leaves_emotion_and_no_person() -> None:
     features, subjects, targets = drawn(person=1.5, emotion=1.0)
     directions = identity_directions(features, subjects, targets)
     np.testing.assert_allclose(directions.T @ directions, np.eye(directions.shape[1]), atol=1e-9)
-    rest = without(features, directions)
+    rest = project_out(features, directions)
     np.testing.assert_allclose(rest @ directions, 0, atol=1e-9)
     told = identity(rest, subjects, seed=0)
     assert told is not None and told.accuracy < 0.4

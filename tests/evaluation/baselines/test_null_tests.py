@@ -15,14 +15,14 @@ from mer.evaluation.baselines.null_tests import (
     linear_verdict,
     probe_verdict,
 )
-from mer.evaluation.predictions import pool
+from mer.evaluation.predictions import pool_folds
 from tests.evaluation.conftest import make_folds
 
 
 def test_the_linear_baseline_equals_scikit_learn_fold_by_fold(table: SampleTable) -> None:
     generator = np.random.default_rng(0)
     pixels = generator.normal(size=(len(table), 1, 4, 4)) + 0.7 * table.targets[:, None, None, None] * np.eye(4)
-    pooled = pool(linear_predictions(pixels, table, make_folds(table)), table).set_index("sample_id")
+    pooled = pool_folds(linear_predictions(pixels, table, make_folds(table)), table).set_index("sample_id")
     ids, flat = table.frame["sample_id"].to_numpy(), pixels.reshape(len(table), -1)
     for fold in make_folds(table):
         train, test = np.isin(ids, fold.train), np.isin(ids, fold.test)

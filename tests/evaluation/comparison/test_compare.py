@@ -17,24 +17,35 @@ from mer.data.samples.table import SampleTable
 from mer.evaluation.comparison.compare import compare
 from mer.evaluation.comparison.hard_clips import clip_table
 from mer.evaluation.comparison.html_page import write_comparison
-from mer.evaluation.comparison.runs import ComparisonError, Run, group, read_run, refuse_unlike, run_folders
+from mer.evaluation.comparison.runs import (
+    ComparisonError,
+    FinishedRun,
+    group_by_config,
+    read_run,
+    require_comparable,
+    run_folders,
+)
 from mer.evaluation.comparison.tables import comparison_console, configuration_rows, pair_rows
-from mer.evaluation.predictions import pool, read_predictions, write_predictions
+from mer.evaluation.predictions import pool_folds, read_predictions, write_predictions
 from mer.utils.atomic_files import write_json
 from tests.evaluation.conftest import make_predictions, make_run, make_table
 
 
-def make(folder: Path, table: SampleTable, *, right: float = 0.7, luck: int = 0, seed: int = 0, **config) -> Run:
+def make(
+    folder: Path, table: SampleTable, *, right: float = 0.7, luck: int = 0, seed: int = 0, **config
+) -> FinishedRun:
     """A run whose predictions are right with probability `right`, drawn with `luck`, under a configuration."""
     make_run(folder, table)
-    write_predictions(folder / run_files.PREDICTIONS, pool(make_predictions(table, right=right, seed=luck), table))
+    write_predictions(
+        folder / run_files.PREDICTIONS, pool_folds(make_predictions(table, right=right, seed=luck), table)
+    )
     manifest = json.loads((folder / run_files.MANIFEST).read_text(encoding="utf-8"))
     write_json(folder / run_files.MANIFEST, {**manifest, "config": {"seed": seed, **config}})
     return read_run(folder)
 
 
 @pytest.fixture
-def runs(table: SampleTable, tmp_path: Path) -> list[Run]:
+def runs(table: SampleTable, tmp_path: Path) -> list[FinishedRun]:
     """Three seeds of one configuration and one run each of two others."""
     return [
         *(
@@ -46,13 +57,13 @@ def runs(table: SampleTable, tmp_path: Path) -> list[Run]:
     ]
 
 
-def test_seeds_of_one_configuration_stand_together(runs: list[Run]) -> None:
-    groups = group(runs)
+def test_seeds_of_one_configuration_stand_together(runs: list[FinishedRun]) -> None:
+    groups = group_by_config(runs)
     assert [one.name for one in groups] == [f"invented_loso, lr={lr}" for lr in (0.1, 0.2, 0.3)]
     assert [run.config["seed"] for run in groups[0].runs] == [0, 1, 2]
 
 
-def test_mean_deviation_and_ensemble_of_seeds_equal_scikit_learn(runs: list[Run]) -> None:
+def test_mean_deviation_and_ensemble_of_seeds_equal_scikit_learn(runs: list[FinishedRun]) -> None:
     row = compare(runs, draws=500)["rows"][0]
     frames = [run.predictions for run in sorted(runs[:3], key=lambda run: run.config["seed"])]
     values = [f1_score(frame["label"], frame["predicted"], average="macro") for frame in frames]
@@ -68,7 +79,7 @@ def test_mean_deviation_and_ensemble_of_seeds_equal_scikit_learn(runs: list[Run]
     )
 
 
-def test_every_pair_is_tested(runs: list[Run]) -> None:
+def test_every_pair_is_tested(runs: list[FinishedRun]) -> None:
     found = compare(runs[2:], draws=2000)
     names = [row["name"] for row in found["rows"]]
     assert [(pair["first"], pair["second"]) for pair in found["pairs"]] == [
@@ -98,7 +109,7 @@ def test_two_copies_of_one_result_do_not_differ(table: SampleTable, tmp_path: Pa
     assert test["uf1"]["low"] is None and test["mcnemar"]["g"] is None
 
 
-def test_notes_say_what_limits_the_comparison(runs: list[Run], table: SampleTable, tmp_path: Path) -> None:
+def test_notes_say_what_limits_the_comparison(runs: list[FinishedRun], table: SampleTable, tmp_path: Path) -> None:
     notes = " ".join(compare(runs, draws=200)["notes"])
     assert "A configuration with one seed" in notes
     assert re.search(r"with these 10 subjects a true UF1 difference of 0\.\d+ to 0\.\d+, by pair, would", notes)
@@ -108,7 +119,7 @@ def test_notes_say_what_limits_the_comparison(runs: list[Run], table: SampleTabl
     assert "no p below 0.25 can come out" in notes
 
 
-def test_settings_that_differ_are_listed(runs: list[Run]) -> None:
+def test_settings_that_differ_are_listed(runs: list[FinishedRun]) -> None:
     assert compare(runs, draws=100)["differing"] == {"optim.lr": [0.1, 0.2, 0.3]}
 
 
@@ -133,7 +144,7 @@ def test_other_samples_labels_classes_or_subjects_are_refused_with_all_reasons(
     renamed = make(tmp_path / "renamed", SampleTable(frame, table.classes, name="x"))
     other = make(tmp_path / "other", make_table(["a", "b"] * 6, [str(k // 2) for k in range(12)], classes=("a", "b")))
     with pytest.raises(ComparisonError) as caught:
-        refuse_unlike([first, fewer, relabelled, renamed, other, first])
+        require_comparable([first, fewer, relabelled, renamed, other, first])
     text = str(caught.value)
     for words in (
         "the samples differ: 50 there, 60 here, 10 only here (alpha/001_001, alpha/002_007, ",
@@ -148,7 +159,9 @@ def test_other_samples_labels_classes_or_subjects_are_refused_with_all_reasons(
         compare([first])
 
 
-def test_a_copied_or_repeated_run_is_no_second_seed(runs: list[Run], table: SampleTable, tmp_path: Path) -> None:
+def test_a_copied_or_repeated_run_is_no_second_seed(
+    runs: list[FinishedRun], table: SampleTable, tmp_path: Path
+) -> None:
     again = make(tmp_path / "again", table, right=0.8, luck=99, seed=2, **{"optim.lr": 0.1})
     with pytest.raises(ComparisonError, match=r"again has the configuration, data and seed of .*a2: .* no second seed"):
         compare([*runs, again])
@@ -156,7 +169,7 @@ def test_a_copied_or_repeated_run_is_no_second_seed(runs: list[Run], table: Samp
     assert len(compare([*runs, again], draws=50)["rows"]) == 4
 
 
-def marked(run: Run, **results) -> Run:
+def marked(run: FinishedRun, **results) -> FinishedRun:
     """The run with other entries in its results, also on disk."""
     run.results.update(results)
     write_json(run.folder / run_files.RESULTS, run.results)
@@ -166,7 +179,7 @@ def marked(run: Run, **results) -> Run:
 WAIVED = {"findings": [{"name": "near_pixels-3fa2c1", "kind": "near_pixels", "text": "x", "rows": []}], "checked": []}
 
 
-def test_scores_that_are_no_result_are_marked_wherever_they_stand(runs: list[Run]) -> None:
+def test_scores_that_are_no_result_are_marked_wherever_they_stand(runs: list[FinishedRun]) -> None:
     plain, leaky, null = runs[2], marked(runs[3], selection="leaky"), marked(runs[4], null="permuted_labels")
     marked(plain, leaks={**WAIVED, "unused": []})
     found = compare([plain, leaky, null], draws=100)
@@ -197,7 +210,7 @@ def test_an_unfinished_run_is_named_as_the_reason(table: SampleTable, tmp_path: 
     first = make(tmp_path / "first", table)
     make_run(tmp_path / "part", table, failed=["alpha-001"])
     with pytest.raises(ComparisonError, match=r"6 only here .* a run is incomplete, finish it first"):
-        refuse_unlike([first, read_run(tmp_path / "part")])
+        require_comparable([first, read_run(tmp_path / "part")])
 
 
 def test_folders_of_runs_and_of_sweeps(table: SampleTable, tmp_path: Path) -> None:
@@ -212,7 +225,7 @@ def test_folders_of_runs_and_of_sweeps(table: SampleTable, tmp_path: Path) -> No
         read_run(tmp_path / "sweep" / "2")
 
 
-def test_tables_hold_what_the_dict_holds(runs: list[Run]) -> None:
+def test_tables_hold_what_the_dict_holds(runs: list[FinishedRun]) -> None:
     found = compare(runs, draws=200)
     rows, pairs = configuration_rows(found), pair_rows(found)
     assert rows["uf1"].tolist() == [row["scores"]["uf1"]["value"] for row in found["rows"]]
@@ -224,7 +237,7 @@ def test_tables_hold_what_the_dict_holds(runs: list[Run]) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 150])
-def test_the_terminal_shows_scores_differences_and_notes(runs: list[Run], width: int) -> None:
+def test_the_terminal_shows_scores_differences_and_notes(runs: list[FinishedRun], width: int) -> None:
     found = compare(runs, draws=200)
     console = Console(file=StringIO(), width=width, color_system=None)
     console.print(comparison_console(found))

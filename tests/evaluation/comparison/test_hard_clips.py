@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mer.evaluation.comparison.hard_clips import clip_table, hard_clips
-from mer.evaluation.comparison.runs import Run
+from mer.evaluation.comparison.runs import FinishedRun
 
 CLASSES = ["negative", "positive", "surprise"]
 
 
-def run(labels: list[int], predicted: list[int], *, order: np.ndarray, number: int) -> Run:
+def run(labels: list[int], predicted: list[int], *, order: np.ndarray, number: int) -> FinishedRun:
     """A run with these predictions, its rows in some order."""
     rows = {
         "sample_id": [f"s{k:02d}" for k in range(len(labels))],
@@ -24,7 +24,7 @@ def run(labels: list[int], predicted: list[int], *, order: np.ndarray, number: i
         **{f"prob_{name}": [0.6 if place == k else 0.2 for k in predicted] for place, name in enumerate(CLASSES)},
     }
     frame = pd.DataFrame(rows).iloc[order].reset_index(drop=True)
-    return Run(Path(str(number)), {"classes": CLASSES}, {}, frame)
+    return FinishedRun(Path(str(number)), {"classes": CLASSES}, {}, frame)
 
 
 @given(st.data())

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from mer.evaluation.comparison.learning_curve import curve_lines, learning_curve, training_people
-from mer.evaluation.comparison.runs import Group, Run, group, told_apart
+from mer.evaluation.comparison.runs import FinishedRun, RunGroup, config_labels, group_by_config
 
 
-def run(config: dict, *, uf1: float, folds: int = 5, name: str = "kfold", subjects: int = 20) -> Run:
+def run(config: dict, *, uf1: float, folds: int = 5, name: str = "kfold", subjects: int = 20) -> FinishedRun:
     """A run as far as a learning curve looks at it."""
     results = {
         "experiment": "invented",
@@ -21,11 +21,11 @@ def run(config: dict, *, uf1: float, folds: int = 5, name: str = "kfold", subjec
         "data": {"subjects": subjects},
         "scores": {"all": {"uf1": {"value": uf1}}},
     }
-    return Run(Path(f"{config}"), results, config, None)  # type: ignore[arg-type]
+    return FinishedRun(Path(f"{config}"), results, config, None)  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def groups() -> list[Group]:
+def groups() -> list[RunGroup]:
     """Two configurations at 4 and 8 people and at all others (16 of 20; 19 with a fold a person), two seeds each."""
     runs = []
     for prior, base in ((["prior"], 0.6), ([], 0.5)):
@@ -35,7 +35,7 @@ def groups() -> list[Group]:
                 runs.append(run(config, uf1=base + (people or 16) / 100 + seed / 1000))
         config = {"seed": 0, "stage_order": prior, "protocol.train_subjects": None, "protocol.name": "loso"}
         runs.append(run(config, uf1=base + 0.25, folds=20, name="loso"))
-    return group(runs)
+    return group_by_config(runs)
 
 
 def test_people_in_training_are_those_asked_for_or_all_but_the_fold() -> None:
@@ -46,7 +46,7 @@ def test_people_in_training_are_those_asked_for_or_all_but_the_fold() -> None:
     assert training_people(run({}, uf1=0.5, name="cross_dataset")) is None
 
 
-def test_a_line_holds_the_runs_that_differ_in_their_split_alone(groups: list[Group]) -> None:
+def test_a_line_holds_the_runs_that_differ_in_their_split_alone(groups: list[RunGroup]) -> None:
     lines = curve_lines(groups)
     assert set(lines) == {"pretraining=prior", "pretraining=none"}
     for name, base in (("pretraining=prior", 0.6), ("pretraining=none", 0.5)):
@@ -60,19 +60,19 @@ def test_what_learns_and_from_what_names_a_configuration_before_any_other_key() 
         {"augment.mirror": 0.1, "model.backbone": "templates", "stage_order": ["prior"], "optim.lr": 1},
         {"augment.mirror": 0.2, "model.backbone": "preact", "stage_order": [], "cotrain.data.name": "x", "optim.lr": 2},
     ]
-    names = told_apart(configs, sorted({*configs[0], *configs[1]}))
+    names = config_labels(configs, sorted({*configs[0], *configs[1]}))
     assert names == [
         "pretraining=prior, backbone=templates, beside=None",
         "pretraining=none, backbone=preact, beside=x",
     ]
 
 
-def test_one_size_makes_no_curve(groups: list[Group]) -> None:
+def test_one_size_makes_no_curve(groups: list[RunGroup]) -> None:
     fixed = [one for one in groups if one.runs[0].config["protocol.train_subjects"] == 4]
     assert len(fixed) == 2 and curve_lines(fixed) == {} and learning_curve(fixed) is None
 
 
-def test_the_picture_shows_every_line_and_run_and_calls_synthetic_synthetic(groups: list[Group]) -> None:
+def test_the_picture_shows_every_line_and_run_and_calls_synthetic_synthetic(groups: list[RunGroup]) -> None:
     figure = learning_curve(groups)
     assert figure is not None
     axes = figure.axes[0]

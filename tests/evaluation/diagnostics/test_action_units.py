@@ -7,7 +7,7 @@ import json
 import pandas as pd
 
 from mer.data.samples.table import SampleTable
-from mer.evaluation.diagnostics.action_units import LEAST, by_units
+from mer.evaluation.diagnostics.action_units import LEAST, by_action_unit
 from tests.evaluation.conftest import CLASSES, make_predictions, make_table
 
 
@@ -22,7 +22,7 @@ def coded(texts: list[str]) -> tuple[SampleTable, pd.DataFrame]:
 def test_each_unit_counts_its_clips_their_right_answers_and_what_they_were_taken_for() -> None:
     texts = ["12", "R12A+6", "4+7", "12 or 14", "", "4", "6+12", "L12", "what", "12+25", "AU12", "4+12"] * 2
     table, predictions = coded(texts)
-    found = by_units(predictions, table, CLASSES)
+    found = by_action_unit(predictions, table, CLASSES)
     assert found is not None and found["unread"] == 2
     answers = predictions.set_index("sample_id").loc[table.frame["sample_id"]].reset_index()
     with_12 = answers[[text in {"12", "R12A+6", "6+12", "L12", "12+25", "AU12", "4+12"} for text in texts]]
@@ -39,4 +39,4 @@ def test_each_unit_counts_its_clips_their_right_answers_and_what_they_were_taken
 
 def test_without_codes_there_is_nothing() -> None:
     table, predictions = coded([""] * 8)
-    assert by_units(predictions, table, CLASSES) is None
+    assert by_action_unit(predictions, table, CLASSES) is None

@@ -13,10 +13,10 @@ from mer.evaluation.report.input_images import (
     attention_picture,
     data_uri,
     enlarged,
+    flow_colour_wheel,
     input_picture,
     is_motion,
     resized,
-    wheel,
 )
 
 
@@ -40,7 +40,7 @@ def test_motion_is_drawn_with_direction_as_hue(u: float, v: float, hue: float) -
 
 
 def test_the_wheel_explains_the_colours() -> None:
-    picture = wheel(65)
+    picture = flow_colour_wheel(65)
     assert picture[32, 32].tolist() == [255, 255, 255]
     assert picture[0, 0].tolist() == [255, 255, 255]
     # red to the right, cyan to the left, yellow-green downwards, violet upwards, as the report says

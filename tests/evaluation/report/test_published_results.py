@@ -5,7 +5,7 @@ import pytest
 
 from mer.evaluation.caveats import HEADINGS
 from mer.evaluation.metrics import uar, uf1
-from mer.evaluation.report.published_results import TABLES, beside, key_of
+from mer.evaluation.report.published_results import TABLES, comparison_key, matching_table
 
 KEY = {
     "protocol": "loso",
@@ -17,10 +17,10 @@ KEY = {
 
 
 def test_the_composite_s_numbers_stand_beside_it() -> None:
-    found = beside(KEY)
+    found = matching_table(KEY)
     assert found is not None and "MEGC 2019" in found["title"] and "not quite" not in found["note"]
     assert {"STSTNet", "HTNet", "CapsuleNet"} <= {row["method"] for row in found["rows"]}
-    assert "here 444" in beside({**KEY, "samples": 444, "datasets": ["CASME 2", "SAMM", "SMIC"]})["note"]
+    assert "here 444" in matching_table({**KEY, "samples": 444, "datasets": ["CASME 2", "SAMM", "SMIC"]})["note"]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_the_composite_s_numbers_stand_beside_it() -> None:
     ],
 )
 def test_another_test_has_none(other: dict) -> None:
-    assert beside({**KEY, **other}) is None
+    assert matching_table({**KEY, **other}) is None
 
 
 def test_always_negative_follows_from_the_counts() -> None:
@@ -61,12 +61,12 @@ def test_the_key_of_a_run() -> None:
         "data": {"samples": 3, "counts": {"a": {"samm": 1, "casme2": 2}}},
         "synthetic": False,
     }
-    assert key_of(results) == {
+    assert comparison_key(results) == {
         "protocol": "loso",
         "classes": ["a"],
         "datasets": ["casme2", "samm"],
         "samples": 3,
         "real": True,
     }
-    assert key_of({**results, "synthetic": True})["real"] is False
-    assert key_of({**results, "null": "permuted_labels"})["real"] is False
+    assert comparison_key({**results, "synthetic": True})["real"] is False
+    assert comparison_key({**results, "null": "permuted_labels"})["real"] is False

@@ -15,7 +15,7 @@ from mer.data.samples.table import SampleTable
 from mer.evaluation.comparison.compare import compare
 from mer.evaluation.comparison.html_page import difference_strip, write_comparison
 from mer.evaluation.comparison.runs import read_run
-from mer.evaluation.predictions import pool, write_predictions
+from mer.evaluation.predictions import pool_folds, write_predictions
 from mer.evaluation.report.html_report import write_report
 from mer.evaluation.report.templating import p_text, score_text, signed_text
 from mer.utils.atomic_files import write_json
@@ -55,7 +55,7 @@ def comparison(table: SampleTable, tmp_path: Path) -> Path:
         "d": (0.6, 0, 0.3),
     }.items():
         make_run(tmp_path / name, table)
-        pooled = pool(make_predictions(table, right=right, seed=ord(name)), table)
+        pooled = pool_folds(make_predictions(table, right=right, seed=ord(name)), table)
         write_predictions(tmp_path / name / run_files.PREDICTIONS, pooled)
         manifest = json.loads((tmp_path / name / run_files.MANIFEST).read_text(encoding="utf-8"))
         config = {"seed": seed, "optim.lr": lr, "optim.long": f"{'x' * 60}{lr}"}

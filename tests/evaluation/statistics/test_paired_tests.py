@@ -10,7 +10,7 @@ from scipy.stats import binom
 from sklearn.metrics import f1_score
 
 from mer.evaluation.metrics import METRICS, accuracy
-from mer.evaluation.statistics.paired_tests import effect, holm, mcnemar, swap_test
+from mer.evaluation.statistics.paired_tests import effect_size, holm, mcnemar, permutation_test
 from tests.helpers.simulated_people import drawn_runs
 
 UF1 = METRICS["uf1"]
@@ -42,7 +42,7 @@ def test_the_exact_test_equals_swapping_predictions_by_hand() -> None:
 
     every = np.array([difference(swapped) for swapped in product((0, 1), repeat=6)])
     expected = (np.abs(every) >= abs(difference((0,) * 6)) - 1e-12).mean()
-    found = swap_test(counts[0], counts[1], UF1)
+    found = permutation_test(counts[0], counts[1], UF1)
     assert found.exact
     assert found.difference == pytest.approx(difference((0,) * 6))
     assert found.p == pytest.approx(expected)
@@ -52,15 +52,15 @@ def test_the_exact_test_equals_swapping_predictions_by_hand() -> None:
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=13))
 def test_with_one_clip_a_person_the_swap_test_is_mcnemars(answers: list[tuple[bool, bool]]) -> None:
     first, second = (np.array(part) for part in zip(*answers, strict=True))
-    swapped = swap_test(*one_clip_each(first, second), accuracy)
+    swapped = permutation_test(*one_clip_each(first, second), accuracy)
     assert swapped.exact
     assert swapped.p == pytest.approx(mcnemar(first, second).p)
 
 
 def test_drawn_swaps_come_near_the_exact_p() -> None:
     counts = drawn_runs(np.random.default_rng(2), 13, gain=0.1)
-    exact = swap_test(counts[0], counts[1], UF1, draws=5000)
-    drawn = swap_test(counts[0], counts[1], UF1, draws=800)
+    exact = permutation_test(counts[0], counts[1], UF1, draws=5000)
+    drawn = permutation_test(counts[0], counts[1], UF1, draws=800)
     assert exact.exact and not drawn.exact and drawn.swaps == 800
     assert 0.01 < exact.p < 0.99
     assert drawn.p == pytest.approx(exact.p, abs=4 * np.sqrt(exact.p * (1 - exact.p) / 800))
@@ -69,21 +69,21 @@ def test_drawn_swaps_come_near_the_exact_p() -> None:
 
 def test_a_run_does_not_differ_from_itself_and_turning_the_pair_turns_the_sign() -> None:
     counts = drawn_runs(np.random.default_rng(0), 30)
-    same = swap_test(counts[0], counts[0], UF1)
+    same = permutation_test(counts[0], counts[0], UF1)
     assert (same.difference, same.p) == (0.0, 1.0)
-    there, back = swap_test(counts[0], counts[1], UF1), swap_test(counts[1], counts[0], UF1)
+    there, back = permutation_test(counts[0], counts[1], UF1), permutation_test(counts[1], counts[0], UF1)
     assert there.difference == -back.difference
     assert there.p == pytest.approx(back.p, abs=0.03)
-    assert swap_test(counts[0], counts[1], UF1) == there
-    assert effect(counts[0], counts[0], UF1).low is None
+    assert permutation_test(counts[0], counts[1], UF1) == there
+    assert effect_size(counts[0], counts[0], UF1).low is None
 
 
 def test_a_score_that_is_not_defined_has_no_p() -> None:
     counts = drawn_runs(np.random.default_rng(0), 8)
     counts[:, :, 2] = 0
-    assert np.isnan(swap_test(counts[0], counts[1], UF1).p)
-    assert effect(counts[0], counts[1], UF1).detectable is None
-    assert effect(counts[0, :1], counts[1, :1], accuracy).low is None
+    assert np.isnan(permutation_test(counts[0], counts[1], UF1).p)
+    assert effect_size(counts[0], counts[1], UF1).detectable is None
+    assert effect_size(counts[0, :1], counts[1, :1], accuracy).low is None
 
 
 def test_mcnemar_equals_the_binomial_sum() -> None:
@@ -117,7 +117,7 @@ def test_holm_rejects_what_the_step_down_rule_rejects(p: list[float]) -> None:
 def test_the_effect_on_accuracy_equals_the_textbook_of_paired_data() -> None:
     generator = np.random.default_rng(1)
     first, second = generator.random(300) < 0.7, generator.random(300) < 0.6
-    found = effect(*one_clip_each(first, second), accuracy, draws=20_000)
+    found = effect_size(*one_clip_each(first, second), accuracy, draws=20_000)
     gaps = first.astype(float) - second
     error = gaps.std() / np.sqrt(300)
     assert found.standardised == pytest.approx(gaps.mean() / gaps.std(), rel=0.03)
@@ -130,7 +130,7 @@ def test_the_effect_on_accuracy_equals_the_textbook_of_paired_data() -> None:
 
 def test_false_positives_are_about_as_many_as_promised() -> None:
     generator = np.random.default_rng(0)
-    found = [swap_test(*drawn_runs(generator, 16), UF1, draws=200).p <= 0.05 for _ in range(300)]
+    found = [permutation_test(*drawn_runs(generator, 16), UF1, draws=200).p <= 0.05 for _ in range(300)]
     # two and a half standard errors of a share of 300 around the allowed 3..7%
     assert 0.03 - 0.031 <= np.mean(found) <= 0.07 + 0.031
 
@@ -141,7 +141,7 @@ def test_false_positive_rate_is_3_to_7_percent_at_5(subjects: int) -> None:
     generator = np.random.default_rng(subjects)
     runs = [drawn_runs(generator, subjects) for _ in range(2000)]
     for metric in (UF1, accuracy):
-        found = [swap_test(first, second, metric, draws=999).p <= 0.05 for first, second in runs]
+        found = [permutation_test(first, second, metric, draws=999).p <= 0.05 for first, second in runs]
         assert 0.03 <= np.mean(found) <= 0.07
 
 
@@ -152,8 +152,8 @@ def test_a_difference_of_the_detectable_size_is_found_about_four_times_in_five()
     found, sizes = [], []
     for _ in range(600):
         first, second = drawn_runs(generator, 40, gain=0.17)
-        sizes.append(effect(first, second, UF1, draws=300).detectable)
-        found.append(swap_test(first, second, UF1, draws=499).p <= 0.05)
+        sizes.append(effect_size(first, second, UF1, draws=300).detectable)
+        found.append(permutation_test(first, second, UF1, draws=499).p <= 0.05)
     # the planted difference is the detectable one but for a few percent, and power moves little in that range
     ratio = np.mean(sizes) / true
     assert 0.9 < ratio < 1.1, "the planted gain should be near the detectable size"

@@ -12,8 +12,8 @@ from mer.config import InputConfig, SyntheticData
 from mer.data.samples.table import SampleTable
 from mer.data.synthetic import source as synthetic
 from mer.errors import SampleError
-from mer.inputs.apex.spotters import SPOTTERS, course_peak, halfway, halves, rise_and_fall
-from mer.inputs.apex.spotting import problems, spotted
+from mer.inputs.apex.spotters import SPOTTERS, bisect_peak, course_peak, middle_frame, rise_and_fall
+from mer.inputs.apex.spotting import config_errors, spot_apexes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -34,7 +34,7 @@ def test_half_of_the_clips_are_met_more_closely_than_by_the_middle_frame(corpus:
     truth = corpus.frame["apex"].to_numpy(int)
     errors = {}
     for name in ("middle", "flow"):
-        found = spotted(corpus, InputConfig(apex=name, apex_for="all"), tmp_path).frame["apex"].to_numpy(int)
+        found = spot_apexes(corpus, InputConfig(apex=name, apex_for="all"), tmp_path).frame["apex"].to_numpy(int)
         errors[name] = float(np.median(np.abs(found - truth)))
     assert errors["flow"] <= errors["middle"] / 2
 
@@ -46,13 +46,13 @@ def test_flow_errs_at_most_half_as_much_as_the_middle_frame(tmp_path: Path) -> N
         data = SyntheticData(name="synthetic", subjects=8, clips=40, seed=seed, whole=True)
         truth = synthetic.load(data, tmp_path)
         for name, found in errors.items():
-            found.append(error(spotted(truth, InputConfig(apex=name, apex_for="all"), tmp_path), truth))
+            found.append(error(spot_apexes(truth, InputConfig(apex=name, apex_for="all"), tmp_path), truth))
     assert np.mean(errors["flow"]) <= np.mean(errors["middle"]) / 2
 
 
 def test_what_was_found_stands_in_the_table_and_is_kept(corpus: SampleTable, tmp_path: Path) -> None:
     config = InputConfig(apex="difference", apex_for="all")
-    found = spotted(corpus, config, tmp_path)
+    found = spot_apexes(corpus, config, tmp_path)
     assert set(found.frame["apex_source"]) == {"difference"}
     assert "8 of 8 clips" in found.notes[-1]
     for row in found.frame.to_dict("records"):
@@ -60,15 +60,15 @@ def test_what_was_found_stands_in_the_table_and_is_kept(corpus: SampleTable, tmp
         assert row["onset"] <= row["apex"] <= row["offset"]
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
     assert len(kept) == 8
-    assert spotted(corpus, config, tmp_path).content_hash() == found.content_hash()
+    assert spot_apexes(corpus, config, tmp_path).content_hash() == found.content_hash()
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")} == kept
 
 
 def test_annotated_apexes_stay_unless_all_are_asked_for(corpus: SampleTable, tmp_path: Path) -> None:
-    assert spotted(corpus, InputConfig(), tmp_path) is corpus
+    assert spot_apexes(corpus, InputConfig(), tmp_path) is corpus
     sources = ["annotated"] * 7 + ["middle"]
     mixed = replace(corpus, frame=corpus.frame.assign(apex_source=sources))
-    found = spotted(mixed, InputConfig(apex="middle"), tmp_path)
+    found = spot_apexes(mixed, InputConfig(apex="middle"), tmp_path)
     np.testing.assert_array_equal(found.frame["apex"][:7], corpus.frame["apex"][:7])
     row = corpus.frame.iloc[7]
     assert found.frame["apex"][7] == (row["onset"] + row["offset"]) // 2
@@ -77,7 +77,7 @@ def test_annotated_apexes_stay_unless_all_are_asked_for(corpus: SampleTable, tmp
 def test_clips_without_their_frames_are_all_named(corpus: SampleTable, tmp_path: Path) -> None:
     lacking = replace(corpus, frame=corpus.frame.assign(folder=""))
     with pytest.raises(SampleError) as caught:
-        spotted(lacking, InputConfig(apex="flow", apex_for="all"), tmp_path)
+        spot_apexes(lacking, InputConfig(apex="flow", apex_for="all"), tmp_path)
     assert all(sample in str(caught.value) for sample in corpus.frame["sample_id"])
 
 
@@ -97,17 +97,17 @@ def test_short_and_still_clips_have_an_apex_too(count: int) -> None:
     still = np.full((count, 40, 40), 100, np.float32)
     for spot in SPOTTERS.values():
         assert 0 <= spot(still) < count
-    assert course_peak(np.zeros((count, 4))) == halfway(still)
+    assert course_peak(np.zeros((count, 4))) == middle_frame(still)
 
 
 def test_the_search_by_halves_ends_at_a_single_peak() -> None:
     for peak in range(11):
         curve = np.zeros(11)
         curve[peak] = 1
-        assert halves(curve) == peak
+        assert bisect_peak(curve) == peak
 
 
 def test_wrong_choices_are_named() -> None:
-    assert problems(InputConfig()) == []
-    found = problems(InputConfig(apex="guess", apex_for="some"))
+    assert config_errors(InputConfig()) == []
+    found = config_errors(InputConfig(apex="guess", apex_for="some"))
     assert [line.split(":")[0] for line in found] == ["input.apex", "input.apex_for"]

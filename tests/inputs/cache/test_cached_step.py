@@ -8,10 +8,10 @@ import pytest
 
 from mer.errors import SampleError
 from mer.inputs.cache import cached_step
-from mer.inputs.cache.cached_step import Step
+from mer.inputs.cache.cached_step import CachedStep
 
 
-def step(folder: Path, *, refused: int | None = None, breaks: int | None = None) -> Step[str]:
+def step(folder: Path, *, refused: int | None = None, breaks: int | None = None) -> CachedStep[str]:
     """Eight clips, each entry a small file with its number."""
 
     def kept(place: int) -> str | None:
@@ -27,7 +27,7 @@ def step(folder: Path, *, refused: int | None = None, breaks: int | None = None)
         return f"clip {place}"
 
     files = [SampleError("no folder") if place == refused else (f"{place}.png",) for place in range(8)]
-    return Step("clips", files, kept=kept, make=make)
+    return CachedStep("clips", files, load=kept, compute=make)
 
 
 def test_entries_come_in_order_and_refused_clips_with_their_reason(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_after_an_interruption_the_rest_is_made(tmp_path: Path) -> None:
 def test_where_all_is_kept_there_are_no_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for place in range(8):
         (tmp_path / str(place)).write_text("kept")
-    monkeypatch.setattr(cached_step, "in_threads", None)
+    monkeypatch.setattr(cached_step, "thread_map", None)
     mine = step(tmp_path)
     with mine.results(progress=False) as results:
         assert list(results) == ["kept"] * 8

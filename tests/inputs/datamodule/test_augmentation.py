@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from mer.config import AugmentConfig
-from mer.inputs.datamodule.augmentation import Augmenter, Warp
+from mer.inputs.datamodule.augmentation import AffineWarp, Augmenter
 from mer.inputs.representations.registry import REPRESENTATIONS, Representation
 from tests.inputs.conftest import texture
 
@@ -71,9 +71,9 @@ def test_nothing_configured_changes_nothing() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_certain_mirror_turns_the_signs_that_the_representation_declares(name: str, channels: int) -> None:
     chosen = REPRESENTATIONS[name]
-    if chosen.mirror is not None and len(chosen.mirror) != channels:
-        channels = len(chosen.mirror)
-    signs = np.array(chosen.mirror or [1] * channels)[:, None, None]
+    if chosen.flip_signs is not None and len(chosen.flip_signs) != channels:
+        channels = len(chosen.flip_signs)
+    signs = np.array(chosen.flip_signs or [1] * channels)[:, None, None]
     mirrored = Augmenter(replace(OFF, mirror=1.0), chosen)(image(channels), 0)
     np.testing.assert_array_equal(mirrored, image(channels)[..., ::-1] * signs)
 
@@ -104,7 +104,7 @@ def warp_of(config: AugmentConfig, seed: int, chosen: Representation = APEX, siz
     """The matrix (3, 3) that the warp of these settings draws."""
     augmenter = Augmenter(config, chosen)
     (step,) = augmenter.compose.transforms  # type: ignore[union-attr]
-    assert isinstance(step, Warp)
+    assert isinstance(step, AffineWarp)
     step.py_random.seed(seed)
     return np.vstack([step.get_params_dependent_on_data({"shape": (size, size, 1)}, {})["matrix"], [0, 0, 1]])
 
@@ -113,7 +113,7 @@ def warp_of(config: AugmentConfig, seed: int, chosen: Representation = APEX, siz
 def test_the_warp_is_the_one_that_scipy_makes_of_its_matrix(seed: int) -> None:
     matrix = warp_of(replace(OFF, shift=0.1, rotate=20.0, scale=0.2), seed)
     x = image(3, 40)
-    ours = Warp(shift=0, scale=0, rotate=0, p=1).apply(x.transpose(1, 2, 0).copy(), matrix[:2]).transpose(2, 0, 1)
+    ours = AffineWarp(shift=0, scale=0, rotate=0, p=1).apply(x.transpose(1, 2, 0).copy(), matrix[:2]).transpose(2, 0, 1)
     back = np.linalg.inv(matrix)[::-1][[1, 2]][:, [1, 0, 2]]  # scipy maps output (y, x) to input (y, x)
     for one, other in zip(ours, x, strict=True):
         expected = ndimage.affine_transform(other, back[:, :2], back[:, 2], order=1, mode="nearest")

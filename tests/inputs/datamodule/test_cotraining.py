@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer.config import AugmentConfig, InputConfig, OptimConfig, TrainerConfig
-from mer.inputs.datamodule.cotraining import Companions, CompanionSampler
+from mer.inputs.datamodule.cotraining import CotrainingSampler, CotrainingSamples
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.inputs.datamodule.samplers import EpochSampler
 from mer.protocols.registry import Fold
@@ -21,16 +21,18 @@ from tests.inputs.conftest import table_of
 OFFSET = 1000
 
 
-def companions(count: int, *, share: float = 0.5, rows: list[int] | None = None) -> Companions:
+def companions(count: int, *, share: float = 0.5, rows: list[int] | None = None) -> CotrainingSamples:
     pixels = np.full((count, 1, 28, 28), 200, dtype=np.uint8)
     targets = np.arange(count) % 4 // 3  # three of class 0, one of class 1, and so on
-    return Companions(pixels, targets, np.arange(count) if rows is None else np.array(rows), share)
+    return CotrainingSamples(pixels, targets, np.arange(count) if rows is None else np.array(rows), share)
 
 
-def sampler(own: int, other: Companions, *, batch: int, count: int, rank: int = 0, world: int = 1, oversample=False):
+def sampler(
+    own: int, other: CotrainingSamples, *, batch: int, count: int, rank: int = 0, world: int = 1, oversample=False
+):
     rows = np.arange(own)
     base = EpochSampler(rows, rows % 2, oversample=False, batch_size=batch - count, seed=1, rank=rank, world=world)
-    return CompanionSampler(
+    return CotrainingSampler(
         base, other, count=count, offset=OFFSET, oversample=oversample, seed=1, rank=rank, world=world
     )
 

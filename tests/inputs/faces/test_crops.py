@@ -12,16 +12,18 @@ import pytest
 from skimage.data import astronaut
 
 from mer.config import FaceConfig, InputConfig, SyntheticData
-from mer.data.synthetic.clip_design import clip_specs
+from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import VIEW, render_frame
 from mer.errors import SampleError
 from mer.inputs.faces import mtcnn
 from mer.inputs.faces.alignment import TEMPLATE, alignment, crop
-from mer.inputs.faces.crops import COLUMNS, aligned, problems
-from mer.inputs.input_arrays import pixel_cache
+from mer.inputs.faces.crops import COLUMNS, align_faces, config_errors
+from mer.inputs.input_arrays import compute_inputs
 from tests.inputs.conftest import save, table_of, texture
 
-needs_weights = pytest.mark.skipif(bool(mtcnn.problems()), reason="the weights of the extra `face` are not installed")
+needs_weights = pytest.mark.skipif(
+    bool(mtcnn.config_errors()), reason="the weights of the extra `face` are not installed"
+)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 #: Pupils of the public-domain photograph, marked by hand on a picture twelve times as large.
@@ -51,7 +53,7 @@ def eyes_apart(count: int) -> list[float]:
     """Distance between the eyes in the crop of a drawn face and of that face turned and scaled; inf where missed."""
     rng = np.random.default_rng(0)
     found = []
-    for spec in clip_specs(SyntheticData(name="synthetic", subjects=count, clips=max(count, 6), seed=3, size=240))[
+    for spec in design_clips(SyntheticData(name="synthetic", subjects=count, clips=max(count, 6), seed=3, size=240))[
         :count
     ]:
         frame = render_frame(spec, spec.onset)
@@ -111,15 +113,15 @@ def landmarks(tmp_path: Path) -> FaceConfig:
 def test_one_transform_a_clip_and_the_rest_of_the_way_as_ever(tmp_path: Path, landmarks: FaceConfig) -> None:
     onset = [save(tmp_path / f"{k}/img7.jpg.png", texture(100, seed=k)) for k in range(2)]
     apex = [save(tmp_path / f"{k}/img9.jpg.png", texture(100, seed=k + 5)) for k in range(2)]
-    found = aligned(table_of(apex, onset), landmarks, FRAMES, tmp_path / "cache")
-    pixels = pixel_cache(found, FRAMES, tmp_path / "cache")
+    found = align_faces(table_of(apex, onset), landmarks, FRAMES, tmp_path / "cache")
+    pixels = compute_inputs(found, FRAMES, tmp_path / "cache")
     for k in range(2):
         part = slice(10 * (k + 1), 10 * (k + 1) + 64)
         expected = texture(100, seed=k + 5)[part, part].astype(int) - texture(100, seed=k)[part, part]
         np.testing.assert_array_equal(pixels[k, 0], expected)
     assert "2 of 2 clips" in found.notes[-1]
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "faces").rglob("*.png")}
-    aligned(table_of(apex, onset), landmarks, FRAMES, tmp_path / "cache")
+    align_faces(table_of(apex, onset), landmarks, FRAMES, tmp_path / "cache")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "faces").rglob("*.png")} == kept
 
 
@@ -127,15 +129,15 @@ def test_missed_faces_are_listed_or_left_out_with_a_note(tmp_path: Path, landmar
     frames = [save(tmp_path / f"{k}.png", texture(100, seed=k)) for k in range(3)]
     table = table_of(frames, frames, ["a", "b", "a"])
     with pytest.raises(SampleError, match=r"no face found in 1 of 3 clips:\n  set/002\nGive landmarks"):
-        aligned(table, landmarks, FRAMES, tmp_path / "cache")
-    found = aligned(table, replace(landmarks, missed="drop"), FRAMES, tmp_path / "cache")
+        align_faces(table, landmarks, FRAMES, tmp_path / "cache")
+    found = align_faces(table, replace(landmarks, missed="drop"), FRAMES, tmp_path / "cache")
     assert found.frame["sample_id"].tolist() == ["set/000", "set/001"]
     assert "set/002" in found.notes[-1]
 
 
 def test_no_detector_changes_nothing(tmp_path: Path) -> None:
     table = table_of([save(tmp_path / f"{k}.png", texture(40)) for k in range(2)])
-    assert aligned(table, FaceConfig(), FRAMES, tmp_path / "cache") is table
+    assert align_faces(table, FaceConfig(), FRAMES, tmp_path / "cache") is table
 
 
 def test_a_table_of_landmarks_that_cannot_be_used_is_said(tmp_path: Path, landmarks: FaceConfig) -> None:
@@ -143,21 +145,21 @@ def test_a_table_of_landmarks_that_cannot_be_used_is_said(tmp_path: Path, landma
     path = Path(str(landmarks.landmarks))
     path.write_text(path.read_text().replace("nose_x", "nase_x"))
     with pytest.raises(SampleError, match="missing: nose_x"):
-        aligned(table, landmarks, FRAMES, tmp_path / "cache")
+        align_faces(table, landmarks, FRAMES, tmp_path / "cache")
     path.unlink()
     with pytest.raises(SampleError, match="cannot be read"):
-        aligned(table, landmarks, FRAMES, tmp_path / "cache")
+        align_faces(table, landmarks, FRAMES, tmp_path / "cache")
 
 
 def test_every_problem_is_named() -> None:
-    assert problems(FaceConfig()) == []
-    found = problems(FaceConfig(detector="haar", size=5, landmarks="x.csv", smallest=3, missed="guess"))
+    assert config_errors(FaceConfig()) == []
+    found = config_errors(FaceConfig(detector="haar", size=5, landmarks="x.csv", smallest=3, missed="guess"))
     assert {line.split(":")[0].removeprefix("face.") for line in found} == set(FaceConfig.__dataclass_fields__)
 
 
 def test_a_missing_package_is_named_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mtcnn.importlib.util, "find_spec", lambda name: None)
-    (line,) = mtcnn.problems()
+    (line,) = mtcnn.config_errors()
     assert "mer[face]" in line
 
 
@@ -167,4 +169,4 @@ def test_a_clip_without_its_frames_is_named_beside_one_that_has_them(tmp_path: P
     table = table_of(apex, onset)
     table = replace(table, frame=table.frame.assign(folder=[str(tmp_path / "0"), ""]))
     with pytest.raises(SampleError, match=r"frames cannot be used:\n  set/001: has no folder"):
-        aligned(table, landmarks, replace(FRAMES, representation="stack"), tmp_path / "cache")
+        align_faces(table, landmarks, replace(FRAMES, representation="stack"), tmp_path / "cache")

@@ -8,7 +8,7 @@ import torch
 from skimage.registration import optical_flow_tvl1
 
 from mer.config import InputConfig
-from mer.inputs.flow.dense_flow import FLOW_SIDES, METHODS, dense_flow, problems
+from mer.inputs.flow.dense_flow import FLOW_SIDES, METHODS, config_errors, dense_flow
 from mer.inputs.flow.head_motion import similarity
 from mer.inputs.flow.tvl1 import Parameters, _divergence, _forward, tvl1
 from tests.inputs.conftest import texture
@@ -70,8 +70,8 @@ def test_flow_works_on_a_square_between_its_limits(shape: tuple[int, int]) -> No
 
 
 def test_an_unknown_method_is_a_problem_that_names_the_known_ones() -> None:
-    assert problems(InputConfig()) == []
-    (line,) = problems(InputConfig(flow="horn"))
+    assert config_errors(InputConfig()) == []
+    (line,) = config_errors(InputConfig(flow="horn"))
     assert line.startswith("input.flow:")
     assert all(name in line for name in METHODS)
 

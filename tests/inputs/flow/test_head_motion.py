@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mer.config import SyntheticData
-from mer.data.synthetic.clip_design import clip_specs
-from mer.data.synthetic.clip_rendering import Pose, Truth, render_frame, truth
+from mer.data.synthetic.clip_design import design_clips
+from mer.data.synthetic.clip_rendering import GroundTruth, Pose, ground_truth, render_frame
 from mer.inputs.flow.dense_flow import dense_flow
 from mer.utils.optical_strain import strain
 
@@ -25,7 +25,7 @@ class Drifting:
 
     onset: np.ndarray
     apex: np.ndarray
-    truth: Truth
+    truth: GroundTruth
 
     def strain_beside(self, *, method: str, stabilise: bool) -> float:
         """Mean strain of measured flow on the face, outside what the expression moves."""
@@ -40,12 +40,14 @@ class Drifting:
 def clips() -> list[Drifting]:
     """Drawn clips, camera noise and all, whose head moves 4% of a pupil distance, turns 2.3 degrees, grows by 4%."""
     found = []
-    for number, spec in enumerate(clip_specs(SyntheticData(name="synthetic", subjects=3, clips=6, seed=31, size=SIZE))):
+    for number, spec in enumerate(
+        design_clips(SyntheticData(name="synthetic", subjects=3, clips=6, seed=31, size=SIZE))
+    ):
         signs = np.random.default_rng(number).choice([-1.0, 1.0], 4) * 0.04 * 100 / (spec.apex - spec.onset)
         drift = Pose(signs[0], signs[1], signs[2], 1 + signs[3])
         moved = replace(spec, drift=drift, irrelevant=())
         frames = (render_frame(moved, frame).astype(np.float32) for frame in (moved.onset, moved.apex))
-        found.append(Drifting(*frames, truth(moved)))
+        found.append(Drifting(*frames, ground_truth(moved)))
     return found
 
 

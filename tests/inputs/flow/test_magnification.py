@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mer.config import InputConfig
-from mer.inputs.flow.magnification import ideal, iir, level_gains, magnified, problems
-from mer.inputs.input_arrays import pixel_cache
+from mer.inputs.flow.magnification import config_errors, ideal, iir, level_gains, magnify_motion
+from mer.inputs.input_arrays import compute_inputs
 from tests.inputs.conftest import save, table_of, texture
 
 IDEAL = InputConfig(magnify=5.0, magnify_band=[0.04, 0.06], magnify_filter="ideal", magnify_wavelength=2.0)
@@ -41,7 +41,7 @@ def test_a_sway_in_the_band_becomes_as_much_larger_as_asked() -> None:
     # a wave sin(k (x - d)) = cos(kd) sin(kx) - sin(kd) cos(kx), whose second part alone sways at this frequency
     k = 2 * np.pi / WAVELENGTH
     expected = np.arctan(6 * np.tan(k * SWAY * np.sin(2 * np.pi * np.arange(40) / PERIOD))) / k
-    found = sway_of(magnified(swaying(), IDEAL))
+    found = sway_of(magnify_motion(swaying(), IDEAL))
     assert np.abs(found).max() == pytest.approx(np.abs(expected).max(), rel=0.06)
     np.testing.assert_allclose(found, expected, atol=0.08)
 
@@ -49,7 +49,7 @@ def test_a_sway_in_the_band_becomes_as_much_larger_as_asked() -> None:
 @pytest.mark.parametrize("period", [5.0, 40.0])
 def test_a_sway_out_of_the_band_stays(period: float) -> None:
     frames = swaying(period=period)
-    np.testing.assert_allclose(sway_of(magnified(frames, IDEAL)), sway_of(frames), atol=0.01)
+    np.testing.assert_allclose(sway_of(magnify_motion(frames, IDEAL)), sway_of(frames), atol=0.01)
 
 
 def test_fine_stripes_are_magnified_less_than_coarse_ones() -> None:
@@ -85,9 +85,9 @@ def test_the_ideal_filter_keeps_its_band_and_nothing_else() -> None:
 def test_what_does_not_change_stays_and_values_stay_levels(pyramid: str, kind: str) -> None:
     config = InputConfig(magnify=50.0, magnify_filter=kind, magnify_pyramid=pyramid)
     still = np.repeat(texture(40)[None], 6, axis=0)
-    np.testing.assert_allclose(magnified(still, config), still, atol=0.01)
+    np.testing.assert_allclose(magnify_motion(still, config), still, atol=0.01)
     noise = np.random.default_rng(0).integers(0, 256, (6, 40, 40, 3)).astype(np.uint8)
-    loud = magnified(noise, config)
+    loud = magnify_motion(noise, config)
     assert loud.shape == noise.shape
     assert np.isfinite(loud).all()
     assert loud.min() >= 0
@@ -97,7 +97,7 @@ def test_what_does_not_change_stays_and_values_stay_levels(pyramid: str, kind: s
 def test_light_that_pulses_is_magnified_by_the_gaussian_pyramid() -> None:
     pulse = np.sin(2 * np.pi * np.arange(40) / PERIOD)
     frames = 120 + np.broadcast_to(pulse[:, None, None], (40, 32, 32))
-    found = magnified(frames, replace(IDEAL, magnify_pyramid="gaussian"))
+    found = magnify_motion(frames, replace(IDEAL, magnify_pyramid="gaussian"))
     np.testing.assert_allclose(found[:, 16, 16] - 120, 6 * pulse, atol=0.01)
 
 
@@ -107,7 +107,7 @@ def test_onset_to_apex_is_magnified_on_the_way_to_the_input(tmp_path: Path) -> N
     table = replace(table, frame=table.frame.assign(folder=str(tmp_path)))
     off = InputConfig(representation="difference", size=64)
     on = replace(off, magnify=4.0, magnify_band=[0.0, 0.5], magnify_wavelength=2.0)
-    before, after = (pixel_cache(table, config, tmp_path / "cache")[0].astype(float) for config in (off, on))
+    before, after = (compute_inputs(table, config, tmp_path / "cache")[0].astype(float) for config in (off, on))
     slope = (before * after).sum() / (before**2).sum()
     assert 3.5 < slope <= 5.05  # all but what the coarsest level holds
 
@@ -120,6 +120,6 @@ WRONG: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("change", WRONG)
 def test_every_wrong_setting_is_named(change: dict[str, object]) -> None:
-    assert problems(InputConfig()) == []
-    (line,) = problems(replace(InputConfig(), **change))
+    assert config_errors(InputConfig()) == []
+    (line,) = config_errors(replace(InputConfig(), **change))
     assert line.startswith(f"input.{next(iter(change))}:")

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from mer.config import AugmentConfig, InputConfig
 from mer.errors import SampleError
 from mer.inputs.frames.image_files import resize
-from mer.inputs.representations.registry import REPRESENTATIONS, normalise_map, problems
+from mer.inputs.representations.registry import REPRESENTATIONS, config_errors, standardise_channels
 from tests.inputs.conftest import texture
 
 PLAIN = AugmentConfig(mirror=0.0, shift=0.0, rotate=0.0, scale=0.0, brightness=0.0)
@@ -37,8 +37,8 @@ def test_every_representation_has_the_shape_and_signs_it_declares(name: str, siz
     assert pixels.dtype in (np.uint8, np.float32)
     assert np.isfinite(pixels).all()
     assert set(chosen.frames) <= {"onset", "apex", "span"}
-    if chosen.mirror is not None:
-        assert len(chosen.mirror) == len(pixels)
+    if chosen.flip_signs is not None:
+        assert len(chosen.flip_signs) == len(pixels)
 
 
 @pytest.mark.parametrize("name", [name for name in REPRESENTATIONS if "flow" not in name])
@@ -47,7 +47,7 @@ def test_mirroring_the_frames_mirrors_the_input(name: str) -> None:
     mirrored = {key: (frame[:, :, ::-1] if key == "span" else frame[:, ::-1]).copy() for key, frame in frames.items()}
     if name == "motion_map":  # a mirrored u, stretched to 0..255 again
         mirrored["apex"][..., 0] = 255 - mirrored["apex"][..., 0]
-    signs = np.array(chosen.mirror or (1,), dtype=np.float32)[:, None, None]
+    signs = np.array(chosen.flip_signs or (1,), dtype=np.float32)[:, None, None]
     expected = chosen.compute(frames, InputConfig(size=80))[..., ::-1] * signs
     np.testing.assert_allclose(chosen.compute(mirrored, InputConfig(size=80)), expected, atol=1e-3)
 
@@ -58,7 +58,7 @@ def test_mirroring_the_frames_mirrors_flow_and_turns_the_sign_of_u() -> None:
     apex[60:110, 20:90] = texture(160, shift=(1.5, 0.8), seed=3)[60:110, 20:90]
     frames = {"onset": onset, "apex": apex}
     mirrored = {key: frame[:, ::-1].copy() for key, frame in frames.items()}
-    signs = np.array(REPRESENTATIONS["flow"].mirror)[:, None, None]
+    signs = np.array(REPRESENTATIONS["flow"].flip_signs)[:, None, None]
     ours = REPRESENTATIONS["flow"].compute(frames, InputConfig(size=56))[..., ::-1] * signs
     theirs = REPRESENTATIONS["flow"].compute(mirrored, InputConfig(size=56))
     for one, other in zip(ours, theirs, strict=True):
@@ -85,15 +85,15 @@ maps = hnp.arrays(np.float64, (3, 6, 7), elements=st.integers(-40, 40).map(float
 @settings(deadline=None)
 @given(channels=maps, gain=st.sampled_from([0.25, 1.0, 8.0]), offset=st.integers(-100, 100))
 def test_normalising_forgets_gain_and_zero_and_keeps_the_sign(channels: np.ndarray, gain: float, offset: int) -> None:
-    once = normalise_map(channels)
-    np.testing.assert_allclose(normalise_map(channels * gain + offset), once, atol=1e-5)
-    np.testing.assert_allclose(normalise_map(-channels), -once, atol=1e-5)
+    once = standardise_channels(channels)
+    np.testing.assert_allclose(standardise_channels(channels * gain + offset), once, atol=1e-5)
+    np.testing.assert_allclose(standardise_channels(-channels), -once, atol=1e-5)
 
 
 @settings(deadline=None)
 @given(channels=maps)
 def test_normalised_maps_have_median_0_and_deviation_1_or_are_0(channels: np.ndarray) -> None:
-    for before, after in zip(channels, normalise_map(channels), strict=True):
+    for before, after in zip(channels, standardise_channels(channels), strict=True):
         if np.ptp(before) == 0:
             assert not after.any()
         else:
@@ -139,15 +139,15 @@ def test_shrinking_averages_over_blocks() -> None:
 
 
 def test_every_problem_is_named_at_once_with_its_key() -> None:
-    assert problems(InputConfig(), AugmentConfig()) == []
+    assert config_errors(InputConfig(), AugmentConfig()) == []
     broken = AugmentConfig(mirror=2, shift=-1, scale=0.9, rotate=5, brightness=3, probability=-0.1)
-    found = problems(InputConfig(representation="flow", size=27), broken)
+    found = config_errors(InputConfig(representation="flow", size=27), broken)
     for key in (
         "input.size",
         *(f"augment.{k}" for k in ("mirror", "shift", "scale", "rotate", "brightness", "probability")),
     ):
         assert sum(line.startswith(f"{key}:") for line in found) == 1, key
-    (unknown,) = problems(InputConfig(representation="optical"), PLAIN)
+    (unknown,) = config_errors(InputConfig(representation="optical"), PLAIN)
     assert "optical" in unknown
     assert all(name in unknown for name in REPRESENTATIONS)
 
@@ -155,9 +155,9 @@ def test_every_problem_is_named_at_once_with_its_key() -> None:
 @pytest.mark.parametrize("name", REPRESENTATIONS)
 def test_what_a_representation_cannot_bear_is_a_problem(name: str) -> None:
     chosen, config = REPRESENTATIONS[name], InputConfig(representation=name)
-    assert problems(config, PLAIN) == []
-    assert bool(problems(config, replace(PLAIN, rotate=5.0))) is chosen.motion
-    assert bool(problems(config, replace(PLAIN, brightness=5.0))) is (not chosen.brightness)
+    assert config_errors(config, PLAIN) == []
+    assert bool(config_errors(config, replace(PLAIN, rotate=5.0))) is chosen.motion
+    assert bool(config_errors(config, replace(PLAIN, brightness=5.0))) is (not chosen.is_intensity)
 
 
 @pytest.mark.parametrize("name", ["flow", "difference"])

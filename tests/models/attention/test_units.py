@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mer.config import AttentionConfig, ModelConfig
 from mer.models import build, count_parameters
-from mer.models.attention import UNITS, Cost, cost, describe, unit_of
+from mer.models.attention import UNITS, Cost, attention_factory, cost, describe
 from mer.models.attention.efficient_channel import kernel_size
 from mer.models.backbones.preact_options import RELEASES
 from tests.helpers.attention_formulas import FORMULAS
@@ -35,7 +35,7 @@ NEUTRAL = {name: 0.0 if name == "micro" else 1.0 for name in UNITS}
 def make(unit: str, form: str, channels: int = 32, seed: int = 0, hidden: int | None = None) -> nn.Module:
     """A unit with random numbers in every tensor, in float64 and evaluation mode."""
     torch.manual_seed(seed)
-    maker = unit_of(AttentionConfig(unit=unit, form=form))
+    maker = attention_factory(AttentionConfig(unit=unit, form=form))
     assert maker is not None
     module = maker(channels, hidden).double().eval()
     for name, tensor in module.state_dict().items():
@@ -132,7 +132,7 @@ def test_cost_equals_what_the_operations_count(unit: str, form: str, shape, bott
     channels, height, width = shape
     hidden = channels // 4 if bottleneck else None
     with torch.device("meta"):
-        module: nn.Module = unit_of(AttentionConfig(unit=unit, form=form))(channels, hidden).eval()
+        module: nn.Module = attention_factory(AttentionConfig(unit=unit, form=form))(channels, hidden).eval()
         parts = {"r": channels, "s": channels, "h1": hidden or channels, "h2": channels}
         z = {name: torch.empty(1, c, height, width) for name, c in parts.items()}
         with FlopCounterMode(display=False) as weights, Products(math.prod(shape)) as products:

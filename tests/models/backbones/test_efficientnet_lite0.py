@@ -11,7 +11,7 @@ from skimage import data, transform
 from torch.nn import functional as F
 
 from mer.config import AttentionConfig, InitConfig, ModelConfig
-from mer.models import build, count_parameters, problems
+from mer.models import build, config_errors, count_parameters
 from mer.models.backbones.efficientnet_lite0 import SameConv
 from mer.models.pretrained.initialise import PACKAGE, initialise, packaged_file
 
@@ -180,7 +180,9 @@ def test_feature_maps_are_as_announced():
 
 
 def test_what_it_cannot_do_is_said():
-    assert problems(LITE0) == []
+    assert config_errors(LITE0) == []
     micro = ModelConfig(backbone="lite0", depth=None)
-    assert [each.split(":")[0] for each in problems(micro)] == ["model.attention.unit"]
-    assert [each.split(":")[0] for each in problems(ModelConfig(backbone="lite0", attention=PLAIN))] == ["model.depth"]
+    assert [each.split(":")[0] for each in config_errors(micro)] == ["model.attention.unit"]
+    assert [each.split(":")[0] for each in config_errors(ModelConfig(backbone="lite0", attention=PLAIN))] == [
+        "model.depth"
+    ]

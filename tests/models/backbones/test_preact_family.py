@@ -14,13 +14,13 @@ from torch.nn import functional as F
 
 from mer.config import AttentionConfig, ModelConfig
 from mer.errors import ConfigError, MerError
-from mer.models import MicroAttentionResNet, build, count_parameters, fold, problems
+from mer.models import MicroAttentionResNet, build, config_errors, count_parameters, fold_attention
 from mer.models.attention import UNITS
 from mer.models.backbones.grid_pooling import grid_means
 from mer.models.backbones.preact_options import BLOCKS, RELEASES, last_side
 from mer.models.build import describe
 from mer.models.caffe.layers import to_caffemodel
-from mer.train.lightning.sync_batchnorm import SyncedBatchNorm2d, synchronise
+from mer.train.lightning.sync_batchnorm import SyncedBatchNorm2d, convert_sync_batchnorm
 from tests.helpers import reference_network
 
 #: Unit and form of every kind of unit, and of none.
@@ -188,7 +188,7 @@ def test_depth_50_has_the_channels_of_the_paper() -> None:
 
 def test_folding_bottlenecks_keeps_logits_and_maps() -> None:
     released = make(replace(NARROW, depth=50, attention=AttentionConfig(form="released")))
-    folded = fold(released)
+    folded = fold_attention(released)
     assert folded.layer2[0].attention.project.weight.shape == (1, 2 * 128 + 32)
     with torch.no_grad():
         torch.testing.assert_close(folded.attend(images(2)), released.attend(images(2)), rtol=1e-9, atol=1e-12)
@@ -205,7 +205,7 @@ def test_group_norm_looks_at_each_sample_alone_and_has_no_statistics_but_the_fir
         "data_bn.running_mean",
         "data_bn.running_var",
     ]
-    synchronise(network)
+    convert_sync_batchnorm(network)
     assert [name for name, layer in network.named_modules() if isinstance(layer, SyncedBatchNorm2d)] == ["data_bn"]
 
 
@@ -237,7 +237,7 @@ def test_sides_of_the_stages(stem: str, side: int) -> None:
     ],
 )
 def test_what_makes_no_network_is_named(change: dict, side: int | None, words: list[str]) -> None:
-    (problem,) = problems(replace(ModelConfig(), **change), side=side)
+    (problem,) = config_errors(replace(ModelConfig(), **change), side=side)
     for word in words:
         assert word in problem
     if side is None:
@@ -247,8 +247,8 @@ def test_what_makes_no_network_is_named(change: dict, side: int | None, words: l
 
 @pytest.mark.parametrize("size", [28, 56, 112, 224])
 def test_the_remedies_for_a_grid_help(size: int) -> None:
-    assert problems(ModelConfig(head="grid", stem="small"), side=size) == []
-    assert (problems(ModelConfig(head="grid"), side=size) == []) == (size >= 112)
+    assert config_errors(ModelConfig(head="grid", stem="small"), side=size) == []
+    assert (config_errors(ModelConfig(head="grid"), side=size) == []) == (size >= 112)
 
 
 @pytest.mark.parametrize("change", [{"width": 32}, {"stem": "small"}, {"head": "grid"}, {"norm": "group"}])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mer.config import AttentionConfig, ModelConfig
-from mer.models import MicroAttentionResNet, build, fold
+from mer.models import MicroAttentionResNet, build, fold_attention
 from mer.models.backbones.preact_options import BLOCKS, RELEASES
 from tests.helpers import reference_network
 
@@ -115,7 +115,7 @@ def test_training_mode_and_its_gradients_equal_the_definition(release: str, form
 def test_folding_a_network_keeps_logits_and_maps_and_the_original() -> None:
     released = make(18, form="released")
     before = released.state_dict().keys()
-    folded = fold(released)
+    folded = fold_attention(released)
     assert released.state_dict().keys() == before
     assert folded.state_dict().keys() == make(18).state_dict().keys()
     with torch.no_grad():
@@ -136,7 +136,7 @@ def test_both_forms_take_the_same_path_over_20_steps(release: str, optimiser: st
     released = build(config, in_channels=1, classes=5).double()
     # BN takes it out, so that its gradient is rounding error, which AdamW would divide by its own size
     nn.init.normal_(released.conv1.bias.requires_grad_(False))
-    folded = fold(released)
+    folded = fold_attention(released)
     start = folded.layer4[0].attention.project.weight.detach().clone()
     for network in (released, folded):
         optimise = OPTIMISERS[optimiser](network.parameters())
@@ -147,7 +147,7 @@ def test_both_forms_take_the_same_path_over_20_steps(release: str, optimiser: st
             optimise.step()
     moved = relative(folded.layer4[0].attention.project.weight.detach(), start)
     assert moved > 1e-3
-    end = fold(released).state_dict()
+    end = fold_attention(released).state_dict()
     for name, value in folded.state_dict().items():
         assert relative(value, end[name].double()) < 1e-9, name
 

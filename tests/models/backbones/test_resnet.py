@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mer.config import AttentionConfig, ModelConfig
-from mer.models import build, count_parameters, problems
+from mer.models import build, config_errors, count_parameters
 
 PLAIN = AttentionConfig(unit="none")
 
@@ -160,8 +160,8 @@ def test_the_grid_head_keeps_positions_and_asks_for_enough_of_them():
     network = build(model(18, head="grid", attention=PLAIN), in_channels=1, classes=3).eval()
     with torch.no_grad():
         assert network.features(torch.randn(1, 1, 97, 97)).shape == (1, 512 * 16)
-    assert problems(model(18, head="grid"), side=97) == []
-    assert any("model.head" in each for each in problems(model(18, head="grid"), side=96))
+    assert config_errors(model(18, head="grid"), side=97) == []
+    assert any("model.head" in each for each in config_errors(model(18, head="grid"), side=96))
 
 
 @pytest.mark.parametrize(
@@ -176,6 +176,6 @@ def test_the_grid_head_keeps_positions_and_asks_for_enough_of_them():
     ],
 )
 def test_options_that_do_not_fit_are_said(options: dict[str, object], key: str):
-    found = problems(model(**{"depth": 18, **options}))  # type: ignore[arg-type]
+    found = config_errors(model(**{"depth": 18, **options}))  # type: ignore[arg-type]
     assert len(found) == 1
     assert key in found[0]

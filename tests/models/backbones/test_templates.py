@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from mer.config import AttentionConfig, InitConfig, ModelConfig
 from mer.errors import ConfigError, MerError
-from mer.models import build, checkpoint, freeze, initialise, load, problems
+from mer.models import build, checkpoint, config_errors, freeze, initialise, load
 from mer.models.backbones.templates import BEGIN, CELLS, CONCENTRATION, TEMPLATES, TemplateClassifier, TemplateNetwork
 from mer.models.build import describe
 
@@ -116,8 +116,8 @@ def test_it_has_one_level_which_always_learns() -> None:
 
 
 def test_options_of_other_networks_are_refused_each_by_its_key() -> None:
-    assert problems(MODEL, side=28) == [] and describe(MODEL) == "3 templates a class"
-    found = problems(ModelConfig(backbone="templates", width=16, dropout=0.3, head="grid"))
+    assert config_errors(MODEL, side=28) == [] and describe(MODEL) == "3 templates a class"
+    found = config_errors(ModelConfig(backbone="templates", width=16, dropout=0.3, head="grid"))
     assert sorted(line.split(":")[0] for line in found) == [
         "model.attention.unit",
         "model.depth",

@@ -18,7 +18,7 @@ from mer.errors import MerError
 from mer.models import build, checkpoint, init_problems, initialise, load
 from mer.models.backbones.efficientnet_lite0 import STAGES
 from mer.models.network import RecognitionNetwork
-from mer.models.pretrained.initialise import account
+from mer.models.pretrained.initialise import load_weights
 from mer.models.pretrained.weight_files import read_weights
 from mer.weights import convert
 from tests.helpers.caffe_files import file_bytes, forward, random_blobs
@@ -277,7 +277,7 @@ def test_units_that_the_weights_did_not_learn_with_are_named(unit: str, tmp_path
     expected = ("layer2.1.attention", "layer4.4.attention")
     for path, new in ((file, expected), (ours, ())):
         network = fresh(attended, seed=1)
-        found = account(network, InitConfig("file", str(path)), pixels=False)
+        found = load_weights(network, InitConfig("file", str(path)), pixels=False)
         assert found.new_units == new
         said = [each for each in found.sentences if "did not learn with" in each]
         assert len(said) == bool(new) and all(
@@ -285,7 +285,7 @@ def test_units_that_the_weights_did_not_learn_with_are_named(unit: str, tmp_path
         )
     other = "eca" if unit == "simam" else "simam"
     network = fresh(replace(attended, attention=replace(attended.attention, unit=other)), seed=1)
-    assert account(network, InitConfig("file", str(ours)), pixels=False).new_units == expected
+    assert load_weights(network, InitConfig("file", str(ours)), pixels=False).new_units == expected
 
 
 @pytest.mark.parametrize("kind", ["caffemodel", "imported"])

@@ -29,10 +29,10 @@ from mer.models import build, checkpoint
 from mer.run import run, unreadable
 from mer.train.cross_validation import initial_weights_check, sanity_checks
 from mer.train.experiment import trained_on
-from mer.train.experiment.config_checks import check
-from mer.train.experiment.experiment import Study, load_study
+from mer.train.experiment.config_checks import check_config
+from mer.train.experiment.experiment import Experiment, load_experiment
 from mer.train.fold import checkpoint_card
-from mer.train.fold.initial_weights import Start, begin
+from mer.train.fold.initial_weights import InitialWeights, load_initial_weights
 from mer.train.leaks import audit as leaks
 from tests.conftest import tiny
 from tests.helpers.command import command
@@ -80,12 +80,12 @@ def test_five_classes_are_tested_without_training_in_whatever_order(five, cache_
     # and the columns are those of the stage's network, which has its own order
     network, told = checkpoint.load(run_files.stage_folder(tmp_path / "sorted", "prior") / run_files.CHECKPOINT)
     assert sorted(told["classes"]) == sorted(FIVE) and told["classes"] != sorted(FIVE)
-    study = load_study(zero_shot(five, cache_dir))
-    shown = torch.from_numpy(np.array(study.pixels, dtype=np.float32))
+    experiment = load_experiment(zero_shot(five, cache_dir))
+    shown = torch.from_numpy(np.array(experiment.inputs, dtype=np.float32))
     signs = torch.tensor([-1.0, 1.0, 1.0]).view(-1, 1, 1)
     with torch.inference_mode():
         expected = (network(shown).softmax(1) + network(shown.flip(-1) * signs).softmax(1)) / 2
-    found = one.loc[study.table.frame["sample_id"], [f"prob_{name}" for name in told["classes"]]]
+    found = one.loc[experiment.table.frame["sample_id"], [f"prob_{name}" for name in told["classes"]]]
     np.testing.assert_allclose(found.to_numpy(), expected.numpy(), atol=1e-5)
     _, own = checkpoint.load(run_files.completed_folds(tmp_path / "sorted")[0] / run_files.CHECKPOINT)
     assert any("drawn motion knows anatomy" in line for line in own["limits"])
@@ -93,7 +93,7 @@ def test_five_classes_are_tested_without_training_in_whatever_order(five, cache_
 
 def test_other_classes_are_refused_still(five, cache_dir):
     with pytest.raises(MerError, match="expected the classes disgust, happiness, others"):
-        load_study(zero_shot(five, cache_dir, "stages.prior.data.labels=megc2019"))
+        load_experiment(zero_shot(five, cache_dir, "stages.prior.data.labels=megc2019"))
 
 
 @pytest.fixture(scope="module")
@@ -102,17 +102,17 @@ def base(cache_dir: Path) -> Config:
 
 
 @pytest.fixture(scope="module")
-def study(base: Config) -> Study:
-    return load_study(base)
+def experiment(base: Config) -> Experiment:
+    return load_experiment(base)
 
 
 @pytest.fixture(scope="module")
-def kept(base: Config, study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kept(base: Config, experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of the plain network for the run's input and classes, of which it says that it saw nobody."""
     torch.manual_seed(3)
     network = build(PLAIN, in_channels=3, classes=3)
-    told = {"classes": list(study.table.classes), "input": asdict(base.input)}
-    told["trained_on"] = trained_on.Seen().as_card()
+    told = {"classes": list(experiment.table.classes), "input": asdict(base.input)}
+    told["trained_on"] = trained_on.TrainedOn().as_card()
     path = tmp_path_factory.mktemp("kept") / "model.ckpt"
     checkpoint.save(path, network, model=PLAIN, card=told)
     return path
@@ -122,17 +122,17 @@ def from_file(base: Config, path: Path, **changes: object) -> Config:
     return replace(base, init=InitConfig("file", str(path)), **changes)
 
 
-def test_a_classifier_that_is_handed_on_keeps_its_rows_by_name(study):
+def test_a_classifier_that_is_handed_on_keeps_its_rows_by_name(experiment):
     torch.manual_seed(1)
     source, network = (build(PLAIN, in_channels=3, classes=3).eval() for _ in range(2))
-    theirs = tuple(reversed(study.table.classes))
-    (said,) = begin(network, study, Start(source.state_dict(), theirs))
+    theirs = tuple(reversed(experiment.table.classes))
+    (said,) = load_initial_weights(network, experiment, InitialWeights(source.state_dict(), theirs))
     x = torch.randn(2, 3, 28, 28)
     with torch.no_grad():
         assert torch.equal(network(x).flip(1), source(x))
     assert "all weights were handed on" in said
     before = network.fc.weight.clone()
-    (said,) = begin(network, study, Start(source.state_dict(), ("a", *theirs[1:])))
+    (said,) = load_initial_weights(network, experiment, InitialWeights(source.state_dict(), ("a", *theirs[1:])))
     assert torch.equal(network.fc.weight, before) and "drawn at random" in said
 
 
@@ -152,9 +152,9 @@ ZERO_SHOT = ProtocolConfig(name="zero_shot")
 def test_a_zero_shot_tests_the_file_s_network_and_no_other(base, kept, model, key):
     changed = from_file(base, kept, model=replace(PLAIN, **model), protocol=ZERO_SHOT)
     with pytest.raises(ConfigError, match=key):
-        initial_weights_check.check(load_study(changed))
+        initial_weights_check.check(load_experiment(changed))
     # the same start is good enough where folds train
-    assert initial_weights_check.check(load_study(replace(changed, protocol=ProtocolConfig())))
+    assert initial_weights_check.check(load_experiment(replace(changed, protocol=ProtocolConfig())))
 
 
 def test_a_zero_shot_with_the_file_s_network_and_input_is_tested(base, kept, tmp_path):
@@ -164,7 +164,7 @@ def test_a_zero_shot_with_the_file_s_network_and_input_is_tested(base, kept, tmp
         other = replace(config, input=replace(config.input, **change))
         (key,) = change
         with pytest.raises(ConfigError, match=f"input.{key}: expected"):
-            initial_weights_check.check(load_study(other))
+            initial_weights_check.check(load_experiment(other))
 
 
 def test_levels_with_units_that_nobody_trained_are_not_held_still(base, kept):
@@ -173,7 +173,7 @@ def test_levels_with_units_that_nobody_trained_are_not_held_still(base, kept):
         free = from_file(base, kept, model=attended)
         assert any(
             "1 attention unit that" in said and "layer3" in said
-            for said in initial_weights_check.check(load_study(free))
+            for said in initial_weights_check.check(load_experiment(free))
         )
         for options, message in (
             ({"freeze": 4}, "optim.freeze: expected levels that the file fills, got 4: layer3.0.attention"),
@@ -181,19 +181,19 @@ def test_levels_with_units_that_nobody_trained_are_not_held_still(base, kept):
         ):
             held = replace(free, optim=replace(base.optim, **options))
             with pytest.raises(ConfigError, match=message):
-                initial_weights_check.check(load_study(held))
+                initial_weights_check.check(load_experiment(held))
             # a stage before trains the units too, and the folds may hold them then
             macro = SyntheticData(name="synthetic_macro", posed=True, subjects=3, clips=12, size=48)
             stages = {"macro": StageConfig(data=macro, optim=OptimConfig(epochs=1, batch_size=8))}
-            assert initial_weights_check.check(load_study(replace(held, stages=stages)))
+            assert initial_weights_check.check(load_experiment(replace(held, stages=stages)))
         below = replace(free, optim=replace(base.optim, freeze=3))
-        assert initial_weights_check.check(load_study(below)), "the unit stands behind the frozen levels"
+        assert initial_weights_check.check(load_experiment(below)), "the unit stands behind the frozen levels"
 
 
 def test_a_first_layer_that_stayed_as_drawn_is_not_held_still(base, kept):
     other = from_file(base, kept, model=replace(PLAIN, stem="small"), optim=replace(base.optim, freeze=1))
     with pytest.raises(ConfigError, match=r"optim\.freeze: expected levels that the file fills, got 1: conv1"):
-        initial_weights_check.check(load_study(other))
+        initial_weights_check.check(load_experiment(other))
 
 
 @pytest.mark.parametrize("dry", [True, False])
@@ -207,7 +207,7 @@ def test_a_file_of_another_network_ends_the_run_before_anything_is_written(base,
 def test_a_recipe_of_a_search_whose_network_the_file_does_not_fit_is_refused_at_once(base, kept):
     search = ProtocolConfig(candidates=["optim.lr=0.01", "model.depth=18"], inner=2)
     with pytest.raises(MerError, match="is of another network"):
-        initial_weights_check.check(load_study(from_file(base, kept, protocol=search)))
+        initial_weights_check.check(load_experiment(from_file(base, kept, protocol=search)))
 
 
 def test_a_dry_run_tells_what_becomes_of_every_tensor(base, kept, tmp_path):
@@ -224,7 +224,9 @@ def test_frozen_levels_are_counted_for_every_stage_and_recipe(base, kept):
     search = ProtocolConfig(candidates=["optim.freeze=7"])
     model = replace(PLAIN, dropout=2.0)
     with pytest.raises(ConfigError) as caught:
-        check(from_file(base, kept, model=model, stages=stages, protocol=search, optim=replace(base.optim, freeze=6)))
+        check_config(
+            from_file(base, kept, model=model, stages=stages, protocol=search, optim=replace(base.optim, freeze=6))
+        )
     text = str(caught.value)
     for key in (
         "stages.macro.optim.freeze: expected 0..5 of the levels stem",
@@ -237,29 +239,29 @@ def test_frozen_levels_are_counted_for_every_stage_and_recipe(base, kept):
 
 def test_statistics_of_no_data_are_not_held_still(base):
     with pytest.raises(ConfigError, match=r"optim\.freeze_norm: expected false where nothing was learned before"):
-        check(replace(base, optim=replace(base.optim, freeze_norm=True)))
+        check_config(replace(base, optim=replace(base.optim, freeze_norm=True)))
 
 
-def test_home_in_the_path_hides_no_leak(base, study, kept, tmp_path, monkeypatch):
+def test_home_in_the_path_hides_no_leak(base, experiment, kept, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     content = checkpoint.read(kept)
-    saw = trained_on.of_samples(study.samples, study.table.frame["sample_id"])
+    saw = trained_on.of_samples(experiment.samples, experiment.table.frame["sample_id"])
     network, told = checkpoint.load(kept)
     checkpoint.save(tmp_path / "a.ckpt", network, model=PLAIN, card={**told, "trained_on": saw.as_card()})
     config = replace(base, init=InitConfig("file", "~/a.ckpt"))
     with pytest.raises(LeakError, match="was trained on"):
-        leaks.audit(load_study(config))
+        leaks.audit_leaks(load_experiment(config))
     waived = replace(config, protocol=ProtocolConfig(name="zero_shot", waive=["init"]))
-    leaky = load_study(waived)
-    assert "learned from 12 of these 12 clips" in sanity_checks.what_began(leaky)
+    leaky = load_experiment(waived)
+    assert "learned from 12 of these 12 clips" in sanity_checks.describe_initial_weights(leaky)
     limits = checkpoint_card.limits(leaky, leaky.folds[0], trained_on.of_fold(leaky, leaky.folds[0]))
     assert any("were among those that trained it" in line for line in limits)
     with pytest.raises(MerError, match="no checkpoint at"):
-        trained_on.told_by(InitConfig("file", "~/gone.ckpt"))
+        trained_on.read_trained_on(InitConfig("file", "~/gone.ckpt"))
     torch.save(content["weights"], tmp_path / "x.pth")
-    assert trained_on.told_by(InitConfig("file", "~/x.pth")) is None
-    unknown = replace(study, config=replace(base, init=InitConfig("file", "~/x.pth")))
-    assert "does not say" in sanity_checks.what_began(unknown)
+    assert trained_on.read_trained_on(InitConfig("file", "~/x.pth")) is None
+    unknown = replace(experiment, config=replace(base, init=InitConfig("file", "~/x.pth")))
+    assert "does not say" in sanity_checks.describe_initial_weights(unknown)
 
 
 def test_a_value_that_hydra_cannot_read_is_told_with_a_remedy(tmp_path):

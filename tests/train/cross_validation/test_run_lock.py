@@ -13,7 +13,7 @@ from mer import run_files
 from mer.config import Config
 from mer.errors import MerError
 from mer.run import run
-from mer.train.cross_validation.run_lock import held
+from mer.train.cross_validation.run_lock import lock_run_folder
 
 pytest.importorskip("fcntl")
 
@@ -50,16 +50,16 @@ def test_a_second_process_is_told_who_runs_there_and_changes_nothing(
 def test_a_killed_process_blocks_nobody(holder: subprocess.Popen[str], tmp_path: Path) -> None:
     holder.kill()
     holder.wait()
-    with held(tmp_path / "run"):
+    with lock_run_folder(tmp_path / "run"):
         pass
 
 
 def test_a_folder_is_free_again_after_a_failure_and_other_folders_always_are(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), held(tmp_path / "run"):
-        with held(tmp_path / "run" / "sanity" / "null"):  # as null runs inside a run
+    with pytest.raises(ZeroDivisionError), lock_run_folder(tmp_path / "run"):
+        with lock_run_folder(tmp_path / "run" / "sanity" / "null"):  # as null runs inside a run
             pass
-        with pytest.raises(MerError, match="in use by process"), held(tmp_path / "run"):
+        with pytest.raises(MerError, match="in use by process"), lock_run_folder(tmp_path / "run"):
             pass
         raise ZeroDivisionError
-    with held(tmp_path / "run"):
+    with lock_run_folder(tmp_path / "run"):
         pass

@@ -23,7 +23,7 @@ from mer.errors import AllFoldsFailedError, MerError
 from mer.models import checkpoint
 from mer.run import run
 from mer.train.cross_validation import train_folds
-from mer.train.experiment.experiment import load_study
+from mer.train.experiment.experiment import load_experiment
 from mer.train.fold import fit, predict
 from tests.helpers.command import TINY
 
@@ -64,9 +64,9 @@ def test_the_folder_holds_every_file_of_the_drawing(finished):
 def test_each_sample_is_scored_exactly_once_by_the_fold_that_never_saw_it(finished, tiny_config):
     folder, _ = finished
     predictions = pd.read_csv(folder / run_files.PREDICTIONS, dtype=str)
-    study = load_study(tiny_config)
-    assert sorted(predictions["sample_id"]) == sorted(study.table.frame["sample_id"])
-    by_fold = {one.name: set(one.test) for one in study.folds}
+    experiment = load_experiment(tiny_config)
+    assert sorted(predictions["sample_id"]) == sorted(experiment.table.frame["sample_id"])
+    by_fold = {one.name: set(one.test) for one in experiment.folds}
     assert all(
         sample in by_fold[name] for sample, name in zip(predictions["sample_id"], predictions["fold"], strict=True)
     )
@@ -74,14 +74,14 @@ def test_each_sample_is_scored_exactly_once_by_the_fold_that_never_saw_it(finish
 
 def test_the_checkpoint_of_a_fold_gives_the_predictions_of_that_fold(finished, tiny_config):
     folder, _ = finished
-    study = load_study(tiny_config)
-    one = study.folds[0]
+    experiment = load_experiment(tiny_config)
+    one = experiment.folds[0]
     network, card = checkpoint.load(run_files.fold_folder(folder, one.name) / run_files.CHECKPOINT)
-    data = fit.datamodule(study, one, seed=0)
+    data = fit.datamodule(experiment, one, seed=0)
     data.setup("test")
-    again = predict.predict_fold(study, one, network, data.test_dataloader())
+    again = predict.predict_fold(experiment, one, network, data.test_dataloader())
     kept = pd.read_csv(run_files.fold_folder(folder, one.name) / run_files.PREDICTIONS)
-    assert card["classes"] == list(study.table.classes)
+    assert card["classes"] == list(experiment.table.classes)
     columns = [name for name in kept if name.startswith("prob_")]
     np.testing.assert_allclose(
         again.set_index("sample_id").loc[kept["sample_id"], columns], kept[columns].to_numpy(), atol=1e-6
@@ -112,14 +112,14 @@ def test_a_finished_run_is_not_trained_again(finished, tiny_config, monkeypatch)
 
 def test_a_failing_fold_is_recorded_the_others_go_on_and_a_rerun_mends_it(finished, tiny_config, tmp_path, monkeypatch):
     folder, _ = finished
-    study = load_study(tiny_config)
-    bad = study.folds[1].name
+    experiment = load_experiment(tiny_config)
+    bad = experiment.folds[1].name
     real = train_folds.run_fold
 
-    def sometimes(study, one, target):
+    def sometimes(experiment, one, target):
         if one.name == bad:
             raise RuntimeError("the disk is full")
-        return real(study, one, target)
+        return real(experiment, one, target)
 
     monkeypatch.setattr(train_folds, "run_fold", sometimes)
     results = run(tiny_config, tmp_path / "run")
@@ -138,7 +138,7 @@ def test_a_failing_fold_is_recorded_the_others_go_on_and_a_rerun_mends_it(finish
 
 def test_a_fold_whose_process_dies_is_recorded_and_the_others_go_on(finished, tiny_config, tmp_path, monkeypatch):
     folder, _ = finished
-    bad = load_study(tiny_config).folds[2].name
+    bad = load_experiment(tiny_config).folds[2].name
     monkeypatch.setenv("MER_TEST_DYING_FOLD", bad)
     monkeypatch.setattr(train_folds, "_work", die_or_work)
     config = replace(tiny_config, trainer=replace(tiny_config.trainer, parallel_folds=2))
@@ -154,8 +154,8 @@ def die_or_work(name: str, folder: str) -> tuple[str, str | None]:
     """Stands for `crossval._work` in a worker: one fold's process is killed, as for lack of memory."""
     if name == os.environ["MER_TEST_DYING_FOLD"]:
         os.kill(os.getpid(), signal.SIGKILL)
-    study = train_folds._WORKER["study"]
-    return name, train_folds._attempt(study, study.fold(name), Path(folder))
+    experiment = train_folds._WORKER["study"]
+    return name, train_folds._attempt(experiment, experiment.fold(name), Path(folder))
 
 
 def test_a_fold_that_diverges_fails_and_does_not_count_as_finished(tiny_config, tmp_path):

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from mer.data.samples.schema import COLUMNS
 from mer.data.samples.table import SampleTable
-from mer.train.experiment.overlap import Samples, allowed, people_in_both
+from mer.train.experiment.overlap import PreparedSamples, samples_without, shared_subjects
 
 Row = tuple[str, str, str, str]
 
 
-def samples(folder: Path, rows: list[Row]) -> Samples:
+def samples(folder: Path, rows: list[Row]) -> PreparedSamples:
     """Samples of (id, dataset, subject, content of the apex image or "" for none)."""
     listed = []
     folder = Path(tempfile.mkdtemp(dir=folder))
@@ -37,7 +37,9 @@ def samples(folder: Path, rows: list[Row]) -> Samples:
     frame = pd.DataFrame(listed)
     for column in ("onset", "apex", "offset"):
         frame[column] = pd.array([None] * len(frame), dtype="Int64")
-    return Samples(SampleTable(frame, ("a", "b"), name=rows[0][1]), np.zeros((len(rows), 1, 28, 28), dtype=np.float32))
+    return PreparedSamples(
+        SampleTable(frame, ("a", "b"), name=rows[0][1]), np.zeros((len(rows), 1, 28, 28), dtype=np.float32)
+    )
 
 
 def test_each_kind_of_meeting_is_found_and_bars_all_clips_of_the_person(tmp_path):
@@ -53,29 +55,29 @@ def test_each_kind_of_meeting_is_found_and_bars_all_clips_of_the_person(tmp_path
             ("m/6", "macro", "s3", ""),
         ],
     )
-    found = people_in_both(other, own, ["own/1", "own/2", "own/3"])
+    found = shared_subjects(other, own, ["own/1", "own/2", "own/3"])
     assert found == {
         "set:s1": "the same subject id",
         "macro:s1": "the same picture in m/2",
         "macro:s4": "the same sample id own/3",
     }
-    assert allowed(other, found) == ("m/5", "m/6")
+    assert samples_without(other, found) == ("m/5", "m/6")
 
 
 def test_only_the_samples_asked_about_count(tmp_path):
     own = samples(tmp_path, [("own/1", "set", "s1", "one"), ("own/2", "set", "s2", "two")])
     other = samples(tmp_path, [("m/1", "set", "s1", "x"), ("m/2", "macro", "s9", "two"), ("m/3", "macro", "s8", "y")])
-    assert set(people_in_both(other, own, ["own/1"])) == {"set:s1"}
-    assert set(people_in_both(other, own, ["own/2"])) == {"macro:s9"}
-    assert people_in_both(other, own, []) == {}
+    assert set(shared_subjects(other, own, ["own/1"])) == {"set:s1"}
+    assert set(shared_subjects(other, own, ["own/2"])) == {"macro:s9"}
+    assert shared_subjects(other, own, []) == {}
 
 
 def test_another_spelling_of_a_person_is_that_person(tmp_path):
     own = samples(tmp_path, [("own/1", "smic", "s03", "one"), ("own/2", "smic", "s30", "two")])
     other = samples(tmp_path, [("m/1", "smic", "S3", "x"), ("m/2", "smic_e", "3", "y"), ("m/3", "smic", "s30", "z")])
-    assert set(people_in_both(other, own, ["own/1"])) == {"smic:S3"}
+    assert set(shared_subjects(other, own, ["own/1"])) == {"smic:S3"}
     other = samples(tmp_path, [("m/1", "smic_e", "s3", "x"), ("m/2", "set", "s03", "y"), ("m/3", "set", "s3", "z")])
-    assert people_in_both(other, own, ["own/1"]) == {"smic_e:s3": "the same subject id in another spelling"}
+    assert shared_subjects(other, own, ["own/1"]) == {"smic_e:s3": "the same subject id in another spelling"}
 
 
 PEOPLE = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 8)), min_size=2, max_size=12)
@@ -88,7 +90,7 @@ def test_nobody_who_is_tested_is_allowed(tmp_path_factory, mine, theirs, tested)
     own = samples(folder, [(f"o{i}", "set", f"s{who}", f"p{what}") for i, (who, what) in enumerate(mine)])
     other = samples(folder, [(f"m{i}", "set", f"s{who + 3}", f"p{what + 5}") for i, (who, what) in enumerate(theirs)])
     ids = {f"o{i}" for i in tested if i < len(mine)}
-    left = set(allowed(other, people_in_both(other, own, ids)))
+    left = set(samples_without(other, shared_subjects(other, own, ids)))
     people = {mine[int(sample[1:])][0] for sample in ids}
     pictures = {mine[int(sample[1:])][1] for sample in ids}
     spoiled = {who for who, what in theirs if who + 3 in people or what + 5 in pictures}

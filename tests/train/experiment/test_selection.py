@@ -17,7 +17,7 @@ from mer import run_files
 from mer.config import Config, OptimConfig, ProtocolConfig, with_overrides
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError
-from mer.evaluation.predictions import MARK
+from mer.evaluation.predictions import SELECTION_COLUMN
 from mer.evaluation.report.plots import confusion_figure
 from mer.models import checkpoint
 from mer.protocols.registry import Fold
@@ -25,9 +25,9 @@ from mer.run import run
 from mer.sweep import sweep_table
 from mer.train.cross_validation.wandb_tracking import open_tracker
 from mer.train.experiment import selection
-from mer.train.experiment.config_checks import check
-from mer.train.experiment.experiment import Study, load_study
-from mer.train.fold.nested_search import best_recipe
+from mer.train.experiment.config_checks import check_config
+from mer.train.experiment.experiment import Experiment, load_experiment
+from mer.train.fold.nested_search import select_candidate
 from mer.train.fold.run_fold import run_fold
 
 NESTED = ProtocolConfig(candidates=["optim.lr=1e-9", "optim.lr=0.003"], inner=2)
@@ -50,23 +50,23 @@ def leaky(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> tuple[Pa
     return folder, results, console.export_text()
 
 
-def with_other_labels(study: Study, fold: Fold) -> Study:
+def with_other_labels(experiment: Experiment, fold: Fold) -> Experiment:
     """The study with each held-out label exchanged for another class."""
-    frame, classes = study.table.frame.copy(), study.table.classes
+    frame, classes = experiment.table.frame.copy(), experiment.table.classes
     held = frame["sample_id"].isin(fold.test)
     frame.loc[held, "label"] = [classes[(classes.index(label) + 1) % len(classes)] for label in frame["label"][held]]
-    return replace(study, table=SampleTable(frame, classes, name=study.table.name, synthetic=True))
+    return replace(experiment, table=SampleTable(frame, classes, name=experiment.table.name, synthetic=True))
 
 
 @pytest.mark.parametrize(
     "protocol", [ProtocolConfig(), ProtocolConfig(validation=0.4), NESTED], ids=["fixed", "inner", "nested"]
 )
 def test_held_out_labels_change_no_prediction(tiny_config: Config, tmp_path: Path, protocol: ProtocolConfig) -> None:
-    study = load_study(configured(tiny_config, protocol))
-    fold = study.folds[1]
-    other = with_other_labels(study, fold)
-    assert not other.table.frame["label"].equals(study.table.frame["label"])
-    run_fold(study, fold, tmp_path / "true")
+    experiment = load_experiment(configured(tiny_config, protocol))
+    fold = experiment.folds[1]
+    other = with_other_labels(experiment, fold)
+    assert not other.table.frame["label"].equals(experiment.table.frame["label"])
+    run_fold(experiment, fold, tmp_path / "true")
     run_fold(other, fold, tmp_path / "changed")
     first, second = (
         pd.read_csv(run_files.fold_folder(tmp_path / name, fold.name) / run_files.PREDICTIONS)
@@ -111,7 +111,7 @@ def test_every_file_of_a_leaky_run_says_so(leaky: tuple[Path, dict, str]) -> Non
             with np.load(one / run_files.ATTENTION) as kept:
                 assert str(kept["selection"]) == "leaky"
     for path in tables:
-        assert list(pd.read_csv(path)[MARK].unique()) == ["leaky"], path
+        assert list(pd.read_csv(path)[SELECTION_COLUMN].unique()) == ["leaky"], path
     written = {path for path in folder.rglob("*") if path.is_file()}
     known = {
         run_files.RESULTS,
@@ -179,7 +179,7 @@ def test_the_tracked_run_carries_the_mark(
 @pytest.mark.parametrize("score", ["uf1", "accuracy", "scores.all.uf1.value"])
 def test_a_test_score_as_objective_is_refused_with_the_reason(tiny_config: Config, score: str) -> None:
     with pytest.raises(ConfigError, match=r"objective: expected validation_uf1.*chosen on the test subjects"):
-        check(replace(tiny_config, objective=score))
+        check_config(replace(tiny_config, objective=score))
 
 
 @pytest.mark.parametrize(
@@ -197,17 +197,17 @@ def test_a_test_score_as_objective_is_refused_with_the_reason(tiny_config: Confi
 )
 def test_a_bad_candidate_is_named(tiny_config: Config, line: str, part: str) -> None:
     config = replace(tiny_config, protocol=ProtocolConfig(candidates=["optim.lr=0.01", line]))
-    found = selection.problems(config)
+    found = selection.config_errors(config)
     assert len(found) == 1
     assert found[0].startswith(f"protocol.candidates: {line!r}: ") and part in found[0]
     with pytest.raises(ConfigError):
-        check(config)
+        check_config(config)
 
 
 def test_leaky_chooses_among_whole_epochs(tiny_config: Config) -> None:
     recipe = OptimConfig(epochs=None, iterations=5)
     config = replace(tiny_config, protocol=ProtocolConfig(selection="leaky"), optim=recipe)
-    assert [problem for problem in selection.problems(config) if problem.startswith("optim.iterations")]
+    assert [problem for problem in selection.config_errors(config) if problem.startswith("optim.iterations")]
 
 
 def test_overrides_keep_the_rest_of_the_configuration(tiny_config: Config) -> None:
@@ -221,18 +221,18 @@ def test_overrides_keep_the_rest_of_the_configuration(tiny_config: Config) -> No
 
 def test_the_search_takes_the_best_recipe_and_sees_the_training_part_only(tiny_config: Config) -> None:
     lines = ["optim.lr=0.1", "optim.lr=0.2", "optim.lr=0.3", "optim.lr=0.4"]
-    study = load_study(replace(tiny_config, protocol=ProtocolConfig(candidates=lines, inner=2)))
-    fold, frame = study.folds[2], study.table.frame.set_index("sample_id")
+    experiment = load_experiment(replace(tiny_config, protocol=ProtocolConfig(candidates=lines, inner=2)))
+    fold, frame = experiment.folds[2], experiment.table.frame.set_index("sample_id")
     asked: list[tuple[float, Fold]] = []
 
-    def test(recipe: Study, part: Fold) -> pd.DataFrame:
+    def test(recipe: Experiment, part: Fold) -> pd.DataFrame:
         """Right answers for the second and third recipe, one class for the others."""
         asked.append((recipe.config.optim.lr, part))
         truth = frame.loc[list(part.test), "label"]
         good = recipe.config.optim.lr in (0.2, 0.3)
-        return pd.DataFrame({"label": truth, "predicted": truth if good else study.table.classes[0]})
+        return pd.DataFrame({"label": truth, "predicted": truth if good else experiment.table.classes[0]})
 
-    chosen, record = best_recipe(study, fold, test)
+    chosen, record = select_candidate(experiment, fold, test)
     assert chosen.config.optim.lr == 0.2, "the first of equals"
     assert record["candidate"] == "optim.lr=0.2" and record["validation_uf1"] == 1.0
     assert [row["overrides"] for row in record["candidates"]] == lines
@@ -255,4 +255,4 @@ def test_a_nested_run_records_what_each_fold_chose_and_carries_no_mark(tiny_conf
         assert scores[record["candidate"]] == max(scores.values()) == record["validation_uf1"]
     report = (tmp_path / "run" / run_files.REPORT).read_text(encoding="utf-8")
     assert "Recipes chosen inside the training parts" in report and "LEAKY" not in report
-    assert MARK not in pd.read_csv(tmp_path / "run" / run_files.PREDICTIONS).columns
+    assert SELECTION_COLUMN not in pd.read_csv(tmp_path / "run" / run_files.PREDICTIONS).columns

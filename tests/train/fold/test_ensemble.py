@@ -16,9 +16,9 @@ from mer.errors import ConfigError
 from mer.evaluation.predictions import read_predictions
 from mer.models import checkpoint
 from mer.run import run
-from mer.train.experiment.experiment import load_study
+from mer.train.experiment.experiment import load_experiment
 from mer.train.fold import fit, predict
-from mer.train.fold.ensemble import joint_record, long_table, mean_predictions, member_seed
+from mer.train.fold.ensemble import mean_predictions, member_seed, merge_records, stack_members
 from mer.utils.seeding import seed_from
 from tests.conftest import tiny
 
@@ -69,12 +69,12 @@ def test_predictions_are_the_mean_of_the_members(two):
 
 def test_each_member_leaves_its_curves_and_a_checkpoint_that_predicts_as_it_did(config, two):
     folder, _ = two
-    study = load_study(config)
-    one = study.folds[0]
+    experiment = load_experiment(config)
+    one = experiment.folds[0]
     place = run_files.fold_folder(folder, one.name)
-    data = fit.datamodule(study, one, seed=0)
+    data = fit.datamodule(experiment, one, seed=0)
     for number, name in enumerate(("model.ckpt", "model-1.ckpt")):
-        again = predict.predict_fold(study, one, checkpoint.load(place / name)[0], data.test_dataloader())
+        again = predict.predict_fold(experiment, one, checkpoint.load(place / name)[0], data.test_dataloader())
         kept = member(folder, number).set_index("sample_id").loc[again["sample_id"]]
         np.testing.assert_allclose(probabilities(again), probabilities(kept), atol=1e-6)
     losses = [pd.read_csv(place / name)["train_loss"].tolist() for name in ("curves.csv", "curves-1.csv")]
@@ -114,7 +114,7 @@ def test_member_zero_has_the_seed_of_the_run_and_the_others_their_own():
 
 def test_records_are_joined_by_sums_of_time_and_means_of_scores():
     records = [{"seed": s, "train_seconds": 2.0 + s, "validation_uf1": 0.5 + s / 10, "epochs": 3} for s in (0, 1)]
-    joint = joint_record(records)
+    joint = merge_records(records)
     assert joint == {
         "seed": 0,
         "train_seconds": 5.0,
@@ -122,8 +122,8 @@ def test_records_are_joined_by_sums_of_time_and_means_of_scores():
         "epochs": 3,
         "members": records,
     }
-    assert joint_record(records[:1]) == records[0]
-    assert joint_record([{**record, "validation_uf1": None} for record in records])["validation_uf1"] is None
+    assert merge_records(records[:1]) == records[0]
+    assert merge_records([{**record, "validation_uf1": None} for record in records])["validation_uf1"] is None
 
 
 def test_an_average_may_choose_what_no_member_chose():
@@ -133,7 +133,7 @@ def test_an_average_may_choose_what_no_member_chose():
     ]
     assert mean_predictions(frames)["predicted"].tolist() == ["b"]
     assert mean_predictions(frames[:1]) is frames[0]
-    assert list(long_table(frames)["member"]) == [0, 1]
+    assert list(stack_members(frames)["member"]) == [0, 1]
 
 
 def test_no_member_is_a_problem(config, tmp_path):

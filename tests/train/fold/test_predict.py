@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from mer.config import Config, EvaluationConfig, InputConfig
 from mer.errors import ConfigError
-from mer.train.experiment.config_checks import check
-from mer.train.experiment.experiment import load_study
+from mer.train.experiment.config_checks import check_config
+from mer.train.experiment.experiment import load_experiment
 from mer.train.fold.predict import predict, predict_fold
 
 
@@ -66,7 +66,7 @@ def test_a_fold_is_mirrored_as_its_representation_asks(tiny_config: Config, repr
     config = replace(
         tiny_config, input=InputConfig(representation=representation, size=28), evaluation=EvaluationConfig(flip=True)
     )
-    study = load_study(config)
+    experiment = load_experiment(config)
     seen: list[Tensor] = []
 
     class Spy(nn.Module):
@@ -78,19 +78,19 @@ def test_a_fold_is_mirrored_as_its_representation_asks(tiny_config: Config, repr
             seen.append(x)
             return self.weight * torch.ones(len(x), 3)
 
-    images = torch.from_numpy(np.array(study.pixels[:3], dtype=np.float32))
-    rows = {name: row for row, name in enumerate(study.table.frame["sample_id"])}
+    images = torch.from_numpy(np.array(experiment.inputs[:3], dtype=np.float32))
+    rows = {name: row for row, name in enumerate(experiment.table.frame["sample_id"])}
     batch = {"image": images, "row": torch.arange(3)}
     assert len(rows) > 3
-    predict_fold(study, study.folds[0], Spy(), [batch])  # type: ignore[arg-type]
+    predict_fold(experiment, experiment.folds[0], Spy(), [batch])  # type: ignore[arg-type]
     assert torch.equal(seen[0], images)
     assert torch.equal(seen[1], images.flip(-1) * torch.tensor(signs).view(-1, 1, 1))
 
 
 def test_it_is_refused_where_a_mirror_image_is_not_known(tiny_config: Config):
     config = replace(tiny_config, input=InputConfig(representation="image", size=28))
-    check(config)
+    check_config(config)
     with pytest.raises(
         ConfigError, match=r"evaluation\.flip: expected false for input\.representation=image.*motion_map"
     ):
-        check(replace(config, evaluation=EvaluationConfig(flip=True)))
+        check_config(replace(config, evaluation=EvaluationConfig(flip=True)))

@@ -27,12 +27,12 @@ from mer.config import (
 from mer.data import registry as catalog
 from mer.data.samples.table import SampleTable
 from mer.data.synthetic import source as synthetic
-from mer.data.synthetic.clip_design import problems as casting_problems
+from mer.data.synthetic.clip_design import config_errors as casting_problems
 from mer.errors import ConfigError, MerError
 from mer.models import checkpoint
 from mer.run import run
-from mer.train.experiment.config_checks import check
-from mer.train.experiment.experiment import load_study
+from mer.train.experiment.config_checks import check_config
+from mer.train.experiment.experiment import load_experiment
 from mer.train.fold import pretraining
 from tests.conftest import tiny
 
@@ -87,8 +87,8 @@ def test_people_who_are_not_tested_are_trained_on_once(shared):
 
 def test_the_folds_begin_with_the_weights_of_the_stage(shared, base, tmp_path):
     folder, _, config = shared
-    study = load_study(config)
-    start, alone = pretraining.handed_on(study, study.folds[0], folder)
+    experiment = load_experiment(config)
+    start, alone = pretraining.pretrain_for_fold(experiment, experiment.folds[0], folder)
     network, _ = checkpoint.load(run_files.stage_folder(folder, "macro") / run_files.CHECKPOINT)
     assert start is not None and alone == []
     for name, value in network.state_dict().items():
@@ -102,11 +102,11 @@ def test_zero_shot_is_the_network_of_the_stage_on_every_sample(shared, tmp_path)
     folder, _, config = shared
     results = run(replace(config, protocol=ProtocolConfig(name="zero_shot")), tmp_path / "run")
     kept = pd.read_csv(tmp_path / "run" / run_files.PREDICTIONS).set_index("sample_id")
-    study = load_study(config)
+    experiment = load_experiment(config)
     network, card = checkpoint.load(run_files.stage_folder(folder, "macro") / run_files.CHECKPOINT)
-    expected = probabilities(network, study.pixels)
+    expected = probabilities(network, experiment.inputs)
     columns = [f"prob_{name}" for name in card["classes"]]
-    np.testing.assert_allclose(kept.loc[study.table.frame["sample_id"], columns], expected, atol=1e-5)
+    np.testing.assert_allclose(kept.loc[experiment.table.frame["sample_id"], columns], expected, atol=1e-5)
     assert results["complete"] and len(kept) == 12
     assert pd.read_csv(tmp_path / "run" / run_files.FOLDS)["steps"].tolist() == [0]
     _, told = checkpoint.load(run_files.completed_folds(tmp_path / "run")[0] / run_files.CHECKPOINT)
@@ -132,13 +132,13 @@ def test_a_finished_stage_is_not_trained_again_and_a_lost_fold_gets_the_same_byt
 def test_people_who_are_tested_take_no_part_in_their_folds_stage(base, tmp_path):
     both = staged(base, same=replace(MICRO), macro=MACRO)
     results = run(both, tmp_path / "run")
-    study = load_study(both)
-    assert [stage.shared for stage in study.stages] == [False, False]
+    experiment = load_experiment(both)
+    assert [stage.shared for stage in experiment.stages] == [False, False]
     assert not (tmp_path / "run" / run_files.STAGES_FOLDER).exists()
-    for fold in study.folds:
+    for fold in experiment.folds:
         folder = run_files.fold_folder(tmp_path / "run", fold.name)
         first, second = (record_of(run_files.stage_folder(folder, name)) for name in ("same", "macro"))
-        (person,) = {subject for subject in study.table.subjects if subject.replace(":", "-") == fold.name}
+        (person,) = {subject for subject in experiment.table.subjects if subject.replace(":", "-") == fold.name}
         assert list(first["left_out"]) == [person] and first["samples"] == 12 - len(fold.test)
         assert second["left_out"] == {} and second["samples"] == 12
     notes = " ".join(results["notes"])
@@ -157,14 +157,14 @@ def test_stages_of_folds_side_by_side_give_the_same_bytes(base, tmp_path):
 
 
 def test_the_samples_of_a_stage_for_one_fold_are_those_of_other_people(base):
-    study = load_study(staged(base, same=replace(MICRO)))
+    experiment = load_experiment(staged(base, same=replace(MICRO)))
     seen = []
-    for fold in study.folds:
-        people = pretraining.people_in_both(study.stages[0].samples, study.samples, fold.test)
+    for fold in experiment.folds:
+        people = pretraining.shared_subjects(experiment.stages[0].samples, experiment.samples, fold.test)
         own = pretraining.stage_fold(
-            pretraining.study_of(study, study.stages[0]),
-            study.stages[0],
-            pretraining.allowed(study.stages[0].samples, people),
+            pretraining.stage_experiment(experiment, experiment.stages[0]),
+            experiment.stages[0],
+            pretraining.samples_without(experiment.stages[0].samples, people),
         )
         seen.append(set(own.train))
         assert not seen[-1] & set(fold.test)
@@ -240,8 +240,8 @@ def test_a_stage_that_diverges_names_itself(base, tmp_path):
 
 def test_members_get_stages_of_their_own(base, tmp_path):
     config = replace(staged(base, macro=MACRO), members=2)
-    study = load_study(config)
-    assert len(list(pretraining.train_shared(study, tmp_path))) == 4
+    experiment = load_experiment(config)
+    assert len(list(pretraining.train_shared(experiment, tmp_path))) == 4
     first, second = (
         checkpoint.read(run_files.stage_folder(tmp_path, "macro", member) / run_files.CHECKPOINT)["weights"]
         for member in (0, 1)
@@ -284,11 +284,11 @@ def test_a_source_that_draws_its_inputs_is_learnt_and_tested_zero_shot(base, dra
         stages={"prior": StageConfig(data=drawn_source, optim=recipe)},
     )
     results = run(config, tmp_path / "run")
-    assert load_study(config).stages[0].shared
+    assert load_experiment(config).stages[0].shared
     assert results["scores"]["all"]["uf1"]["value"] > 0.6, "the maps of a class differ from all others"
     assert list(results["baselines"]) == ["uniform"], "nothing is known of the classes' frequencies"
     same = replace(config, stages={"prior": StageConfig(data=replace(drawn_source, seed=9), optim=recipe)})
-    assert not load_study(same).stages[0].shared
+    assert not load_experiment(same).stages[0].shared
 
 
 def test_companions_join_the_folds_without_the_people_they_test(base, drawn_source, tmp_path):
@@ -307,28 +307,28 @@ def test_companions_may_count_as_so_many_clips(base, drawn_source, tmp_path):
     from mer.train.fold.fit import companions_of
 
     config = replace(base, cotrain=CotrainConfig(data=drawn_source, share=0.9, clips=7))
-    study = load_study(config)
-    for fold in study.folds:
-        assert companions_of(study, study.companions, fold).share == pytest.approx(7 / (7 + len(fold.train)))
+    experiment = load_experiment(config)
+    for fold in experiment.folds:
+        assert companions_of(experiment, experiment.cotraining, fold).share == pytest.approx(7 / (7 + len(fold.train)))
     results = run(config, tmp_path / "run")
     assert any("count as 7 clips" in note for note in results["notes"])
     with pytest.raises(
         ConfigError, match=r"cotrain\.clips: expected null \(cotrain\.share counts\) or 1 or more, got 0"
     ):
-        check(replace(config, cotrain=CotrainConfig(data=drawn_source, clips=0)))
+        check_config(replace(config, cotrain=CotrainConfig(data=drawn_source, clips=0)))
 
 
 def test_companions_of_tested_people_are_left_out_and_none_left_is_said(base):
     from mer.train.fold.fit import companions_of
 
-    study = load_study(replace(base, cotrain=CotrainConfig(data=replace(MICRO), share=0.5)))
-    for fold in study.folds:
-        companions = companions_of(study, study.companions, fold)
-        ids = study.companions.table.frame["sample_id"].to_numpy()[companions.rows]
+    experiment = load_experiment(replace(base, cotrain=CotrainConfig(data=replace(MICRO), share=0.5)))
+    for fold in experiment.folds:
+        companions = companions_of(experiment, experiment.cotraining, fold)
+        ids = experiment.cotraining.table.frame["sample_id"].to_numpy()[companions.rows]
         assert set(ids) == set(fold.train)
-    everyone = replace(study.folds[0], test=tuple(study.table.frame["sample_id"]))
+    everyone = replace(experiment.folds[0], test=tuple(experiment.table.frame["sample_id"]))
     with pytest.raises(MerError, match="nobody is left to join"):
-        companions_of(study, study.companions, everyone)
+        companions_of(experiment, experiment.cotraining, everyone)
 
 
 def test_nobody_whom_the_fold_around_it_tests_joins_an_inner_fold(base):
@@ -337,16 +337,16 @@ def test_nobody_whom_the_fold_around_it_tests_joins_an_inner_fold(base):
     from mer.train.fold.fit import companions_of
 
     config = replace(base, cotrain=CotrainConfig(data=replace(MICRO), share=0.5))
-    study = load_study(config)
-    person = dict(zip(study.table.frame["sample_id"], study.table.subjects, strict=True))
-    ids = study.companions.table.frame["sample_id"].to_numpy()
-    for fold in study.folds:
-        for part in inner_folds(fold, study.table, 2):
-            joining = companions_of(study, study.companions, part).rows
+    experiment = load_experiment(config)
+    person = dict(zip(experiment.table.frame["sample_id"], experiment.table.subjects, strict=True))
+    ids = experiment.cotraining.table.frame["sample_id"].to_numpy()
+    for fold in experiment.folds:
+        for part in inner_folds(fold, experiment.table, 2):
+            joining = companions_of(experiment, experiment.cotraining, part).rows
             assert {person[one] for one in ids[joining]} == {person[one] for one in part.train}
             assert not set(ids[joining]) & {*fold.test, *part.test}
             # what a checkpoint says of itself is what joined
-            assert set(ids[joining]) == set(trained_on.joining(study, study.companions, part))
+            assert set(ids[joining]) == set(trained_on.cotraining_ids(experiment, experiment.cotraining, part))
 
 
 @pytest.mark.parametrize(
@@ -374,35 +374,35 @@ def test_nobody_whom_the_fold_around_it_tests_joins_an_inner_fold(base):
 )
 def test_problems_name_the_key_of_the_stage(base, change, start):
     with pytest.raises(ConfigError) as caught:
-        check(replace(base, **change))
-    assert len(caught.value.problems) == 1
-    assert caught.value.problems[0].startswith(start)
+        check_config(replace(base, **change))
+    assert len(caught.value.errors) == 1
+    assert caught.value.errors[0].startswith(start)
 
 
 def test_levels_may_be_frozen_behind_a_stage(base):
     frozen = replace(RECIPE, freeze=2)
-    check(replace(staged(base, macro=MACRO), optim=frozen))
+    check_config(replace(staged(base, macro=MACRO), optim=frozen))
     pretraining = {"first": StageConfig(data=MACRO, optim=RECIPE), "second": StageConfig(data=MACRO, optim=frozen)}
-    check(replace(base, stages=pretraining))
+    check_config(replace(base, stages=pretraining))
 
 
 def test_a_nested_search_is_refused_where_a_stage_shows_the_people_it_compares_recipes_on(base):
     nested = ProtocolConfig(candidates=["optim.lr=0.01", "optim.lr=0.001"], inner=2)
-    assert load_study(replace(staged(base, macro=MACRO), protocol=nested)).stages[0].shared
+    assert load_experiment(replace(staged(base, macro=MACRO), protocol=nested)).stages[0].shared
     with pytest.raises(MerError, match=r"stages\.same\.data: expected other people .*3 who are in both"):
-        load_study(replace(staged(base, same=replace(MICRO)), protocol=nested))
+        load_experiment(replace(staged(base, same=replace(MICRO)), protocol=nested))
 
 
 def test_permuted_labels_are_those_of_stages_and_companions_too(base):
     config = replace(staged(base, macro=MACRO, same=replace(MICRO)), cotrain=CotrainConfig(data=replace(MICRO)))
-    real, null = load_study(config), load_study(replace(config, null="permuted_labels"))
+    real, null = load_experiment(config), load_experiment(replace(config, null="permuted_labels"))
     pairs = [(one.samples, other.samples) for one, other in zip(real.stages, null.stages, strict=True)]
-    for one, other in (*pairs, (real.companions, null.companions)):
+    for one, other in (*pairs, (real.cotraining, null.cotraining)):
         before, after = one.table.frame["label"].tolist(), other.table.frame["label"].tolist()
         assert sorted(before) == sorted(after) and before != after
         assert one.table.frame.drop(columns="label").equals(other.table.frame.drop(columns="label"))
         assert one.table.classes == other.table.classes
-        np.testing.assert_array_equal(one.pixels, other.pixels)
-    again = load_study(replace(config, null="permuted_labels"))
+        np.testing.assert_array_equal(one.inputs, other.inputs)
+    again = load_experiment(replace(config, null="permuted_labels"))
     assert again.stages[1].samples.table.frame.equals(null.stages[1].samples.table.frame)
     assert null.table.frame.equals(real.table.frame), "what is tested keeps its labels"

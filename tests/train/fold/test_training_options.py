@@ -17,8 +17,8 @@ from mer.errors import ConfigError
 from mer.models import build, checkpoint
 from mer.models.checkpoint import load
 from mer.run import run
-from mer.train.experiment.config_checks import check
-from mer.train.experiment.experiment import load_study
+from mer.train.experiment.config_checks import check_config
+from mer.train.experiment.experiment import load_experiment
 from mer.train.fold.fit import fit
 from tests.conftest import tiny
 
@@ -36,7 +36,7 @@ def begun(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Config:
     path = tmp_path_factory.mktemp("weights") / "model.ckpt"
     torch.manual_seed(7)
     network = build(config.model, in_channels=3, classes=3)
-    card = {"classes": list(load_study(config).table.classes), "input": asdict(config.input)}
+    card = {"classes": list(load_experiment(config).table.classes), "input": asdict(config.input)}
     checkpoint.save(path, network, model=config.model, card=card)
     return replace(config, init=InitConfig("file", str(path)))
 
@@ -62,8 +62,10 @@ def test_folds_train_with_the_options_together(begun, tmp_path, options):
 
 def test_loader_processes_change_no_number_of_a_mixed_and_averaged_training(config):
     config = with_options(config, mixup=0.3, cutmix=1.0, average="ema", epochs=2)
-    studies = [load_study(replace(config, trainer=replace(config.trainer, workers=workers))) for workers in (0, 2)]
-    one, other = (fit(study, study.folds[0], seed=1, data_seed=2).network.state_dict() for study in studies)
+    studies = [load_experiment(replace(config, trainer=replace(config.trainer, workers=workers))) for workers in (0, 2)]
+    one, other = (
+        fit(experiment, experiment.folds[0], seed=1, data_seed=2).network.state_dict() for experiment in studies
+    )
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -72,14 +74,14 @@ def test_the_chosen_epoch_is_that_of_the_average(config):
     config = replace(
         with_options(config, average="ema", average_decay=0.8, epochs=4), protocol=ProtocolConfig(validation=0.4)
     )
-    study = load_study(config)
-    fold = study.folds[0]
-    trained = fit(study, fold, seed=1, data_seed=2)
-    rows = {name: row for row, name in enumerate(study.table.frame["sample_id"])}
+    experiment = load_experiment(config)
+    fold = experiment.folds[0]
+    trained = fit(experiment, fold, seed=1, data_seed=2)
+    rows = {name: row for row, name in enumerate(experiment.table.frame["sample_id"])}
     places = [rows[name] for name in fold.validation]
     with torch.no_grad():
-        logits = trained.network(torch.from_numpy(study.pixels[places]))
-    loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(study.table.targets[places])).item()
+        logits = trained.network(torch.from_numpy(experiment.inputs[places]))
+    loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(experiment.table.targets[places])).item()
     kept = trained.curves.table().set_index("epoch").loc[trained.record["chosen_epoch"]]
     assert kept["validation_loss"] == pytest.approx(loss, rel=1e-5)
 
@@ -87,8 +89,8 @@ def test_the_chosen_epoch_is_that_of_the_average(config):
 def test_frozen_levels_end_as_they_began_in_the_checkpoint(begun, tmp_path):
     config = with_options(begun, freeze=3)
     results = run(config, tmp_path / "run")
-    study = load_study(config)
-    name = study.folds[0].name
+    experiment = load_experiment(config)
+    name = experiment.folds[0].name
     network, _ = load(run_files.fold_folder(tmp_path / "run", name) / run_files.CHECKPOINT)
     drawn, _ = checkpoint.load(config.init.path)
     still = {name for name in drawn.state_dict() if drawn.level_of(name) < 3}
@@ -109,10 +111,10 @@ def test_a_dry_run_counts_what_is_trained(begun, tmp_path):
 
 def test_more_frozen_levels_than_the_network_has_are_a_problem(begun):
     with pytest.raises(ConfigError, match=r"optim\.freeze: expected 0\.\.5 of the levels stem"):
-        check(with_options(begun, freeze=6))
+        check_config(with_options(begun, freeze=6))
 
 
 def test_weights_of_classes_are_refused_on_several_devices(config):
     trainer = replace(config.trainer, devices=2)
     with pytest.raises(ConfigError, match=r"optim\.balance: expected none or oversample .*, got effective"):
-        check(replace(with_options(config, balance="effective"), trainer=trainer))
+        check_config(replace(with_options(config, balance="effective"), trainer=trainer))

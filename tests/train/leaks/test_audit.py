@@ -27,7 +27,7 @@ from mer.config import (
     SyntheticData,
 )
 from mer.data import registry as catalog
-from mer.data.samples.fingerprints import VIEWS, clip_prints, near_pairs
+from mer.data.samples.fingerprints import VIEWS, clip_prints, near_duplicate_pairs
 from mer.data.samples.table import SampleTable
 from mer.data.synthetic.__main__ import layout_clips
 from mer.data.synthetic.layouts.registry import write_tree
@@ -35,12 +35,12 @@ from mer.errors import ConfigError, LeakError
 from mer.models import checkpoint
 from mer.provenance import config_hash
 from mer.run import run
-from mer.train.experiment.config_checks import check
-from mer.train.experiment.experiment import load_study
+from mer.train.experiment.config_checks import check_config
+from mer.train.experiment.experiment import load_experiment
 from mer.train.experiment.overlap import person_codes
 from mer.train.fold.fit import datamodule
 from mer.train.leaks import audit as leaks
-from mer.train.leaks.findings import Leak, find
+from mer.train.leaks.findings import Leak, find_leaks
 from tests.conftest import tiny
 
 Change = Callable[[Path, Path], object]
@@ -126,7 +126,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 def listed(config: Config, *, seed: int = 0) -> Listed:
     """Four drawn people under a data set's name of their own."""
-    table = catalog.load(SyntheticData(name="synthetic", subjects=4, clips=20, seed=seed), Path(config.cache_dir))
+    table = catalog.load_samples(
+        SyntheticData(name="synthetic", subjects=4, clips=20, seed=seed), Path(config.cache_dir)
+    )
     columns = {"subject": "subject", "label": "label", "onset": "onset_path", "path": "apex_path"}
     rows = [{name: row[column] for name, column in columns.items()} for row in table.frame.to_dict("records")]
     return Listed(tuple({"sample_id": f"own{seed}/{k}", "dataset": f"own{seed}", **row} for k, row in enumerate(rows)))
@@ -138,8 +140,8 @@ def clips(base: Config) -> Listed:
 
 
 def found(config: Config) -> list[Leak]:
-    check(config)
-    return list(find(load_study(config)))
+    check_config(config)
+    return list(find_leaks(load_experiment(config)))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -204,24 +206,24 @@ def test_copies_between_training_and_inner_split_are_found(base: Config, clips: 
     copy = clips.copied(tmp_path / "copy", "zed", jpeg, count=1)
     data = clips.plus(copy).data(tmp_path)
     train = next(row["subject"] for row in clips.rows if row["subject"] != clips.rows[0]["subject"])
-    study = load_study(replace(base, data=data))
-    fold = next(fold for fold in study.folds if fold.name.endswith(train))
+    experiment = load_experiment(replace(base, data=data))
+    fold = next(fold for fold in experiment.folds if fold.name.endswith(train))
     chosen = copy.rows[0]["sample_id"]
     inner = replace(fold, train=tuple(one for one in fold.train if one != chosen), validation=(chosen,))
-    assert [leak.kind for leak in find(replace(study, folds=(inner,)))] == ["near_pixels"]
-    assert list(find(replace(study, folds=(fold,)))) == []
+    assert [leak.kind for leak in find_leaks(replace(experiment, folds=(inner,)))] == ["near_pixels"]
+    assert list(find_leaks(replace(experiment, folds=(fold,)))) == []
 
 
 def test_a_person_on_two_sides_is_found_whatever_the_protocol_did(base: Config, clips: Listed, tmp_path: Path):
-    study = load_study(replace(base, data=clips.data(tmp_path)))
-    fold = max(study.folds, key=lambda one: len(one.test))
+    experiment = load_experiment(replace(base, data=clips.data(tmp_path)))
+    fold = max(experiment.folds, key=lambda one: len(one.test))
     broken = replace(fold, train=(*fold.train, fold.test[0]), test=fold.test[1:])
-    (leak,) = find(replace(study, folds=(broken,)))
+    (leak,) = find_leaks(replace(experiment, folds=(broken,)))
     assert (leak.kind, leak.who) == ("same_person", (f"own0:{fold.name.removeprefix('own0-')}",))
 
 
 def test_spellings_of_one_person_have_one_code(base: Config, clips: Listed, tmp_path: Path):
-    table = load_study(replace(base, data=clips.data(tmp_path))).table
+    table = load_experiment(replace(base, data=clips.data(tmp_path))).table
     spelled = ["S01", "s1", "s001", "s_1", "s-1", "s11", "1"]
     sets = ["a"] * 5 + ["b", "smic", "smic_e"]
     frame = table.frame.iloc[:8].assign(subject=[*spelled[:5], "s01", "3", "03"], dataset=sets)
@@ -256,54 +258,54 @@ def test_a_tested_clip_in_other_training_data_is_found(base: Config, clips: List
 def test_weights_say_whom_they_saw_and_may_not_meet_them_again(base: Config, tmp_path: Path):
     config = replace(base, data=SyntheticData(name="synthetic", subjects=3, clips=12, size=48))
     run(config, tmp_path / "first", console=Console(file=io.StringIO()))
-    study = load_study(config)
-    first = study.folds[0]
+    experiment = load_experiment(config)
+    first = experiment.folds[0]
     path = run_files.fold_folder(tmp_path / "first", first.name) / run_files.CHECKPOINT
     told = checkpoint.read(path)["card"]["trained_on"]
     assert set(told["samples"]) == set(first.train)
     again = replace(config, init=InitConfig(name="file", path=str(path)))
     leaks_found = found(again)
-    held_out = set(study.table.subjects[study.table.frame["sample_id"].isin(first.test)])
+    held_out = set(experiment.table.subjects[experiment.table.frame["sample_id"].isin(first.test)])
     assert {leak.kind for leak in leaks_found} == {"init"}
     assert (leaks.weights(config.init), leaks.weights(again.init)) == ("random", "known")
-    assert any(line.startswith("Copies are not found") for line in leaks.checked(study))
-    assert any("pictures (byte by byte)" in line for line in leaks.checked(load_study(again)))
-    assert {leak.who[0] for leak in leaks_found} == set(study.table.subjects) - held_out
+    assert any(line.startswith("Copies are not found") for line in leaks.checked(experiment))
+    assert any("pictures (byte by byte)" in line for line in leaks.checked(load_experiment(again)))
+    assert {leak.who[0] for leak in leaks_found} == set(experiment.table.subjects) - held_out
     # where only the person whom it did not see is tested, nothing meets
-    assert list(find(replace(load_study(again), folds=(first,)))) == []
+    assert list(find_leaks(replace(load_experiment(again), folds=(first,)))) == []
     # nor does another spelling of their ids hide them
-    spelled = study.table.frame["subject"].str.upper().str.replace(r"(\d+)", r"00\1", regex=True)
-    ids = [f"other/{k}" for k in range(len(study.table))]
-    frame = study.table.frame.assign(subject=spelled, sample_id=ids)
+    spelled = experiment.table.frame["subject"].str.upper().str.replace(r"(\d+)", r"00\1", regex=True)
+    ids = [f"other/{k}" for k in range(len(experiment.table))]
+    frame = experiment.table.frame.assign(subject=spelled, sample_id=ids)
     for column in ("onset_path", "apex_path"):  # not their bytes: pictures stored anew
         frame[column] = [str(jpeg(Path(one), tmp_path / f"{k}_{column}")) for k, one in enumerate(frame[column])]
-    other = SampleTable(frame, study.table.classes, name="spelled otherwise")
+    other = SampleTable(frame, experiment.table.classes, name="spelled otherwise")
     fold = replace(first, train=(), test=tuple(ids))
-    met = find(replace(load_study(again), table=other, folds=(fold,)))
-    hidden = set(other.subjects) - set(other.subjects[study.table.frame["sample_id"].isin(first.test)])
+    met = find_leaks(replace(load_experiment(again), table=other, folds=(fold,)))
+    hidden = set(other.subjects) - set(other.subjects[experiment.table.frame["sample_id"].isin(first.test)])
     assert {leak.who[0] for leak in met if leak.kind == "init"} == hidden
     # the same people under other names are known by their pictures, and what trained a stage is handed down
-    frame = study.table.frame.assign(dataset="new", sample_id=[f"new/{k}" for k in range(len(study.table))])
-    renamed = SampleTable(frame, study.table.classes, name="renamed")
-    everyone = load_study(again)
+    frame = experiment.table.frame.assign(dataset="new", sample_id=[f"new/{k}" for k in range(len(experiment.table))])
+    renamed = SampleTable(frame, experiment.table.classes, name="renamed")
+    everyone = load_experiment(again)
     fold = replace(first, train=(), test=tuple(renamed.frame["sample_id"]))
-    assert {leak.kind for leak in find(replace(everyone, table=renamed, folds=(fold,)))} == {"init"}
+    assert {leak.kind for leak in find_leaks(replace(everyone, table=renamed, folds=(fold,)))} == {"init"}
 
 
 def test_a_kept_input_that_its_files_do_not_give_is_found(base: Config, clips: Listed, tmp_path: Path):
-    study = load_study(replace(base, data=clips.data(tmp_path)))
-    pixels = np.array(study.pixels)
+    experiment = load_experiment(replace(base, data=clips.data(tmp_path)))
+    pixels = np.array(experiment.inputs)
     pixels[0] += 0.5
-    assert [leak.kind for leak in find(replace(study, pixels=pixels))] == ["input"]
+    assert [leak.kind for leak in find_leaks(replace(experiment, inputs=pixels))] == ["input"]
 
 
 def test_what_balances_a_fold_looks_at_its_training_part_only(base: Config, clips: Listed, tmp_path: Path):
     config = replace(base, data=clips.data(tmp_path), optim=OptimConfig(epochs=1, batch_size=8, balance="weighted"))
-    study = load_study(config)
-    fold = study.folds[0]
-    labels = study.table.frame["label"].where(~study.table.frame["sample_id"].isin(fold.test), "surprise")
-    other = replace(study, table=replace(study.table, frame=study.table.frame.assign(label=labels)))
-    assert datamodule(other, fold, seed=0).class_weights == datamodule(study, fold, seed=0).class_weights
+    experiment = load_experiment(config)
+    fold = experiment.folds[0]
+    labels = experiment.table.frame["label"].where(~experiment.table.frame["sample_id"].isin(fold.test), "surprise")
+    other = replace(experiment, table=replace(experiment.table, frame=experiment.table.frame.assign(label=labels)))
+    assert datamodule(other, fold, seed=0).class_weights == datamodule(experiment, fold, seed=0).class_weights
 
 
 def test_a_waived_finding_stands_everywhere(base: Config, clips: Listed, tmp_path: Path):
@@ -317,8 +319,8 @@ def test_a_waived_finding_stands_everywhere(base: Config, clips: Listed, tmp_pat
     assert config_hash(waiving(leak.name)) == config_hash(config)
     for names in ((), ("equal_pixels",), ("near_pixels-000000",)):
         with pytest.raises(LeakError):
-            leaks.audit(load_study(waiving(*names)))
-    assert leaks.audit(load_study(waiving("near_pixels", "init")))["unused"] == ["init"]
+            leaks.audit_leaks(load_experiment(waiving(*names)))
+    assert leaks.audit_leaks(load_experiment(waiving("near_pixels", "init")))["unused"] == ["init"]
     console = Console(file=io.StringIO(), width=200)
     results = run(waiving(leak.name), tmp_path / "run", console=console)
     assert [row["name"] for row in results["leaks"]["findings"]] == [leak.name]
@@ -332,7 +334,7 @@ def test_a_waived_finding_stands_everywhere(base: Config, clips: Listed, tmp_pat
 
 def test_a_waiver_that_names_nothing_known_is_refused(base: Config):
     with pytest.raises(ConfigError, match=r"protocol\.waive: expected names of findings"):
-        check(replace(base, protocol=ProtocolConfig(waive=["near_pixel"])))
+        check_config(replace(base, protocol=ProtocolConfig(waive=["near_pixel"])))
 
 
 def test_prints_of_mirrored_and_moved_pictures_are_those_of_the_pictures():
@@ -341,9 +343,9 @@ def test_prints_of_mirrored_and_moved_pictures_are_those_of_the_pictures():
     whole, *views = clip_prints(*frames)
     flipped = clip_prints(*(np.ascontiguousarray(frame[:, ::-1]) for frame in frames))[0]
     changes = [whole[1]], [flipped[1]]
-    ((*place, apart),) = near_pairs(([whole[0]], changes[0]), ([flipped[0]], changes[1]))
+    ((*place, apart),) = near_duplicate_pairs(([whole[0]], changes[0]), ([flipped[0]], changes[1]))
     assert place == [0, 0] and apart < 0.01
-    assert list(near_pairs(([whole[0]], None), ([flipped[0]], None))) == []  # faces are nearly symmetric
+    assert list(near_duplicate_pairs(([whole[0]], None), ([flipped[0]], None))) == []  # faces are nearly symmetric
     assert len(views) == len(VIEWS) == 10
     for (right, down, scale), (look, _) in zip(VIEWS, views, strict=True):
         x, y = (1 - scale) * 85 + right * 170, (1 - scale) * 68 + down * 136
@@ -358,9 +360,9 @@ def test_pairs_of_two_tables_against_a_slow_count():
     right[3] = left[1] ^ (rng.random((2, 256)) < 0.01)
     right[6] = left[4] ^ (rng.random((2, 256)) < 0.05)
     slow = [(a, b, np.mean(left[a] != right[b])) for a in range(5) for b in range(7)]
-    near = list(near_pairs(([*left, None], None), (right, None)))
+    near = list(near_duplicate_pairs(([*left, None], None), (right, None)))
     assert np.array(near) == pytest.approx(np.array([row for row in slow if row[2] <= 0.02]))
     same = [rng.random((2, 256)) < 0.5 for _ in range(7)]
-    assert list(near_pairs((left, same[:5]), (right, same))) == []  # changes of (1, 3) and (4, 6) are others
-    near = list(near_pairs((left, [same[3], same[3], None, None, same[6]]), (right, same)))
+    assert list(near_duplicate_pairs((left, same[:5]), (right, same))) == []  # changes of (1, 3) and (4, 6) are others
+    near = list(near_duplicate_pairs((left, [same[3], same[3], None, None, same[6]]), (right, same)))
     assert [(a, b) for a, b, _ in near] == [(1, 3), (4, 6)]

@@ -10,8 +10,8 @@ import torch
 
 from mer.config import ModelConfig, OptimConfig
 from mer.inputs.datamodule import mixup
-from mer.train.lightning.callbacks import BestEpoch, Curves
-from mer.train.lightning.module import RecognitionModule, lr_factor, problems
+from mer.train.lightning.callbacks import BestEpoch, CurveRecorder
+from mer.train.lightning.module import RecognitionModule, config_errors, lr_factor
 from mer.utils.seeding import seed_from
 
 
@@ -137,7 +137,7 @@ class _Module:
 
 
 def test_the_best_epoch_of_the_inner_split_is_put_back():
-    curves, module = Curves(validation=True), _Module()
+    curves, module = CurveRecorder(validation=True), _Module()
     keeper = BestEpoch(curves)
     scores = [(0.4, 1.0), (0.6, 0.9), (0.6, 0.8), (0.6, 0.8), (0.5, 0.1)]
     for epoch, (score, loss) in enumerate(scores):
@@ -176,8 +176,8 @@ def test_the_best_epoch_of_the_inner_split_is_put_back():
     ],
 )
 def test_a_bad_recipe_names_its_key(options, key):
-    assert any(key in problem for problem in problems(OptimConfig(**options)))
+    assert any(key in problem for problem in config_errors(OptimConfig(**options)))
 
 
 def test_the_default_recipe_has_no_problem():
-    assert problems(OptimConfig()) == []
+    assert config_errors(OptimConfig()) == []

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from mer.train.lightning.sync_batchnorm import SyncedBatchNorm2d, synchronise
+from mer.train.lightning.sync_batchnorm import SyncedBatchNorm2d, convert_sync_batchnorm
 
 
 def network() -> nn.Module:
@@ -36,7 +36,7 @@ def work(rank: int, port: int, folder: str) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     dist.init_process_group("gloo", rank=rank, world_size=2)
     model = network()
-    synchronise(model)
+    convert_sync_batchnorm(model)
     y = step(model, batch()[rank::2])
     for parameter in model.parameters():
         dist.all_reduce(parameter.grad)
@@ -70,7 +70,7 @@ def test_outputs_gradients_and_running_statistics_are_those_of_the_whole_batch(t
 
 def test_in_one_process_it_is_the_ordinary_layer():
     plain, synced = network(), network()
-    synchronise(synced)
+    convert_sync_batchnorm(synced)
     assert sum(isinstance(layer, SyncedBatchNorm2d) for layer in synced.modules()) == 2
     torch.testing.assert_close(step(synced, batch()), step(plain, batch()), rtol=0, atol=0)
     plain.eval()

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from mer.config import AttentionConfig, ModelConfig, OptimConfig
 from mer.train.lightning.module import RecognitionModule
-from mer.train.lightning.weight_averaging import Averaging, renew_statistics, term_share
+from mer.train.lightning.weight_averaging import Averaging, averaging_weight, update_batch_norm
 
 SMALL = ModelConfig(width=2, stem="small", norm="batch", dropout=0.3, attention=AttentionConfig(stages=[]))
 COUNT, CLASSES = 40, ["a", "b", "c"]
@@ -154,7 +154,7 @@ def test_renewed_statistics_are_torchs_own() -> None:
     pixels = np.concatenate([PIXELS] * 4)[:128]  # two passes of 64
     torch.optim.swa_utils.update_bn(torch.from_numpy(pixels).split(64), reference)
     modes = [module.training for module in network.modules()]
-    renew_statistics(network, pixels, np.arange(128))
+    update_batch_norm(network, pixels, np.arange(128))
     close(network.state_dict(), reference.state_dict(), floats(network))
     assert [module.training for module in network.modules()] == modes
     assert all(layer.momentum == 0.1 for layer in network.modules() if isinstance(layer, nn.BatchNorm2d))
@@ -173,4 +173,4 @@ def test_held_statistics_are_not_renewed() -> None:
 def test_shares_of_a_decay_near_one_keep_their_digits() -> None:
     # (1 - d) / (1 - d^n) -> 1 / n
     options = OptimConfig(average="ema", average_decay=1 - 1e-12)
-    assert [term_share(options, n) for n in (1, 2, 1000)] == pytest.approx([1, 1 / 2, 1 / 1000], rel=1e-6)
+    assert [averaging_weight(options, n) for n in (1, 2, 1000)] == pytest.approx([1, 1 / 2, 1 / 1000], rel=1e-6)

@@ -64,7 +64,7 @@ def write_smic(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """
     camera, version = variant.split("_")
     seen: Counter[tuple[int, str]] = Counter()
-    names = {**MEGC2019.of, "negative": "negative", "positive": "positive"}
+    names = {**MEGC2019.mapping, "negative": "negative", "positive": "positive"}
     for number, clip in enumerate(clips):
         label = spelling(clip, names, "smic")
         code = SMIC_CODES[label]

@@ -15,7 +15,7 @@ from mer.data.samples.label_sets import MEGC2019
 from mer.errors import MerError, SampleError
 
 _BASIC = ("surprise", "disgust", "happiness", "fear", "sadness", "anger")
-_COARSE = {**MEGC2019.of, "negative": "negative", "positive": "positive"}
+_COARSE = {**MEGC2019.mapping, "negative": "negative", "positive": "positive"}
 
 
 def _same(*words: str) -> dict[str, str]:
