@@ -28,7 +28,7 @@ def test_page_names_what_the_loader_knows(name: str, monkeypatch: pytest.MonkeyP
     card = catalog.OFFICIAL[name].CARD
     monkeypatch.setenv("MER_DATA", "$MER_DATA")
     root = OmegaConf.load(ROOT / "conf" / "data" / f"{name}.yaml").root
-    wanted = [*card.expects, card.apply[1:], f"data={name}", f"--layout {name}", f"`{root}`", card.title]
+    wanted = [*card.expected_files, card.how_to_get[1:], f"data={name}", f"--layout {name}", f"`{root}`", card.title]
     wanted += [f"`{part}`" for part in (*card.parts, *card.label_sets, *filter(None, LAYOUTS[name].variants))]
     for labels in card.label_sets.values():
         wanted.append(", ".join(f"{c} {labels.published[c]}" if labels.published else c for c in labels.classes))

@@ -128,7 +128,7 @@ def test_missing_data_says_what_was_expected_and_how_to_get_it(layout: str, tmp_
         with pytest.raises(DatasetNotFoundError) as caught:
             load(root, layout)
         card = catalog.OFFICIAL[layout].CARD
-        assert all(part in str(caught.value) for part in (*card.expects, card.apply, f"--layout {layout}"))
+        assert all(part in str(caught.value) for part in (*card.expected_files, card.how_to_get, f"--layout {layout}"))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -307,8 +307,8 @@ def test_fourdme_flags_that_contradict_the_text_are_said(tmp_path: Path) -> None
     data = FolderData(name="fourdme", root=str(root))
     module = catalog.OFFICIAL["fourdme"]
     reading = module.read(data, tmp_path)
-    assert len(reading.doubts) == 1 and reading.doubts[0].startswith("row 3, text ")
-    assert reading.doubts[0].endswith(f"flags {other}")
+    assert len(reading.inconsistencies) == 1 and reading.inconsistencies[0].startswith("row 3, text ")
+    assert reading.inconsistencies[0].endswith(f"flags {other}")
     assert any("The text counts in 1 rows" in note for note in load(root, "fourdme").notes)
     result = audit(reading, data, module.CARD, read=lambda path: np.asarray(cv2.imread(str(path), 0)))
     assert [(one.kind, one.where) for one in result.findings if not one.harmless] == [("doubt", "row 3")]

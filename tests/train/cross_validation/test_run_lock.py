@@ -20,8 +20,8 @@ pytest.importorskip("fcntl")
 HOLDER = """
 import sys
 from pathlib import Path
-from mer.train.cross_validation.run_lock import held
-with held(Path(sys.argv[1])):
+from mer.train.cross_validation.run_lock import lock_run_folder
+with lock_run_folder(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
