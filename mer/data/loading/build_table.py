@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from mer.config import FolderData
+from mer.data.facs.notation import unread_parts
 from mer.data.loading.annotations import ALL, Annotations, ClipAnnotation
 from mer.data.loading.corrections import apply_corrections
 from mer.data.loading.dataset_card import SYNTHETIC_MARK, USUAL, DatasetCard, config_errors
@@ -21,6 +22,9 @@ from mer.data.samples.label_sets import LabelSet, canonical_emotion, canonical_o
 from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError, SampleError
+
+#: Clips that a note of harmless oddities names.
+_SHOWN = 5
 
 
 def build_sample_table(reading: Annotations, data: FolderData, card: DatasetCard) -> SampleTable:
@@ -44,9 +48,14 @@ def build_sample_table(reading: Annotations, data: FolderData, card: DatasetCard
     remedy = "Correct them in a copy of the data, as in the official archive."
     raise_for_rows(reading.errors, f"{origin}: cells or files that cannot be used:", remedy, shown=ALL)
     synthetic = is_synthetic(data)
+    unread = [f"{clip}: {', '.join(map(repr, rest))}" for clip in clips if (rest := unread_parts(clip.aus))]
     told = [*reading.notes, *repaired, *([labels.note] if labels.note and not synthetic else [])]
     if synthetic:
         told.append(f"The clips are drawn, in the layout of {card.title}; no person was recorded.")
+    if unread:
+        more = f"; and {len(unread) - _SHOWN} more" if len(unread) > _SHOWN else ""
+        shown = "; ".join(unread[:_SHOWN]) + more
+        told.append(f"Action units: {len(unread)} clips with a part that is none, which stays text: {shown}.")
     chosen = _labelled(clips, labels, told, f"label set {name!r}", origin)
     if not card.still:
         _check_span(chosen, origin)

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from mer.data.facs import ACTION_UNITS
-from mer.data.facs.notation import numbers, parse_aus
+from mer.data.facs.notation import numbers, parse_aus, unread_parts
 from mer.data.samples.table import SampleTable
 
 #: Fewer clips with a unit say nothing of it.
@@ -24,17 +24,15 @@ def by_action_unit(predictions: pd.DataFrame, table: SampleTable, classes: Seque
 
     Returns:
         `rows`, each `unit` (its number), `name`, `clips`, `right`, `predicted` (class -> clips); `coded`, clips whose
-        codes were read; `unread`, clips whose text is no coding. Units that stand as one of alternatives do not count.
+        codes were read; `unread`, clips whose text holds a part that is no unit. Units that the coder doubted, or that
+        stand as one of alternatives, do not count.
     """
     texts = table.frame.set_index("sample_id")["aus"].fillna("").astype(str)
     shown: dict[int, list[tuple[str, str]]] = {}
     coded = unread = 0
     for row in predictions.to_dict("records"):
-        try:
-            units = numbers(parse_aus(texts[row["sample_id"]]), certain=True)
-        except ValueError:
-            unread += 1
-            continue
+        units = numbers(parse_aus(texts[row["sample_id"]]), certain=True)
+        unread += bool(unread_parts(texts[row["sample_id"]]))
         coded += bool(units)
         for unit in units:
             shown.setdefault(unit, []).append((row["label"], row["predicted"]))

@@ -101,7 +101,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str, int]] = {
     "onset behind the offset": (lambda root: trees.edit(root, "casme2", 3, offsetframe=0), "span", "offset 0", 2),
     "label in another case": (lambda root: _upper(root, 3), "case", "elsewhere", 1),
     "unknown label": (lambda root: trees.edit(root, "casme2", 3, estimatedemotion="bored"), "label", "'bored'", 2),
-    "no coding": (lambda root: trees.edit(root, "casme2", 3, actionunits="smile"), "units", "smile", 1),
+    "no coding": (lambda root: trees.edit(root, "casme2", 3, actionunits="smile"), "units", "smile", 0),
     "no number": (lambda root: trees.edit(root, "casme2", 3, onsetframe="soon"), "cell", "column onset", 2),
     "stray file": (lambda root: (clip(root, 3) / "notes.txt").write_text("x"), "stray", "notes.txt", 1),
     "copied file": (lambda root: _copy_file(root, 3), "stray", "(1).jpg", 1),
