@@ -172,10 +172,10 @@ def _part(text: str) -> tuple[_Terms, list[str]]:
     if whole and _balanced(whole["inside"]):
         if re.fullmatch(r"[lrtbuva/|\s]+", whole["inside"], re.I) and re.match(r"\s*\d", whole["rest"]):
             return _alternatives(f"{whole['inside']}{whole['rest']}")  # (L/R)12
-        terms, unread = _conjunction(whole["inside"])
+        inside, unread = _conjunction(whole["inside"])
         said = _said(whole["before"]) | _said(whole["rest"])
         left = re.sub(rf"{_REFLEX}|{_UNSURE}|{_SIDE}|[\s.]", "", whole["rest"], flags=re.I)
-        return [[replace(unit, **said) for unit in term] for term in terms], unread + ([left] if left else [])
+        return [[replace(unit, **said) for unit in term] for term in inside], unread + ([left] if left else [])
     if re.fullmatch(rf"(?:{_UNSURE}\s*)+", text, re.IGNORECASE):
         return [], []  # some unit that the coder could not tell
     terms: list[Sequence[CodedUnit]] = []
@@ -223,9 +223,9 @@ def _behind(unit: CodedUnit, text: str, place: int) -> tuple[list[CodedUnit], in
         if match["said"] is not None:
             units = [_with(one, match["said"]) for one in units]
         elif other := re.match(r"or\b\s*|[/|]\s*", inside, re.IGNORECASE):
-            terms, rest = _alternatives(inside[other.end() :])
+            terms, unread = _alternatives(inside[other.end() :])
             units += [one for term in terms for one in term]
-            if rest:
+            if unread:
                 units = [replace(one, unsure=True) for one in units]
         elif _WORD.fullmatch(words := " ".join(re.split(r"\s*(?:/|\||,|\bor\b|-)\s*|\s+", inside))) or all(
             map(_WORD.fullmatch, words.split())

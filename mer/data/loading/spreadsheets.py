@@ -1,4 +1,4 @@
-"""Coding sheets (xls, xlsx) as rows of plain values, with the header found by what it says and not by where it stands.
+"""Coding sheets (xls, xlsx, ods, CSV) as rows of plain values, with the header found by what it says, not by its place.
 
 Contract: row numbers are those that a spreadsheet program shows. Values are what the cell holds; the functions below
 turn one into text or a frame number. Columns are known by heading: case, spaces and punctuation do not count.
@@ -7,16 +7,24 @@ turn one into text or a frame number. Columns are known by heading: case, spaces
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import python_calamine
 
+from mer.data.loading.delimited import read_delimited
+from mer.data.loading.workbook_checks import NotStored, check_cells, check_workbook
 from mer.errors import SampleError
 
 #: Marks for "no frame": `/` in CASME II and SAMM, a backslash in CASME, and what people type instead.
-NO_FRAME = frozenset({"", "/", "\\", "-", "n/a", "na", "nan", "none"})
+NO_FRAME = frozenset(
+    {"", "/", "\\", "-", "\u2013", "\u2014", "?", "n/a", "na", "nan", "none", "null", "\uff0f", "\uff1f"}
+)
+#: Endings of text tables.
+TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 
 
 def read_sheet(
@@ -27,7 +35,7 @@ def read_sheet(
     Rows in which every column asked for is blank are passed over (gaps, empty tails, notes at the side).
 
     Args:
-        path: xls, xlsx or ods.
+        path: xls, xlsx, ods or a text table (CSV).
         columns: our name -> headings it goes by, in any spelling of case, spaces and punctuation.
         optional: names that need not be there; their cells are then None.
 
@@ -53,17 +61,64 @@ def read_sheet(
 
 
 def open_book(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Sheets of a spreadsheet by title, each as all its rows from the first on; SampleError when it cannot be read."""
-    # object: 006 stays text, and a number in a column of text stays a number instead of becoming 6.0
+    """Return the sheets of a spreadsheet by title, each as all its rows from the first on; of a text table its rows.
+
+    Cells whose formula has no stored value are `NotStored`.
+
+    Raises:
+        SampleError: it cannot be read, or is larger than a sheet may be.
+    """
+    if not _is_workbook(path):
+        return {path.stem: [tuple(cells) for cells in read_delimited(path)]}
     try:
+        unstored = check_workbook(path)
+        if unstored == {}:
+            _check_cells_of(path)
+        # object: 006 stays text, and a number in a column of text stays a number instead of becoming 6.0
         sheets = pd.read_excel(path, sheet_name=None, header=None, engine="calamine", dtype=object)
+    except SampleError:
+        raise
     # calamine raises its own classes and panics for damaged files, none of which says what to do
     except Exception as error:
         raise SampleError(
             f"{path}: expected a spreadsheet, could not read it ({error}). "
             "Take the file from the official archive again, or open it and save it as xlsx."
         ) from error
-    return {str(title): list(sheet.itertuples(index=False, name=None)) for title, sheet in sheets.items()}
+    book = {str(title): list(sheet.itertuples(index=False, name=None)) for title, sheet in sheets.items()}
+    return {title: _marked(rows, unstored.get(k, {})) for k, (title, rows) in enumerate(book.items())}
+
+
+def _is_workbook(path: Path) -> bool:
+    """Whether a file is a zip or an OLE file by its first bytes; by its name where it is neither."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise SampleError(f"{path}: expected a spreadsheet, could not read it ({error}).") from error
+    if start[:2] == b"PK" or start == b"\xd0\xcf\x11\xe0":
+        return True
+    return path.suffix.casefold() not in TEXT_SUFFIXES and b"\0" in path.read_bytes()[:4096]
+
+
+def _check_cells_of(path: Path) -> None:
+    """The limit of cells for formats whose size the reader itself tells (xls, at most 65,536 x 256)."""
+    if zipfile.is_zipfile(path):
+        return
+    for sheet in python_calamine.CalamineWorkbook.from_path(str(path)).sheet_names:
+        found = python_calamine.CalamineWorkbook.from_path(str(path)).get_sheet_by_name(sheet)
+        check_cells(path, found.total_height, found.total_width, f"sheet {sheet!r}")
+
+
+def _marked(rows: list[tuple[Any, ...]], unstored: Mapping[tuple[int, int], NotStored]) -> list[tuple[Any, ...]]:
+    """The rows with what stands in cells without a stored value; a sheet ends at its last stored one."""
+    if not unstored:
+        return rows
+    grid = [list(row) for row in rows]
+    for (row, column), shown in unstored.items():
+        grid += [[] for _ in range(row + 1 - len(grid))]
+        grid[row] += [None] * (column + 1 - len(grid[row]))
+        grid[row][column] = shown
+    return [tuple(row) for row in grid]
 
 
 def text(cell: Any) -> str:
@@ -82,6 +137,11 @@ def frame(cell: Any) -> int | None:
         ValueError: the cell holds something else, or a negative number.
     """
     word = text(cell)
+    if isinstance(cell, NotStored):
+        raise ValueError(
+            f"expected a frame number, '/' or nothing, got {word!r}, whose value is not stored; open the sheet in a "
+            "spreadsheet program and save it"
+        )
     if word.casefold() in NO_FRAME:
         return None
     if not re.fullmatch(r"\d+(\.0*)?", word):
@@ -109,7 +169,8 @@ def _rows(
 ) -> list[dict[str, Any]]:
     kept = []
     for number, cells in enumerate(rows, start=start):
-        values = {name: cells[places[name]] if name in places else None for name in names}
-        if any(text(value) for value in values.values()):
+        values = {name: cells[places[name]] if places.get(name, len(cells)) < len(cells) else None for name in names}
+        # formulas that were dragged down below the table fill no row
+        if any(text(value) for value in values.values() if not isinstance(value, NotStored)):
             kept.append({"row": number, **values})
     return kept

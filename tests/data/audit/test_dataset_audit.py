@@ -101,7 +101,6 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str, int]] = {
     "onset behind the offset": (lambda root: trees.edit(root, "casme2", 3, offsetframe=0), "span", "offset 0", 2),
     "label in another case": (lambda root: _upper(root, 3), "case", "elsewhere", 1),
     "unknown label": (lambda root: trees.edit(root, "casme2", 3, estimatedemotion="bored"), "label", "'bored'", 2),
-    "no coding": (lambda root: trees.edit(root, "casme2", 3, actionunits="smile"), "units", "smile", 0),
     "no number": (lambda root: trees.edit(root, "casme2", 3, onsetframe="soon"), "cell", "column onset", 2),
     "stray file": (lambda root: (clip(root, 3) / "notes.txt").write_text("x"), "stray", "notes.txt", 1),
     "copied file": (lambda root: _copy_file(root, 3), "stray", "(1).jpg", 1),
@@ -158,6 +157,13 @@ def test_planted_fault_is_reported_with_its_row(fault: str, spoiled: Path) -> No
     assert len(hits) == 1 and text in hits[0].text, result.findings
     assert result.status == status, result.unusable
     assert trees.state(spoiled) == before
+
+
+def test_what_is_no_action_unit_is_told_and_harmless(spoiled: Path) -> None:
+    trees.edit(spoiled, "casme2", 3, actionunits="4+soft focus")
+    result = examined(spoiled, "casme2")
+    (finding,) = [finding for finding in result.findings if finding.kind == "units"]
+    assert finding.harmless and finding.where == "row 3" and "'soft focus'" in finding.text and result.status == 0
 
 
 @pytest.mark.parametrize("layout", ["smic", "ck_plus", "oulu_casia", "mug"])

@@ -1,0 +1,77 @@
+"""Text tables (CSV, TSV) as rows of cells, whatever program saved them: encoding and separator are found by content.
+
+Contract: nothing is lost: blank lines are rows without cells, so that rows count as a spreadsheet program shows them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from pathlib import Path
+
+from mer.data.loading.workbook_checks import check_size
+from mer.errors import SampleError
+
+SEPARATORS = ",;\t|"
+
+
+def read_delimited(path: Path) -> list[list[str]]:
+    """Return all rows of a text table, cells trimmed; a blank line is [].
+
+    Raises:
+        SampleError: it is no text, or larger than `MER_SHEET_MB` allows.
+    """
+    check_size(path, path.stat().st_size)
+    return split_rows(decode(path.read_bytes(), path), path)
+
+
+def decode(content: bytes, path: Path) -> str:
+    """Return the text of bytes in UTF-8, UTF-16, GB 18030 or Windows 1252; SampleError where there are zero bytes.
+
+    Bytes that are no UTF-8 are Chinese where all that are no ASCII stand in pairs, as the sheets of CASME's group may.
+    """
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if content.startswith(mark):
+            try:
+                return content.decode(encoding)
+            except UnicodeDecodeError as error:
+                raise SampleError(f"{path}: expected {encoding} text, got other bytes. Save it as UTF-8.") from error
+    if b"\0" in content:
+        raise SampleError(f"{path}: expected a text table, got bytes that are no text. Save it as CSV (UTF-8).")
+    pairs = all(len(run) % 2 == 0 for run in re.findall(rb"[\x80-\xff]+", content))
+    for encoding in ("utf-8", *(("gb18030",) if pairs else ()), "cp1252", "latin-1"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise AssertionError("latin-1 reads every byte")
+
+
+def split_rows(text: str, path: Path) -> list[list[str]]:
+    """Return the rows of a text; the separator is the one that most lines agree on. SampleError: broken quotes."""
+    told = re.match(r"sep=(.)\r?\n", text)
+    separator = told.group(1) if told else _separator(text)
+    body = text[told.end() :] if told else text
+    reader = csv.reader(io.StringIO(body, newline=""), delimiter=separator)
+    try:
+        rows = [[cell.strip() for cell in cells] for cells in reader]
+    except csv.Error as error:
+        raise SampleError(f"{path}: line {reader.line_num}: {error}. Save the file as a plain CSV.") from error
+    return [[] for _ in range(1 if told else 0)] + rows
+
+
+def _separator(text: str) -> str:
+    """The separator under which most of the first lines have the same number of cells, then the most cells."""
+    lines = [line for line in text.splitlines() if line.strip(" ,;\t|")][:60]
+
+    def agreement(separator: str) -> tuple[int, int]:
+        counts = Counter(len(cells) for cells in csv.reader(lines, delimiter=separator, strict=False))
+        several = {count: times for count, times in counts.items() if count > 1}
+        if not several:
+            return 0, 0
+        count = max(several, key=lambda one: (several[one], one))
+        return several[count], count
+
+    return max(SEPARATORS, key=agreement) if lines else ","
