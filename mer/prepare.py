@@ -16,7 +16,8 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
@@ -25,8 +26,9 @@ from mer.compose import load_config
 from mer.config import Config
 from mer.data import registry as catalog
 from mer.errors import ConfigError, MerError
-from mer.inputs import cache_inventory, input_arrays, pipeline
+from mer.inputs import cache_inventory, pipeline
 from mer.inputs.apex import spotting
+from mer.inputs.cache.cached_step import CachedStep
 from mer.inputs.faces import crops
 from mer.inputs.representations import registry as represent
 from mer.train.experiment import null_runs
@@ -61,13 +63,13 @@ def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
     clips, looked_at = 0, set[str]()
     counts: dict[str, dict[str, Any]] = {}
     for key, data in pipeline.sources(config).items():
-        steps: pipeline.Steps = []
-        table = pipeline.load_samples(data, config, progress=progress, steps=steps)
+        steps: dict[str, CachedStep[Any]] = {}
+        table = pipeline.load_samples(data, config, progress=progress, watch=steps.__setitem__)
         seen = null_runs.apply_onset_only(table, config) if key == "data" else table
-        pipeline.load_inputs(seen, data, config, progress=progress, steps=steps)
+        pipeline.load_inputs(seen, data, config, progress=progress, watch=steps.__setitem__)
         clips += len(table)
         looked_at |= _source_files(steps)
-        for name, step in steps:
+        for name, step in steps.items():
             total = counts.setdefault(name, {"clips": 0, "made": 0, "thread_seconds": 0.0})
             total["clips"] += len(step.files)
             total["made"] += step.made
@@ -87,44 +89,36 @@ def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
     }
 
 
-def outlook(config: Config) -> list[dict[str, Any]]:
-    """What `prepare` would make, one row a source and step: clips and missing ones, None where that is not known yet.
+class _NotMade(Exception):  # noqa: N818  # a signal: the walk ends at a step that would make something
+    """The next step would read what this one has not made yet."""
 
-    Loads the samples (drawn clips are drawn) and looks at the content of their files; makes nothing else.
+
+def outlook(config: Config) -> list[dict[str, Any]]:
+    """Return what `prepare` would make, a row a source and step: clips and missing ones, None where not known yet.
+
+    Goes the same way as a run as far as everything is kept. Loads the samples (drawn clips are drawn) and looks at the
+    content of their files; makes nothing else.
     """
     _check(config)
     found: list[dict[str, Any]] = []
-    cache = pipeline.cache_of(config)
     for key, data in pipeline.sources(config).items():
-        table = catalog.load_samples(data, cache)
-
-        def tell(step: str, clips: int, missing: int | None, *, key: str = key, name: str = table.name) -> None:
-            found.append({"source": key, "data": name, "step": step, "clips": clips, "missing": missing})
-
         if pipeline.is_drawn(data):
+            catalog.load_samples(data, pipeline.cache_of(config))
             continue
-        names = ["faces"] * (config.face.detector != "none") + ["apexes"] * (config.input.apex != "annotated")
-        for name in names:
-            step: Any = (
-                crops.plan_crops(table, config.face, config.input, cache)
-                if name == "faces"
-                else spotting.plan_apexes(table, config.input, cache)
-            )
-            missing = len(step.missing())
-            tell(name, len(step.files), missing)
-            if missing:  # later steps look at what this one makes
-                for later in [*names[names.index(name) + 1 :], "inputs"]:
-                    tell(later, len(table), None)
-                break
-            if name == "faces":
-                table = crops.apply_crops(table, config.face, step)
-            else:
-                table = spotting.apply_apexes(table, config.input, step)
-        else:
-            plan = input_arrays.plan_inputs(
-                null_runs.apply_onset_only(table, config) if key == "data" else table, config.input, cache
-            )
-            tell("inputs", len(table), 0 if plan.opened() is not None else len(plan.step.missing()))
+        missing: dict[str, tuple[int, int]] = {}
+
+        def look(name: str, step: CachedStep[Any], missing: dict[str, tuple[int, int]] = missing) -> None:
+            missing[name] = len(step.files), len(step.missing())
+            if missing[name][1] or name == "inputs":
+                raise _NotMade
+
+        with suppress(_NotMade):
+            table = pipeline.load_samples(data, config, watch=look)
+            seen = null_runs.apply_onset_only(table, config) if key == "data" else table
+            pipeline.load_inputs(seen, data, config, watch=look)
+        for name in pipeline.steps_of(data, config):
+            clips, lacking = missing.get(name, (None, None))
+            found.append({"source": key, "data": data.name, "step": name, "clips": clips, "missing": lacking})
     return found
 
 
@@ -134,9 +128,9 @@ def _check(config: Config) -> None:
         raise ConfigError(wrong)
 
 
-def _source_files(steps: pipeline.Steps) -> set[str]:
+def _source_files(steps: Mapping[str, CachedStep[Any]]) -> set[str]:
     """Files of the data set that the steps look at: behind faces, the others see crops."""
-    first = [step for name, step in steps if name == "faces"] or [step for _, step in steps]
+    first = [steps["faces"]] if "faces" in steps else list(steps.values())
     return {path for step in first for files in step.files if isinstance(files, tuple) for path in files}
 
 
@@ -162,48 +156,11 @@ def show_outlook(rows: list[dict[str, Any]], console: Console) -> None:
     for row in rows:
         where = f"{row['source']} ({row['data']}): {row['step']}"
         if row["missing"] is None:
-            say(f"{where}: not known before the step above is done, at most {row['clips']} clips")
+            say(f"{where}: not known before the step above is done")
         else:
             say(f"{where}: {row['missing']} of {row['clips']} clips would be made")
     if not rows:
         say("Nothing to prepare: the inputs are drawn when a run needs them.")
-
-
-def as_status(found: list[cache_inventory.Entry]) -> list[dict[str, Any]]:
-    """Entries counted by kind, data and settings, as plain values."""
-    groups: dict[tuple[str, bool, str], list[cache_inventory.Entry]] = {}
-    for entry in found:
-        groups.setdefault((entry.kind, entry.unfinished, entry.of), []).append(entry)
-    return [
-        {
-            "kind": kind,
-            "of": "unfinished, of a process that works or was killed" if begun else of,
-            "entries": len(group),
-            "bytes": sum(entry.size for entry in group),
-            "days_unread": max(0.0, (time.time() - max(entry.read for entry in group)) / 86400),
-        }
-        for (kind, begun, of), group in groups.items()
-    ]
-
-
-def show_status(cache: Path, rows: list[dict[str, Any]], console: Console) -> None:
-    """Print what lies in the cache, or what was taken out of it."""
-    say = _printer(console)
-    for kind in dict.fromkeys(row["kind"] for row in rows):
-        mine = [row for row in rows if row["kind"] == kind]
-        what = cache_inventory.KINDS[kind][1] if kind in cache_inventory.KINDS else "remembered hashes of files"
-        say(f"{kind}: {_sum(mine)} ({what})")
-        for row in mine:
-            if row["of"]:
-                say(f"  {row['of']}: {_sum([row])}")
-    say(f"{cache}: {_sum(rows)}" if rows else f"{cache}: nothing of ours")
-
-
-def _sum(rows: list[dict[str, Any]]) -> str:
-    entries, size = sum(row["entries"] for row in rows), sum(row["bytes"] for row in rows)
-    days = min(row["days_unread"] for row in rows)
-    when = "less than a day ago" if days < 1 else f"{days:.0f} days ago"
-    return f"{entries} entr{'y' if entries == 1 else 'ies'}, {size / 1e6:,.1f} MB, last read {when}"
 
 
 def _printer(console: Console) -> Any:
@@ -241,12 +198,13 @@ def main(arguments: list[str] | None = None) -> int:
             if given.clean or given.older is not None:
                 chosen = cache_inventory.older_than(chosen, days=given.older or 0)
             chosen = [entry for entry in chosen if not given.kind or entry.kind in given.kind]
-            found = as_status(chosen)
+            found = cache_inventory.as_status(chosen)
             if given.clean:
                 cache_inventory.remove(chosen)
                 console.print("Removed:" if found else "Nothing to remove.")
             if found or given.status:
-                show_status(cache, found, console)
+                for line in cache_inventory.status_lines(cache, found):
+                    _printer(console)(line)
         elif given.dry:
             found = outlook(config)
             show_outlook(found, console)

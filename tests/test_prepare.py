@@ -24,6 +24,7 @@ from mer.inputs.apex import spotting
 from mer.inputs.cache import cached_step
 from mer.inputs.faces import crops
 from mer.inputs.faces.alignment import TEMPLATE
+from mer.inputs.faces.landmarks import COLUMNS
 from mer.train.experiment.experiment import load_experiment
 from tests.helpers.command import command
 
@@ -53,7 +54,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     points = (TEMPLATE * 48 - 0.5).ravel()
     rows = [[sample, *points] for sample in table.frame["sample_id"]]
-    pd.DataFrame(rows, columns=list(crops.COLUMNS)).to_csv(folder / "landmarks.csv", index=False)
+    pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(folder / "landmarks.csv", index=False)
     return folder
 
 
@@ -210,7 +211,7 @@ def test_a_killed_process_leaves_what_it_had_made(config: Config) -> None:
 def test_interrupted_inputs_are_gone_on_with(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = np.array(load_experiment(replace(config, input=replace(config.input, size=30))).inputs)
     config = replace(config, input=replace(config.input, size=30, frames=4))
-    true, calls = input_arrays._input, []
+    true, calls = input_arrays.compute_input, []
 
     def breaks(needed: Any, settings: InputConfig) -> np.ndarray:
         calls.append(needed)
@@ -219,7 +220,7 @@ def test_interrupted_inputs_are_gone_on_with(config: Config, monkeypatch: pytest
         return true(needed, settings)
 
     with monkeypatch.context() as patch:
-        patch.setattr(input_arrays, "_input", breaks)
+        patch.setattr(input_arrays, "compute_input", breaks)
         with pytest.raises(RuntimeError):
             prepare.prepare(config)
     parts = entries(config, "parts/*.npy")

@@ -32,7 +32,7 @@ from mer.data.synthetic.clip_rendering import ClipSpec, render_frame
 from mer.data.synthetic.layouts.registry import LayoutClip, write_tree
 from mer.errors import MerError
 from mer.inputs.faces import mtcnn
-from mer.inputs.faces.crops import INDEX
+from mer.inputs.faces.crop_files import INDEX
 from mer.inputs.input_arrays import PARTS
 
 #: Drawn clips have 51 frames in the mean, 20 to 80; so much slower they have about 60.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mer.inputs.cache import file_hashes
-from mer.inputs.faces.crops import INDEX
+from mer.inputs.faces.crop_files import INDEX
 from mer.inputs.input_arrays import PARTS
 
 #: Kinds of entries by their folder in the cache: endings of their files (none: a folder each), and what they are.
@@ -89,6 +89,40 @@ def remove(found: Sequence[Entry]) -> None:
                 shutil.rmtree(gone)
             else:
                 path.unlink(missing_ok=True)
+
+
+def as_status(found: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Entries counted by kind, data and settings, as plain values."""
+    groups: dict[tuple[str, bool, str], list[Entry]] = {}
+    for entry in found:
+        groups.setdefault((entry.kind, entry.unfinished, entry.of), []).append(entry)
+    return [
+        {
+            "kind": kind,
+            "of": "unfinished, of a process that works or was killed" if begun else of,
+            "entries": len(group),
+            "bytes": sum(entry.size for entry in group),
+            "days_unread": max(0.0, (time.time() - max(entry.read for entry in group)) / 86400),
+        }
+        for (kind, begun, of), group in groups.items()
+    ]
+
+
+def status_lines(cache: Path, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Yield lines that tell what lies in the cache, or what was taken out of it; rows as `as_status`."""
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        mine = [row for row in rows if row["kind"] == kind]
+        what = KINDS[kind][1] if kind in KINDS else "remembered hashes of files"
+        yield f"{kind}: {_sum(mine)} ({what})"
+        yield from (f"  {row['of']}: {_sum([row])}" for row in mine if row["of"])
+    yield f"{cache}: {_sum(rows)}" if rows else f"{cache}: nothing of ours"
+
+
+def _sum(rows: Sequence[dict[str, Any]]) -> str:
+    entries, size = sum(row["entries"] for row in rows), sum(row["bytes"] for row in rows)
+    days = min(row["days_unread"] for row in rows)
+    when = "less than a day ago" if days < 1 else f"{days:.0f} days ago"
+    return f"{entries} entr{'y' if entries == 1 else 'ies'}, {size / 1e6:,.1f} MB, last read {when}"
 
 
 def _of_kind(folder: Path, kind: str) -> Iterator[Entry]:

@@ -1,8 +1,8 @@
-"""Samples and network inputs of a source: from its files through faces and apexes to pixels, each kept in the cache.
+"""The one place where data become inputs: samples of a source, faces, apexes, network inputs, each kept in the cache.
 
-Contract: a run and `mer.prepare` both go this way, so that what is prepared is what a run reads. Looks at the data,
-the face, the input and the cache of a configuration and at nothing else. Does without Lightning, and without torch
-where nothing is to be computed.
+Contract: a run and `mer.prepare` both go this way, so that what is prepared is what a run reads; the order of the steps
+is written here only. Looks at the data, the face, the input and the cache of a configuration and at nothing else. Does
+without Lightning, and without torch where nothing is to be computed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,14 +17,12 @@ from mer.config import Config, DataConfig
 from mer.data import registry as catalog
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.inputs import drawn_arrays, input_arrays
-from mer.inputs.apex import spotting
-from mer.inputs.cache.cached_step import CachedStep
+from mer.inputs import drawn_arrays
+from mer.inputs.apex.spotting import spot_apexes
+from mer.inputs.cache.cached_step import Watch, ignore_step
 from mer.inputs.drawn_arrays import drawn_cache
-from mer.inputs.faces import crops as faces
-
-#: Steps in the order in which they were taken, each with the name by which reports call it.
-Steps = list[tuple[str, CachedStep[Any]]]
+from mer.inputs.faces.crops import align_faces
+from mer.inputs.input_arrays import compute_inputs
 
 
 def sources(config: Config) -> dict[str, DataConfig]:
@@ -43,45 +40,47 @@ def source_config_errors(data: DataConfig, config: Config) -> list[str]:
     return found
 
 
+def steps_of(data: DataConfig, config: Config) -> list[str]:
+    """Names of the steps that a source goes through, in order; none where its inputs are drawn."""
+    if is_drawn(data):
+        return []
+    wanted = {"faces": config.face.detector != "none", "apexes": config.input.apex != "annotated", "inputs": True}
+    return [name for name, needed in wanted.items() if needed]
+
+
 def load_samples(
-    data: DataConfig, config: Config, *, progress: bool = False, steps: Steps | None = None
+    data: DataConfig, config: Config, *, progress: bool = False, watch: Watch = ignore_step
 ) -> SampleTable:
-    """The samples of a source, faces aligned and apexes looked for as configured, where they have files.
+    """Return the samples of a source, faces aligned and apexes looked for as configured, where they have files.
 
     Args:
         data: the source.
         config: face, input and cache.
         progress: whether bars are shown.
-        steps: where each step is added as it begins.
+        watch: called with each step before it is done.
     """
     cache = cache_of(config)
     table = catalog.load_samples(data, cache)
     if is_drawn(data):
         return table
-    if config.face.detector != "none":
-        crops = faces.plan_crops(table, config.face, config.input, cache, progress=progress)
-        _note(steps, "faces", crops)
-        table = faces.apply_crops(table, config.face, crops, progress=progress)
-    if config.input.apex != "annotated":
-        places = spotting.plan_apexes(table, config.input, cache, progress=progress)
-        _note(steps, "apexes", places)
-        table = spotting.apply_apexes(table, config.input, places, progress=progress)
-    return table
+    table = align_faces(table, config.face, config.input, cache, progress=progress, watch=watch)
+    return spot_apexes(table, config.input, cache, progress=progress, watch=watch)
 
 
 def load_inputs(
-    table: SampleTable, data: DataConfig, config: Config, *, progress: bool = False, steps: Steps | None = None
+    table: SampleTable, data: DataConfig, config: Config, *, progress: bool = False, watch: Watch = ignore_step
 ) -> np.ndarray:
-    """Network inputs of a table (N, C, S, S): drawn by its source, or read from its files. Arguments as `table_of`."""
+    """Return the inputs of a table (N, C, S, S): drawn by its source, or read from its files.
+
+    Arguments as `load_samples`.
+    """
     cache = cache_of(config)
     _refuse_faces(table, data, config)
     source = catalog.SOURCES[data.name]
     if source.pixels is not None:
         settings = [source.drawing, asdict(data)]
         return drawn_cache(table, config.input, cache, draw=partial(source.pixels, data), settings=settings)
-    plan = input_arrays.plan_inputs(table, config.input, cache, progress=progress)
-    _note(steps, "inputs", plan.step)
-    return input_arrays.fill_inputs(plan, progress=progress)
+    return compute_inputs(table, config.input, cache, progress=progress, watch=watch)
 
 
 def _refuse_faces(table: SampleTable, data: DataConfig, config: Config) -> None:
@@ -108,8 +107,3 @@ def is_drawn(data: DataConfig) -> bool:
 def cache_of(config: Config) -> Path:
     """Folder of the cache."""
     return Path(config.cache_dir).expanduser()
-
-
-def _note(steps: Steps | None, name: str, step: CachedStep[Any]) -> None:
-    if steps is not None:
-        steps.append((name, step))

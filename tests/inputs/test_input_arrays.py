@@ -15,7 +15,7 @@ from PIL import Image
 from mer.config import InputConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.inputs import input_arrays
+from mer.inputs import input_arrays, input_files
 from mer.inputs.frames import image_files
 from mer.inputs.input_arrays import compute_inputs
 from mer.inputs.representations.registry import REPRESENTATIONS
@@ -41,7 +41,7 @@ def forbidden(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
     def forbid() -> None:
         monkeypatch.setattr(image_files, "read_image", refuse)  # frames of a span
-        monkeypatch.setattr(input_arrays, "read_image", refuse)  # key frames
+        monkeypatch.setattr(input_files, "read_image", refuse)  # key frames
 
     return forbid
 
@@ -49,13 +49,13 @@ def forbidden(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def test_row_i_is_row_i_of_the_table_whatever_finishes_first(
     clips: SampleTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = input_arrays.read_image
+    slow = input_files.read_image
 
     def read_slowly(path: str) -> np.ndarray:
         time.sleep(0.05 if Path(path).name.startswith("0") else 0)
         return slow(path)
 
-    monkeypatch.setattr(input_arrays, "read_image", read_slowly)
+    monkeypatch.setattr(input_files, "read_image", read_slowly)
     pixels = compute_inputs(clips, DIFFERENCE, tmp_path / "cache")
     expected = [read(a) - read(o) for a, o in zip(clips.frame["apex_path"], clips.frame["onset_path"], strict=True)]
     np.testing.assert_array_equal(pixels, np.stack(expected)[:, None])

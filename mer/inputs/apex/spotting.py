@@ -8,6 +8,7 @@ and says so in a note. `python -m mer.inputs.measure apex` scores all of them on
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,43 +23,48 @@ from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
 from mer.inputs.apex.spotters import SPOTTERS
-from mer.inputs.cache.cached_step import CachedStep, Files
-from mer.inputs.cache.file_hashes import file_hashes
+from mer.inputs.cache.cached_step import CachedStep, Files, Watch, ignore_step, plan_step
 from mer.inputs.frames import clip_frames
 from mer.inputs.frames.image_files import read_span, to_grey
 from mer.utils.atomic_files import write_json
-from mer.utils.hashing import digest
 
 #: Raise when a spotter finds another frame in the same clip.
 CODE_VERSION = 1
 
 
-def spot_apexes(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> SampleTable:
-    """The table with apexes as `config.apex` asks for; itself where that is `annotated`.
+def spot_apexes(
+    table: SampleTable,
+    config: InputConfig,
+    cache_dir: Path,
+    *,
+    progress: bool = False,
+    watch: Watch = ignore_step,
+) -> SampleTable:
+    """Return the table with apexes as `config.apex` asks for; itself where that is `annotated`.
 
     Args:
         table: the samples; clips whose apex is looked for need `folder`, onset and offset.
         config: `apex`, a key of `SPOTTERS`, and `apex_for`.
         cache_dir: what was found is kept in `apex/<key>.json` below it.
         progress: whether a bar is shown.
+        watch: called with the step before it is done.
 
     Raises:
         SampleError: names every clip that cannot be searched.
     """
     if config.apex == "annotated":
         return table
-    return apply_apexes(table, config, plan_apexes(table, config, cache_dir, progress=progress), progress=progress)
+    step = _plan(table, config, cache_dir, progress=progress)
+    watch("apexes", step)
+    return _apply(table, config, step, progress=progress)
 
 
-def plan_apexes(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> CachedStep[str]:
-    """Plan the search for apexes without computing any; entries are paths of frames. Arguments as `spot_apexes`."""
-    cache = Path(cache_dir).expanduser()
+def _plan(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool) -> CachedStep[str]:
+    """Plan the search for apexes without computing any; entries are paths of frames."""
     files = [_span(row) for row in _asked(table, config)]
-    paths = [path for some in files if not isinstance(some, SampleError) for path in some]
-    hashes = file_hashes(paths, cache, title=f"frames of {table.name}", progress=progress)
 
-    def settings(place: int) -> dict[str, Any]:
-        own = files[place]
+    def settings(clip: int, hashes: Mapping[str, bytes]) -> dict[str, Any]:
+        own = files[clip]
         return {
             "files": None if isinstance(own, SampleError) else [hashes[path].hex()[:16] for path in own],
             "method": config.apex,
@@ -66,26 +72,29 @@ def plan_apexes(table: SampleTable, config: InputConfig, cache_dir: Path, *, pro
             "library": cv2.__version__,
         }
 
-    entries = [cache / "apex" / f"{digest(settings(place))}.json" for place in range(len(files))]
-
-    def make(place: int) -> str:
-        own = files[place]
+    def compute(clip: int, entry: Path, known: dict[str, Any]) -> str:
+        own = files[clip]
         assert not isinstance(own, SampleError)  # `CachedStep` makes none of these
         found = SPOTTERS[config.apex](np.stack([to_grey(frame) for frame in read_span(own)]))
-        write_json(entries[place], {**settings(place), "data": table.name, "frames": len(own), "place": found})
+        write_json(entry, {**known, "data": table.name, "frames": len(own), "place": found})
         return own[found]
 
-    return CachedStep(
-        f"apexes of {table.name}", files, load=lambda place: _kept(entries[place], files[place]), compute=make
+    return plan_step(
+        f"apexes of {table.name}",
+        files,
+        cache_dir,
+        place="apex/{}.json",
+        settings=settings,
+        load=lambda clip, entry: _kept(entry, files[clip]),
+        compute=compute,
+        progress=progress,
     )
 
 
-def apply_apexes(
-    table: SampleTable, config: InputConfig, places: CachedStep[str], *, progress: bool = False
-) -> SampleTable:
-    """The table with the apexes of a step; errors as `spot_apexes`."""
+def _apply(table: SampleTable, config: InputConfig, step: CachedStep[str], *, progress: bool) -> SampleTable:
+    """Return the table with the apexes of a step; errors as `spot_apexes`."""
     bad, found = [], {}
-    with places.results(progress=progress) as results:
+    with step.results(progress=progress) as results:
         for row, result in zip(_asked(table, config), results, strict=True):
             if isinstance(result, SampleError):
                 bad.append(f"{row['sample_id']}: {result}")

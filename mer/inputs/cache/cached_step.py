@@ -1,31 +1,28 @@
 """One step of preparing clips: what of it is kept, what must be made, and the making in threads.
 
-Contract: faces, apexes and inputs describe their work as a `CachedStep`; an entry is kept under a key of the content
-of its files, its settings and the version of its code, and appears whole or not at all. So whatever ends a run, the
+Contract: faces, apexes and inputs describe their work by `plan_step`; an entry is kept under a key of the content of
+its files, its settings and the version of its code, and appears whole or not at all. So whatever ends a run, the
 next one makes the rest only, and two at once do each other no harm.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
-
-import cv2
-from rich.console import Console
-from rich.progress import track
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from mer.errors import SampleError
+from mer.inputs.cache.file_hashes import file_hashes
+from mer.inputs.cache.threads import thread_map, with_progress
+from mer.utils.hashing import digest
 
 _counting = threading.Lock()
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 #: Files that an entry of a clip is made of, or why it has none.
 Files = tuple[str, ...] | SampleError
@@ -38,8 +35,10 @@ class CachedStep(Generic[T]):
     Attributes:
         title: what the bar says.
         files: by clip, what its entry is made of.
-        kept: by place of a clip, its entry; None where there is none or it is damaged.
-        make: by place of a clip, its entry, made and kept; SampleError where its files cannot be used.
+        load: by place of a clip, its entry; None where there is none or it is damaged.
+        compute: by place of a clip, its entry, made and kept; SampleError where its files cannot be used.
+        hashes: SHA-256 of each file by path.
+        entries: by clip, where its entry is kept.
         made: entries that were made so far.
         seconds: what that took, summed over the threads.
     """
@@ -48,6 +47,8 @@ class CachedStep(Generic[T]):
     files: Sequence[Files]
     load: Callable[[int], T | None]
     compute: Callable[[int], T]
+    hashes: Mapping[str, bytes] = field(default_factory=dict)
+    entries: Sequence[Path] = ()
     made: int = field(default=0, init=False)
     seconds: float = field(default=0.0, init=False)
 
@@ -84,28 +85,47 @@ class CachedStep(Generic[T]):
         return made
 
 
-def with_progress(results: Iterable[R], title: str, total: int, *, progress: bool) -> Iterable[R]:
-    """The results, with a bar on standard error where one is wanted."""
-    if not progress:
-        return results
-    return track(results, title, total=total, console=Console(stderr=True), transient=True)
+#: Called with the name of a step and the step, planned and not yet done.
+Watch = Callable[[str, CachedStep[Any]], None]
 
 
-@contextmanager
-def thread_map(one: Callable[..., R], values: Sequence) -> Iterator[Iterator[R]]:
-    """Results of all values in order; OpenCV, Pillow and torch release the interpreter, so threads do.
+def ignore_step(name: str, step: CachedStep[Any]) -> None:
+    """Do nothing: the `Watch` of who need not know of the steps."""
 
-    What was not begun is not done when the block is left early, by an interrupt say.
+
+def plan_step(
+    title: str,
+    files: Sequence[Files],
+    cache_dir: Path,
+    *,
+    place: str,
+    settings: Callable[[int, Mapping[str, bytes]], dict[str, Any]],
+    load: Callable[[int, Path], T | None],
+    compute: Callable[[int, Path, dict[str, Any]], T],
+    progress: bool = False,
+) -> CachedStep[T]:
+    """Plan a step from the content of its files; computes nothing.
+
+    Args:
+        title: what the bars say.
+        files: by clip, what its entry is made of.
+        cache_dir: the cache.
+        place: where entries go below it, `{}` standing for the key.
+        settings: by place of a clip and hashes of files, all that decides its entry, JSON values: the key.
+        load: by place of a clip and path of its entry, the entry; None where there is none or it is damaged.
+        compute: by place, path and settings, the entry, made and kept.
+        progress: whether a bar is shown while files are read that are new or have changed.
     """
-    import torch  # seconds; where all is kept, nothing comes here
-
-    before = cv2.getNumThreads(), torch.get_num_threads()
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        yield pool.map(one, values)
-    finally:
-        pool.shutdown(cancel_futures=True)
-        cv2.setNumThreads(before[0])
-        torch.set_num_threads(before[1])
+    cache = Path(cache_dir).expanduser()
+    paths = [path for some in files if not isinstance(some, SampleError) for path in some]
+    hashes = file_hashes(paths, cache, title=f"files: {title}", progress=progress)
+    known = [settings(clip, hashes) for clip in range(len(files))]
+    entries = [cache / place.format(digest(one)) for one in known]
+    return CachedStep(
+        title,
+        files,
+        load=lambda clip: load(clip, entries[clip]),
+        compute=lambda clip: compute(clip, entries[clip], known[clip]),
+        hashes=hashes,
+        entries=entries,
+    )

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from mer.inputs.cache.cached_step import with_progress
+from mer.inputs.cache.threads import with_progress
 from mer.utils.timing import HASHING, timed
 
 #: In place of the hash of a file that cannot be read; whoever needs the file says so.

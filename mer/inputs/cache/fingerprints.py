@@ -17,7 +17,7 @@ import PIL
 from mer.data.samples.fingerprints import GRID, VIEWS, Pairing, Print, clip_prints
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.inputs.cache.cached_step import thread_map
+from mer.inputs.cache.threads import thread_map
 from mer.inputs.frames.image_files import read_image
 from mer.utils.atomic_files import write_atomically
 from mer.utils.hashing import digest, image_hash

@@ -17,7 +17,8 @@ from mer.data.synthetic.clip_rendering import VIEW, render_frame
 from mer.errors import SampleError
 from mer.inputs.faces import mtcnn
 from mer.inputs.faces.alignment import TEMPLATE, alignment, crop
-from mer.inputs.faces.crops import COLUMNS, align_faces, config_errors
+from mer.inputs.faces.crops import align_faces, config_errors
+from mer.inputs.faces.landmarks import COLUMNS
 from mer.inputs.input_arrays import compute_inputs
 from tests.inputs.conftest import save, table_of, texture
 

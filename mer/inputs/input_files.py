@@ -1,0 +1,80 @@
+"""Which files of a clip an input is made of, and the input made of them.
+
+Contract: a clip that lacks a file has a SampleError in place of its files, raised by whoever needs them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mer.config import InputConfig
+from mer.data.samples.table import SampleTable
+from mer.errors import SampleError
+from mer.inputs.cache.cached_step import Files
+from mer.inputs.flow.magnification import magnify_motion
+from mer.inputs.frames import clip_frames
+from mer.inputs.frames.image_files import read_image, read_span
+from mer.inputs.representations.registry import REPRESENTATIONS, SPAN
+
+#: Paths of a clip's files by key frame or span, or why it has none.
+Needed = dict[str, tuple[str, ...]] | SampleError
+
+
+def needed_files(table: SampleTable, config: InputConfig) -> list[Needed]:
+    """Return the files of each clip by what the input needs of it; a SampleError for a clip that lacks them."""
+
+    def one(row: clip_frames.Row) -> Needed:
+        try:
+            return {
+                name: tuple(map(str, clip_frames.frames_between(row, "onset", "apex")))
+                if name == SPAN
+                else (str(clip_frames.key_frame(row, name)),)
+                for name in names
+            }
+        except SampleError as error:
+            return error
+
+    # what is magnified is the change over time, so the frames between are needed
+    names = (SPAN,) if config.magnify else REPRESENTATIONS[config.representation].frames
+    columns = [f"{name}_path" for name in ("onset", "apex", "offset")]
+    return [one(row) for row in table.frame[[*columns, "folder"]].to_dict("records")]
+
+
+def all_files(needed: Needed) -> Files:
+    """Return all files of a clip, or why it has none."""
+    return needed if isinstance(needed, SampleError) else tuple(path for some in needed.values() for path in some)
+
+
+def clip_hashes(needed: Needed, hashes: Mapping[str, bytes]) -> Any:
+    """Return the hashes of the files of one clip by what the input needs of it, JSON values."""
+    if isinstance(needed, SampleError):
+        return None
+    return {name: [hashes[path].hex() for path in paths] for name, paths in needed.items()}
+
+
+def table_hash(needed: Sequence[Needed], hashes: Mapping[str, bytes]) -> str:
+    """Return the hash over the bytes of the files of all clips, and over which of them are whose."""
+    total = hashlib.sha256()
+    for row in needed:
+        if isinstance(row, dict):
+            for path in (path for some in row.values() for path in some):
+                total.update(hashes[path])
+    # which clip the files belong to, and which clips have none
+    counts = [len(row[SPAN]) if isinstance(row, dict) and SPAN in row else type(row).__name__ for row in needed]
+    total.update(repr(counts).encode())
+    return total.hexdigest()[:16]
+
+
+def compute_input(needed: Needed, config: InputConfig) -> np.ndarray:
+    """Return the input (C, S, S) of the clip whose files these are."""
+    if isinstance(needed, SampleError):
+        raise needed
+    frames = {name: read_span(paths) if name == SPAN else read_image(paths[0]) for name, paths in needed.items()}
+    if config.magnify:
+        span = magnify_motion(frames[SPAN], config)
+        frames = {"onset": span[0], "apex": span[-1], SPAN: span}
+    return REPRESENTATIONS[config.representation].compute(frames, config)
