@@ -24,6 +24,7 @@ from mer.data.audit.dataset_audit import Audit, audit
 from mer.data.audit.findings import KINDS
 from mer.errors import ConfigError, MerError
 from mer.inputs.frames.image_files import read_image
+from mer.utils.console import say
 
 #: Findings of one kind that the screen shows; `--json` gives all.
 SHOWN = 50
@@ -63,15 +64,11 @@ def as_json(found: Audit) -> dict[str, Any]:
 
 def show(found: Audit, console: Console) -> None:
     """Print the counts, the findings by kind, and the verdict."""
-
-    def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
     part = f", part {found.part}" if found.part else ""
-    say(f"{found.title}{part}: {found.clips} clips of {len(found.people)} subjects, {found.frames} frames")
-    say(f"read from {found.origin}")
+    say(console, f"{found.title}{part}: {found.clips} clips of {len(found.people)} subjects, {found.frames} frames")
+    say(console, f"read from {found.origin}")
     for note in found.notes:
-        say(f"note: {note}")
+        say(console, f"note: {note}")
     table = Table(title=f"label set {found.labels}{' (drawn clips)' if found.synthetic else ''}")
     for heading in ("class", "clips", "published"):
         table.add_column(heading, justify="left" if heading == "class" else "right")
@@ -82,22 +79,22 @@ def show(found: Audit, console: Console) -> None:
     table.add_row("described, whatever the label", str(found.described), " or ".join(map(str, found.totals)) or "?")
     console.print(table)
     for word, count in found.excluded.items():
-        say(f"left out by the label set: {word} {count}")
+        say(console, f"left out by the label set: {word} {count}")
     for kind, meaning in KINDS.items():
         mine = [item for item in found.findings if item.kind == kind]
         if mine:
-            say(f"\n{kind} ({len(mine)}): {meaning}")
+            say(console, f"\n{kind} ({len(mine)}): {meaning}")
         for item in mine[:SHOWN]:
             clip = f" (subject {item.subject}, clip {item.clip})" if item.clip else ""
-            say(f"  {item.where}{clip}: {item.text}{' [harmless]' if item.harmless else ''}")
+            say(console, f"  {item.where}{clip}: {item.text}{' [harmless]' if item.harmless else ''}")
         if len(mine) > SHOWN:
-            say(f"  and {len(mine) - SHOWN} more; --json gives all")
+            say(console, f"  and {len(mine) - SHOWN} more; --json gives all")
     count = sum(not item.harmless for item in found.findings)
-    say("")
+    say(console, "")
     if found.unusable:
-        say(f"Cannot be used with these settings: {found.unusable}")
+        say(console, f"Cannot be used with these settings: {found.unusable}")
     else:
-        say(f"Can be used; {count or 'no'} finding{'' if count == 1 else 's'} to look at.")
+        say(console, f"Can be used; {count or 'no'} finding{'' if count == 1 else 's'} to look at.")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -22,7 +22,8 @@ from mer.evaluation.comparison.html_page import write_comparison
 from mer.evaluation.comparison.learning_curve import learning_curve
 from mer.evaluation.comparison.runs import group_by_config, read_run, run_folders
 from mer.evaluation.comparison.tables import comparison_console, configuration_rows, pair_rows
-from mer.utils.atomic_files import write_atomically, write_json
+from mer.utils.atomic_files import write_atomically, write_json, write_png
+from mer.utils.console import say, say_error
 from mer.utils.hashing import digest
 
 #: Names of what is written.
@@ -50,19 +51,12 @@ def run(paths: Sequence[Path], out: Path, *, draws: int, seed: int, console: Con
     page = write_comparison(out / PAGE, comparison)
     figure = learning_curve(group_by_config(runs))
     if figure is not None:
-        with write_atomically(out / CURVE) as temporary:
-            # without the version of matplotlib in it, the file depends on the picture alone
-            figure.savefig(temporary, format="png", metadata={"Software": None})
+        write_png(out / CURVE, figure)
     console.print(comparison_console(comparison))
-    console.print(
-        hard_clips(clips, runs=len(runs)) + f" Every clip: {(out / CLIPS).resolve()}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(console, hard_clips(clips, runs=len(runs)) + f" Every clip: {(out / CLIPS).resolve()}")
     if figure is not None:
-        console.print(f"learning curve: {(out / CURVE).resolve()}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"report: {page.resolve()}", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"learning curve: {(out / CURVE).resolve()}")
+    say(console, f"report: {page.resolve()}")
     return comparison
 
 
@@ -90,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         run(given.runs, out, draws=given.draws, seed=given.seed, console=Console())
     except MerError as error:
-        Console(stderr=True).print(f"mer: {error}", markup=False, highlight=False, soft_wrap=True)
+        say_error(error)
         sys.exit(2)
 
 

@@ -56,5 +56,9 @@ class DatasetNotFoundError(MerError):
     """The data set is not where the configuration says; names what was missing, how to get it, how to go on without."""
 
 
+class DamagedFileError(MerError, ValueError):
+    """A file that mer wrote was cut or edited since; names the file."""
+
+
 class SampleError(MerError):
     """A table of samples, a sheet or an image file is wrong; names the row or the file."""

@@ -33,6 +33,7 @@ from mer.inputs.faces import crops
 from mer.inputs.representations import registry as represent
 from mer.train.experiment import null_runs
 from mer.utils import timing
+from mer.utils.console import say
 
 
 def config_errors(config: Config) -> list[str]:
@@ -136,35 +137,30 @@ def _source_files(steps: Mapping[str, CachedStep[Any]]) -> set[str]:
 
 def show(found: dict[str, Any], console: Console) -> None:
     """Print counts, speed, and where the time went."""
-    say = _printer(console)
     say(
+        console,
         f"{found['clips']} clips, {found['frames']} frames: {found['seconds']:.1f} s, "
-        f"{found['frames_per_second']:.0f} frames/s, {found['threads']} threads"
+        f"{found['frames_per_second']:.0f} frames/s, {found['threads']} threads",
     )
     for name, count in found["steps"].items():
-        say(f"{name}: {count['made']} of {count['clips']} clips made in {count['thread_seconds']:.1f} s")
+        say(console, f"{name}: {count['made']} of {count['clips']} clips made in {count['thread_seconds']:.1f} s")
     spent = found["thread_seconds"]
     whole = sum(spent.values())
     if any(count["made"] for count in found["steps"].values()):
         shares = ", ".join(f"{name} {spent[name] / whole:.0%}" for name in spent)
-        say(f"share of these seconds, summed over the threads: {shares}")
+        say(console, f"share of these seconds, summed over the threads: {shares}")
 
 
 def show_outlook(rows: list[dict[str, Any]], console: Console) -> None:
     """Print what would be made."""
-    say = _printer(console)
     for row in rows:
         where = f"{row['source']} ({row['data']}): {row['step']}"
         if row["missing"] is None:
-            say(f"{where}: not known before the step above is done")
+            say(console, f"{where}: not known before the step above is done")
         else:
-            say(f"{where}: {row['missing']} of {row['clips']} clips would be made")
+            say(console, f"{where}: {row['missing']} of {row['clips']} clips would be made")
     if not rows:
-        say("Nothing to prepare: the inputs are drawn when a run needs them.")
-
-
-def _printer(console: Console) -> Any:
-    return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(console, "Nothing to prepare: the inputs are drawn when a run needs them.")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,7 +6,6 @@ folds failed, 2 a problem that the user can solve (printed without a traceback).
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -42,7 +41,8 @@ from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import Experiment, load_experiment
 from mer.train.fold.pretraining import train_shared
 from mer.train.leaks import audit as leaks
-from mer.utils.atomic_files import write_json
+from mer.utils.atomic_files import read_json, write_json
+from mer.utils.console import say, say_error
 
 
 def run(config: Config, folder: Path, *, console: Console | None = None) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _train(
             if fold not in todo:
                 tracker.fold(fold, run_files.fold_folder(folder, fold.name))
         for line in train_shared(experiment, folder) if todo else ():
-            _say(console, line)
+            say(console, line)
         with _progress(console, enabled=config.trainer.progress and main) as bar:
             task = bar.add_task("folds", total=len(experiment.folds), completed=len(experiment.folds) - len(todo))
             for fold, error in train_folds(experiment, todo, folder):
@@ -94,7 +94,7 @@ def _train(
                 if error is None:
                     tracker.fold(fold, run_files.fold_folder(folder, fold.name))
                 else:
-                    bar.console.print(f"fold {fold.name} failed: {error}", style="red", markup=False, highlight=False)
+                    say(bar.console, f"fold {fold.name} failed: {error}", style="red")
         if main:
             results = collect_results(experiment, folder)
             tracker.summary(results, folder)
@@ -105,8 +105,8 @@ def _train(
         return {}
     console.print(console_table(results))
     for failed in results["failed_folds"]:
-        _say(console, f"failed fold {failed['fold']}: {failed['error']}")
-    _say(console, f"report: {(folder / run_files.REPORT).resolve()}")
+        say(console, f"failed fold {failed['fold']}: {failed['error']}")
+    say(console, f"report: {(folder / run_files.REPORT).resolve()}")
     return results
 
 
@@ -139,7 +139,7 @@ def _job(composed: DictConfig) -> float | None:
         if sweeping:  # the other jobs go on; the sweep's table shows this one as failed
             reason = {"overrides": list(hydra_config.overrides.task), "error": f"{type(error).__name__}: {error}"}
             write_json(folder / run_files.ERROR, reason)
-        _say(Console(stderr=True), f"mer: {error}")
+        say_error(error)
     if not sweeping and status:
         sys.exit(status)
     return objective
@@ -156,24 +156,19 @@ def run_alone(overrides: list[str], folder: Path) -> dict[str, Any]:
     results = folder / run_files.RESULTS
     if status not in (0, 1):  # 0 and 1 (some folds failed) are the ends that leave results
         raise MerError(f"the job in {folder} ended with status {status}; its messages stand above")
-    return dict(json.loads(results.read_text(encoding="utf-8"))) if results.is_file() else {}
+    return read_json(results) if results.is_file() else {}
 
 
 def _announce(experiment: Experiment, todo: int, folder: Path, console: Console) -> None:
     table = experiment.table
     side = max(1, min(parallel_folds(experiment.config), todo))
-    _say(
+    say(
         console,
         f"{experiment.config.name}: {len(table)} clips of {table.subjects.nunique()} subjects ({table.name}), "
         f"{len(experiment.folds)} folds, {todo} to train, {side} side by side -> {folder}",
     )
     for note in (*experiment.notes, *stage_notes.notes(experiment)):
-        _say(console, f"note: {note}")
-
-
-def _say(console: Console, text: str) -> None:
-    """Print text as it is: brackets in a path or a message are no markup, long lines are the terminal's to wrap."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(console, f"note: {note}")
 
 
 def _progress(console: Console, *, enabled: bool) -> Progress:
@@ -205,7 +200,7 @@ def main() -> None:
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     problem = unreadable(sys.argv[1:])
     if problem is not None:
-        _say(Console(stderr=True), f"mer: {problem}")
+        say_error(problem)
         sys.exit(2)
     register_schema()
     _job()

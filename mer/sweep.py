@@ -21,7 +21,8 @@ from mer import run_files
 from mer.evaluation.caveats import score_flags
 from mer.evaluation.comparison.heat_map import heat_map
 from mer.evaluation.results import total_seconds
-from mer.utils.atomic_files import write_atomically
+from mer.utils.atomic_files import read_json, write_atomically, write_png
+from mer.utils.console import say
 
 TABLE, PICTURE = "sweep.csv", "sweep.png"
 SCORES = ("uf1", "uar", "accuracy")
@@ -66,11 +67,11 @@ def sweep_table(folder: Path) -> pd.DataFrame:
         row: dict[str, Any] = {"job": job.name, **{key: _text(configs[job.name].get(key)) for key in varied}}
         path, error = job / run_files.RESULTS, job / run_files.ERROR
         if error.is_file() or not path.is_file():  # results beside an error are those of an earlier sweep
-            reason = json.loads(error.read_text(encoding="utf-8")) if error.is_file() else {}
+            reason = read_json(error) if error.is_file() else {}
             line = reason.get("error", "ended without results").splitlines()[0]
             rows.append({**row, "status": "failed", "overrides": " ".join(reason.get("overrides", [])), "error": line})
             continue
-        results = json.loads(path.read_text(encoding="utf-8"))
+        results = read_json(path)
         row["status"] = "incomplete" if results["failed_folds"] else "done"
         row |= {mark: value for mark, value in score_flags(results).items() if value not in ORDINARY[mark]}
         for score in SCORES:
@@ -106,21 +107,21 @@ def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
         shown.add_row(*(_cell({str(key): value for key, value in row.items()}, name) for name in columns))
     console.print(shown)
     for row in table[table["status"] == "failed"].to_dict("records"):
-        console.print(f"job {row['job']} failed ({row['overrides']}): {row['error']}", markup=False, soft_wrap=True)
+        say(console, f"job {row['job']} failed ({row['overrides']}): {row['error']}")
     if table.get("synthetic", pd.Series(dtype=bool)).eq(True).any():
         console.print("Synthetic data: these scores say nothing about real micro-expressions.")
     for mark, said in SAID.items():
         if mark in table:
             console.print(said)
-    console.print(
+    say(
+        console,
         "Choosing a row by these scores would be selection on the test subjects, and by the folds' mean inner score "
         "(validation_uf1) it still is in part: whom one fold tests is in the inner splits of the others. Report all "
         "rows, or let each fold choose inside its own training part (protocol.candidates).",
-        soft_wrap=True,
     )
     for name, path in (("table", folder / TABLE), ("heat map", picture)):
         if path is not None:
-            console.print(f"{name}: {path.resolve()}", markup=False, soft_wrap=True, highlight=False)
+            say(console, f"{name}: {path.resolve()}")
 
 
 def _lines(row: dict[Any, Any], keys: list[str]) -> str:
@@ -140,9 +141,7 @@ def _picture(folder: Path, table: pd.DataFrame) -> Path | None:
     if figure is None:
         path.unlink(missing_ok=True)  # one of other jobs would be a picture of another table
         return None
-    with write_atomically(path) as temporary:
-        # without the version of matplotlib in it, the file depends on the picture alone
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+    write_png(path, figure)
     return path
 
 
@@ -172,7 +171,7 @@ def _is_job(path: Path) -> bool:
 def _config(job: Path) -> dict[str, Any]:
     """What decided the job's numbers; empty for a job that could not begin."""
     manifest = job / run_files.MANIFEST
-    return json.loads(manifest.read_text(encoding="utf-8"))["config"] if manifest.is_file() else {}
+    return read_json(manifest)["config"] if manifest.is_file() else {}
 
 
 def _job_order(path: Path) -> tuple[int, str]:

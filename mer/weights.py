@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from mer.config import InputConfig
 from mer.errors import MerError
@@ -30,7 +29,8 @@ from mer.models.caffe.importer import BLUE_FIRST, Imported, import_caffemodel
 from mer.models.caffe.layers import shapes_text
 from mer.models.export import BATCHES, TOLERANCE, WRITERS, export
 from mer.models.pretrained.weight_files import read_weights
-from mer.utils.atomic_files import write_atomically
+from mer.utils.atomic_files import write_png
+from mer.utils.console import say, say_error
 
 #: First bytes of a zip archive, which is what torch writes.
 ZIP = b"PK\x03\x04"
@@ -217,9 +217,7 @@ def pictured(source: str | Path, target: str | Path) -> Iterator[str]:
     _refuse(source, target)
     figure = template_figure(network.templates().numpy(), network.card["classes"])
     try:
-        with write_atomically(target) as temporary:
-            # without the version of matplotlib in it, the file depends on the picture alone
-            figure.savefig(temporary, format="png", metadata={"Software": None})
+        write_png(target, figure)
     except OSError as error:
         raise MerError(f"{target} cannot be written: {error}") from error
     yield f"written: {target}"
@@ -244,7 +242,7 @@ def main(arguments: list[str] | None = None) -> None:
     drawing.add_argument("file", help="the checkpoint (model.ckpt)")
     drawing.add_argument("out", help="the picture to write (OUT.png)")
     given = parser.parse_args(arguments)
-    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    console = Console()
     try:
         if given.command == "inspect":
             lines = inspect(given.file)
@@ -257,9 +255,9 @@ def main(arguments: list[str] | None = None) -> None:
             found = convert(given.file, given.out, grey=given.grey, release=given.release, classes=names)
             lines = iter([*account(found), facts(found), f"written: {given.out}"])
         for line in lines:
-            console.print(line)
+            say(console, line)
     except MerError as error:
-        Console(stderr=True, soft_wrap=True).print(Text.assemble(("mer: ", "bold red"), str(error)))
+        say_error(error)
         sys.exit(2)
 
 

@@ -9,7 +9,6 @@ labels and learns nothing. Without a run it guesses at a cast of 442 clips and 6
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +28,7 @@ from mer.data.synthetic.profiles import PROFILES
 from mer.errors import MerError
 from mer.evaluation.metrics import Counts, confusion_matrix, f1, support, uf1
 from mer.evaluation.predictions import encode_labels, read_predictions
-from mer.utils.atomic_files import write_atomically
+from mer.utils.atomic_files import read_json, write_atomically
 from mer.utils.seeding import seed_from
 
 #: Epochs of which the guesser keeps the best, as published trainings have them.
@@ -179,7 +178,7 @@ def _results(run: Path) -> dict[str, Any]:
     path = run / run_files.RESULTS
     if not path.is_file():
         raise MerError(f"no results at {path}; expected the folder of a finished run")
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    return read_json(path)
 
 
 def _samples(runs: Sequence[Path]) -> tuple[pd.Series, pd.Series, tuple[str, ...], str]:

@@ -8,6 +8,7 @@ Source: definitions of MEGC2019 (See et al., FG 2019).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -126,6 +127,13 @@ def per_class(confusion: npt.NDArray, classes: Sequence[str]) -> dict[str, dict[
         name: {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
         for name, p, r, f, n in columns
     }
+
+
+def rounded(value: float | None) -> float | int | None:
+    """Return a score with six decimals for JSON, which has no NaN: None for NaN and None, whole numbers unchanged."""
+    if value is None or math.isnan(value):
+        return None
+    return value if isinstance(value, int) else round(float(value), 6)
 
 
 def _hits(confusion: npt.NDArray) -> npt.NDArray:

@@ -6,7 +6,6 @@ failed is `complete: false` and says of how many samples its scores are. Synthet
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ from mer.evaluation.diagnostics.action_units import by_action_unit
 from mer.evaluation.diagnostics.calibration import calibration
 from mer.evaluation.diagnostics.challenge_scores import challenge_scores
 from mer.evaluation.diagnostics.ensemble_scores import member_scores
-from mer.evaluation.metrics import METRICS, MetricError, absent_classes, per_class
+from mer.evaluation.metrics import METRICS, MetricError, absent_classes, per_class, rounded
 from mer.evaluation.predictions import confusions_by_subject, encode_labels
 from mer.evaluation.statistics.bootstrap import METHOD, subject_bootstrap
 from mer.protocols.registry import Fold, protocol_notes, selection_mode
@@ -115,15 +114,15 @@ def scores(predictions: pd.DataFrame, classes: Sequence[str], *, draws: int, see
     found: dict[str, Any] = {"samples": len(predictions), "subjects": len(subjects)}
     for name, metric in METRICS.items():
         interval = subject_bootstrap(by_subject, metric, draws=draws, seed=seed, level=LEVEL)
-        value = _number(float(metric(pooled)))
+        value = rounded(float(metric(pooled)))
         found[name] = {
             "value": value,
-            "low": _number(interval.low) if value is not None else None,
-            "high": _number(interval.high) if value is not None else None,
+            "low": rounded(interval.low) if value is not None else None,
+            "high": rounded(interval.high) if value is not None else None,
             "undefined_draws": round(interval.undefined, 4),
         }
     found["per_class"] = {
-        name: {key: _number(value) for key, value in row.items()} for name, row in per_class(pooled, classes).items()
+        name: {key: rounded(value) for key, value in row.items()} for name, row in per_class(pooled, classes).items()
     }
     found["confusion"] = pooled.tolist()
     absent = absent_classes(pooled, classes)
@@ -174,7 +173,7 @@ def _total(folds: pd.DataFrame, column: str) -> float:
 
 def _mean(folds: pd.DataFrame, column: str) -> float | None:
     """Mean over the folds in which the number is defined; None without any."""
-    return _number(float(pd.to_numeric(folds[column]).mean())) if column in folds else None
+    return rounded(float(pd.to_numeric(folds[column]).mean())) if column in folds else None
 
 
 def _chosen(folds: pd.DataFrame) -> dict[str, int]:
@@ -206,14 +205,7 @@ def _select(targets: pd.Series, ids: Sequence[str]) -> npt.NDArray:
 
 def _baseline(row: Baseline) -> dict[str, Any]:
     bounds = {
-        name: {"value": _number(row.value[name]), "low": _number(row.low[name]), "high": _number(row.high[name])}
+        name: {"value": rounded(row.value[name]), "low": rounded(row.low[name]), "high": rounded(row.high[name])}
         for name in METRICS
     }
     return {"description": row.description, **bounds}
-
-
-def _number(value: float | None) -> float | int | None:
-    """The value with six decimals, None for NaN: JSON knows no NaN."""
-    if value is None or math.isnan(value):
-        return None
-    return value if isinstance(value, int) else round(float(value), 6)

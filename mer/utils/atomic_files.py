@@ -9,7 +9,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from mer.errors import DamagedFileError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @contextmanager
@@ -61,3 +66,28 @@ def write_json(path: str | Path, value: Any) -> None:
     """Write a JSON file atomically: two-space indent, keys in the order given, NaN refused."""
     with write_atomically(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Read the object in a JSON file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedFileError: the file holds no JSON object; names it.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        content = error
+    if isinstance(content, dict):
+        return content
+    raise DamagedFileError(
+        f"{path}: expected a JSON object, got a cut or edited file: restore it, or delete it and run again"
+    )
+
+
+def write_png(path: str | Path, figure: Figure) -> None:
+    """Write a figure of matplotlib atomically as PNG; equal figures give equal bytes."""
+    with write_atomically(path) as temporary:
+        # without the version of matplotlib in it, the file depends on the picture alone
+        figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -25,7 +25,7 @@ from mer.evaluation.comparison.runs import (
     group_by_config,
     require_comparable,
 )
-from mer.evaluation.metrics import METRICS, Metric
+from mer.evaluation.metrics import METRICS, Metric, rounded
 from mer.evaluation.predictions import confusions_by_subject, global_subjects
 from mer.evaluation.report import published_results
 from mer.evaluation.results import LEVEL, total_seconds
@@ -194,13 +194,11 @@ def _test(means: Sequence[npt.NDArray], metric: Metric, *, draws: int, seed: int
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:
-    """Six decimals, None for NaN."""
+    """The floats of `values` rounded, in lists too."""
 
     def one(value: Any) -> Any:
         if isinstance(value, list):
             return [one(part) for part in value]
-        if not isinstance(value, float):
-            return value
-        return None if np.isnan(value) else round(value, 6)
+        return rounded(value) if isinstance(value, float) else value
 
     return {key: one(value) for key, value in values.items()}

@@ -19,6 +19,7 @@ from mer import run_files
 from mer.errors import MerError
 from mer.evaluation import caveats
 from mer.evaluation.predictions import PROBABILITY_PREFIX, read_predictions
+from mer.utils.atomic_files import read_json
 
 #: Samples or keys named in one sentence before the rest is only counted.
 SHOWN = 3
@@ -85,9 +86,7 @@ def read_run(folder: Path) -> FinishedRun:
     ]
     if absent:
         raise ComparisonError(f"{folder}: expected a finished run, got none of {', '.join(absent)}")
-    results, manifest = (
-        json.loads((folder / name).read_text(encoding="utf-8")) for name in (run_files.RESULTS, run_files.MANIFEST)
-    )
+    results, manifest = (read_json(folder / name) for name in (run_files.RESULTS, run_files.MANIFEST))
     predictions = read_predictions(folder / run_files.PREDICTIONS).sort_values("sample_id", ignore_index=True)
     return FinishedRun(folder, results, manifest["config"], predictions)
 

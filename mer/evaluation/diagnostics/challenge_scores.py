@@ -6,13 +6,12 @@ trains on CASME II and tests on SAMM, and the other way round, and averages weig
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from mer.evaluation.metrics import accuracy, uar
+from mer.evaluation.metrics import accuracy, rounded, uar
 from mer.evaluation.predictions import confusion
 
 #: Protocol whose challenge averages over its folds.
@@ -30,8 +29,8 @@ def challenge_scores(predictions: pd.DataFrame, classes: Sequence[str], protocol
     for name, part in predictions.groupby("fold", sort=True):
         counts = confusion(part, classes)
         directions[str(name)] = {
-            "war": _number(float(accuracy(counts))),
-            "uar": _number(float(uar(counts, allow_absent=True))),
+            "war": rounded(float(accuracy(counts))),
+            "uar": rounded(float(uar(counts, allow_absent=True))),
         }
     means = {}
     for score in ("war", "uar"):
@@ -39,7 +38,3 @@ def challenge_scores(predictions: pd.DataFrame, classes: Sequence[str], protocol
         known = [value for value in values if value is not None]
         means[score] = round(sum(known) / 2, 6) if len(known) == len(values) == 2 else None
     return {"name": "MEGC 2018 holdout: mean over both directions", **means, "directions": directions}
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 6)

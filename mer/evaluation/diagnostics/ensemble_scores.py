@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from mer.data.samples.table import SampleTable
-from mer.evaluation.metrics import METRICS
+from mer.evaluation.metrics import METRICS, rounded
 from mer.evaluation.predictions import confusion, pool_folds
 
 #: Column with a member's number, 0..M-1, as text where it comes from a CSV.
@@ -46,16 +46,11 @@ def member_scores(frames: Iterable[pd.DataFrame], table: SampleTable) -> dict[st
         each[str(number)] = {name: float(metric(counts)) for name, metric in METRICS.items()}
     columns = {name: [scores[name] for scores in each.values()] for name in METRICS}
     return {
-        "scores": {number: {name: _number(value) for name, value in scores.items()} for number, scores in each.items()},
-        "mean": {name: _number(statistics.fmean(values)) for name, values in columns.items()},
-        "deviation": {name: _number(_deviation(values)) for name, values in columns.items()},
+        "scores": {number: {name: rounded(value) for name, value in scores.items()} for number, scores in each.items()},
+        "mean": {name: rounded(statistics.fmean(values)) for name, values in columns.items()},
+        "deviation": {name: rounded(_deviation(values)) for name, values in columns.items()},
     }
 
 
 def _deviation(values: list[float]) -> float:
     return statistics.stdev(values) if len(values) > 1 and all(value == value for value in values) else float("nan")
-
-
-def _number(value: float) -> float | None:
-    """The value with six decimals, None for NaN: JSON knows no NaN."""
-    return round(value, 6) if value == value else None

@@ -6,7 +6,6 @@ inline (style, SVG, PNG), nothing is loaded, no script runs. What a run does not
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from mer.evaluation.report.input_images import (
 )
 from mer.evaluation.report.svg_figures import curve_panels, reliability_diagram
 from mer.evaluation.report.templating import write_page
+from mer.utils.atomic_files import read_json
 
 TEMPLATE = "report.html.j2"
 #: Longest side in pixels of a picture in the report.
@@ -81,7 +81,7 @@ def _context(run: Path) -> dict[str, Any]:
 
 def _json(path: Path) -> dict[str, Any]:
     """Content of a JSON file, empty where there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def _subjects(predictions: pd.DataFrame) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ display or backend is touched.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mer import run_files
 from mer.evaluation.report.input_images import Picture, attention_picture, enlarged, input_picture
-from mer.utils.atomic_files import write_atomically
+from mer.utils.atomic_files import read_json, write_png
 
 #: White pixels between the pictures of a strip.
 GAP = 6
@@ -30,12 +29,10 @@ SIDE = 112
 def confusion_png(run: str | Path) -> Path:
     """Path of `confusion.png`, drawn from the run's `results.json`: counts, shaded by share of the true class."""
     run = Path(run)
-    results = json.loads((run / run_files.RESULTS).read_text(encoding="utf-8"))
+    results = read_json(run / run_files.RESULTS)
     figure = confusion_figure(results)
     path = run / run_files.CONFUSION
-    with write_atomically(path) as temporary:
-        # without the version of matplotlib in it, the file depends on the picture alone
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+    write_png(path, figure)
     return path
 
 

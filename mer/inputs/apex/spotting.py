@@ -7,7 +7,6 @@ and says so in a note. `python -m mer.inputs.measure apex` scores all of them on
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from mer.inputs.apex.spotters import SPOTTERS
 from mer.inputs.cache.cached_step import CachedStep, Files, Watch, ignore_step, plan_step
 from mer.inputs.frames import clip_frames
 from mer.inputs.frames.image_files import read_span, to_grey
-from mer.utils.atomic_files import write_json
+from mer.utils.atomic_files import read_json, write_json
 
 #: Raise when a spotter finds another frame in the same clip.
 CODE_VERSION = 1
@@ -138,7 +137,7 @@ def _span(row: dict[str, str]) -> Files:
 def _kept(entry: Path, files: Files) -> str | None:
     """The frame that was found in a clip of these files, None where nothing is kept or the entry is damaged."""
     try:
-        place = json.loads(entry.read_text(encoding="utf-8"))["place"]
+        place = read_json(entry)["place"]
     except (OSError, ValueError, LookupError, TypeError):
         return None
     if isinstance(files, SampleError) or not isinstance(place, int) or not 0 <= place < len(files):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from mer.errors import SampleError
 from mer.inputs.faces import mtcnn
 from mer.inputs.faces.alignment import alignment, crop
 from mer.inputs.frames.image_files import read_image
-from mer.utils.atomic_files import write_folder_atomically, write_json
+from mer.utils.atomic_files import read_json, write_folder_atomically, write_json
 from mer.utils.timing import WRITING, timed
 
 #: File in a folder of crops: what decided them, and the bytes of each, or that no face was found.
@@ -34,7 +33,7 @@ class Crops:
 def open_crops(folder: Path) -> Crops | None:
     """Return the crops as they were made, None where there are none or some are missing or cut."""
     try:
-        crops = json.loads((folder / INDEX).read_text(encoding="utf-8"))["crops"]
+        crops = read_json(folder / INDEX)["crops"]
         whole = crops is None or all((folder / name).stat().st_size == size for name, size in crops.items())
     except (OSError, ValueError, LookupError, AttributeError, TypeError):
         return None

@@ -24,6 +24,7 @@ from mer.train.cross_validation.train_folds import parallel_folds
 from mer.train.experiment.experiment import Experiment, PretrainingStage
 from mer.train.fold.fit import build_module, datamodule
 from mer.train.fold.pretraining import stage_experiment, stage_fold
+from mer.utils.console import say
 
 #: Steps that are timed for the estimate, after one that warms up.
 TIMED_STEPS = 3
@@ -76,7 +77,7 @@ def describe(experiment: Experiment, console: Console, *, origin: Sequence[str])
         shown.add_row(f"[bold]{key}[/bold]", value)
     console.print(shown)
     for note in (*experiment.notes, *stage_notes.notes(experiment)):
-        console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
+        say(console, f"note: {note}")
     console.print("dry run: nothing was trained")
 
 

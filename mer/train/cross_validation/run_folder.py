@@ -6,7 +6,6 @@ The names and the drawing of the folder stand in `mer.run_files`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,7 +26,7 @@ from mer.train.cross_validation import sanity_checks, stage_notes
 from mer.train.experiment import selection
 from mer.train.experiment.experiment import Experiment
 from mer.train.leaks import audit as leaks
-from mer.utils.atomic_files import write_atomically, write_json
+from mer.utils.atomic_files import read_json, write_atomically, write_json
 
 
 def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, Any]) -> None:
@@ -40,7 +39,7 @@ def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, A
     manifest = run / run_files.MANIFEST
     started = datetime.now(timezone.utc).isoformat(timespec="seconds")
     if manifest.is_file():
-        recorded = json.loads(manifest.read_text(encoding="utf-8"))
+        recorded = read_json(manifest)
         _refuse_other(wanted, recorded["config"], run)
         if recorded["data_hash"] != data_hash:
             raise MerError(
@@ -131,9 +130,9 @@ def fold_table(experiment: Experiment, run: Path) -> pd.DataFrame:
         record: dict[str, Any] = {"error": ""}
         status = "missing"
         if done.is_file():
-            status, record = "done", {"error": "", **json.loads(done.read_text(encoding="utf-8"))}
+            status, record = "done", {"error": "", **read_json(done)}
         elif failed.is_file():
-            status, record = "failed", json.loads(failed.read_text(encoding="utf-8"))
+            status, record = "failed", read_json(failed)
         columns = ("epochs", "chosen_epoch", "validation_uf1", "steps", "seconds", "train_seconds", "accuracy", "error")
         search = ("candidate",) if experiment.config.protocol.candidates else ()
         known = {key: record.get(key) for key in (*search, *columns)}
@@ -155,7 +154,7 @@ def environment_notes(run: Path) -> list[str]:
 
 def _record(folder: Path) -> dict[str, Any]:
     """The record of a finished fold."""
-    return dict(json.loads((folder / run_files.FOLD).read_text(encoding="utf-8")))
+    return read_json(folder / run_files.FOLD)
 
 
 def _refuse_foreign_folds(experiment: Experiment, run: Path) -> None:

@@ -7,7 +7,6 @@ the run.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -30,7 +29,7 @@ from mer.train.cross_validation.train_folds import is_main_process
 from mer.train.experiment import trained_on
 from mer.train.experiment.experiment import Experiment
 from mer.train.experiment.null_runs import NULLS, ONSET, null_configs, what_is_seen, why_not
-from mer.utils.atomic_files import write_json
+from mer.utils.atomic_files import read_json, write_json
 
 #: Most folds whose networks are probed, spread evenly over the protocol.
 PROBE_FOLDS = 10
@@ -90,7 +89,7 @@ def describe_initial_weights(experiment: Experiment) -> str:
 def read(run: Path) -> dict[str, Any]:
     """What `add_null_tests` wrote, or an empty dict."""
     path = run / run_files.SANITY_FOLDER / run_files.SANITY
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def linear_baseline(experiment: Experiment) -> dict[str, Any]:

@@ -6,12 +6,12 @@ lies in the run's folder.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from mer import run_files
 from mer.train.experiment.experiment import Experiment, PretrainingStage
+from mer.utils.atomic_files import read_json
 from mer.utils.hashing import file_hash
 
 #: People who are in a stage's samples and tested that one sentence names.
@@ -83,7 +83,7 @@ def outcomes(experiment: Experiment, run: Path) -> list[str]:
         found += _origins(f"Stage {stage.name} began so", _parts(stage, run))
     if experiment.stages or experiment.config.init.name != "random":
         found += _origins(
-            "The folds began so", [_read(folder / run_files.FOLD) for folder in run_files.completed_folds(run)]
+            "The folds began so", [read_json(folder / run_files.FOLD) for folder in run_files.completed_folds(run)]
         )
     return found
 
@@ -105,14 +105,10 @@ def _parts(stage: PretrainingStage, run: Path) -> list[dict[str, Any]]:
     folders = [
         folder for parent in parents for folder in sorted((parent / run_files.STAGES_FOLDER).glob(f"{stage.name}*"))
     ]
-    found = [_read(folder / run_files.STAGE) for folder in folders if (folder / run_files.STAGE).is_file()]
+    found = [read_json(folder / run_files.STAGE) for folder in folders if (folder / run_files.STAGE).is_file()]
     return [record for record in found if record["stage"] == stage.name]
 
 
 def _origins(title: str, parts: list[dict[str, Any]]) -> list[str]:
     sentences = [". ".join(part["origin"]) for part in parts]
     return [f"{title}: {text}." for text in dict.fromkeys(sentences)]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8")))

@@ -7,7 +7,6 @@ tests or chooses on, and keeps them in `<fold>/stages/`. A finished stage is nev
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -27,7 +26,7 @@ from mer.train.experiment.trained_on import TrainedOn, of_stage
 from mer.train.fold.ensemble import member_seed
 from mer.train.fold.fit import Trained, fit
 from mer.train.fold.initial_weights import InitialWeights
-from mer.utils.atomic_files import write_folder_atomically, write_json
+from mer.utils.atomic_files import read_json, write_folder_atomically, write_json
 from mer.utils.hashing import digest, file_hash
 from mer.utils.seeding import seed_from
 
@@ -218,7 +217,7 @@ def _is_finished(experiment: Experiment, stage: PretrainingStage, folder: Path) 
     record = folder / run_files.STAGE
     if not record.is_file():
         return False
-    found, wanted = json.loads(record.read_text(encoding="utf-8"))["chain"], stage_hash(experiment, stage)
+    found, wanted = read_json(record)["chain"], stage_hash(experiment, stage)
     if found != wanted:
         raise MerError(
             f"{folder} holds a stage of another configuration or of other data (chain {found} there, {wanted} asked "

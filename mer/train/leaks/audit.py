@@ -7,7 +7,6 @@ not, stand in `leaks.json` and in the results.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from mer.train.experiment import trained_on
 from mer.train.experiment.experiment import Experiment
 from mer.train.experiment.leak_waivers import is_waived
 from mer.train.leaks.findings import RECOMPUTED, find_leaks, other_sources
+from mer.utils.atomic_files import read_json
 
 
 def audit_leaks(experiment: Experiment) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def weights(init: InitConfig) -> str:
 def read(run: Path) -> dict[str, Any] | None:
     """What the audit of a run left in its folder, or None."""
     path = run / run_files.LEAKS
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    return read_json(path) if path.is_file() else None
 
 
 def checked(experiment: Experiment) -> list[str]:
