@@ -200,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
                 console.print("Removed:" if found else "Nothing to remove.")
             if found or given.status:
                 for line in cache_inventory.status_lines(cache, found):
-                    _printer(console)(line)
+                    say(console, line)
         elif given.dry:
             found = outlook(config)
             show_outlook(found, console)
