@@ -14,12 +14,21 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+def stream_sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file's bytes as hex digits; memory holds a megabyte of it at a time."""
+    total = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while chunk := file.read(1 << 20):
+            total.update(chunk)
+    return total.hexdigest()
+
+
 def file_hash(path: str | None) -> str | None:
     """First 16 hex digits of the SHA-256 of a file's bytes; None without a path."""
-    return None if path is None else hashlib.sha256(Path(path).expanduser().read_bytes()).hexdigest()[:16]
+    return None if path is None else stream_sha256(Path(path).expanduser())[:16]
 
 
 @lru_cache(maxsize=100_000)
 def image_hash(path: str) -> str:
     """SHA-256 of an image file's bytes, read once a process: the file of a run does not change while it runs."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return stream_sha256(path)

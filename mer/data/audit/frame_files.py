@@ -17,6 +17,7 @@ from mer.data.loading.annotations import ClipAnnotation
 from mer.data.loading.file_search import IMAGE_SUFFIXES, frame_number
 from mer.data.samples.fingerprints import Print, clip_prints
 from mer.errors import SampleError
+from mer.utils.hashing import stream_sha256
 
 #: What file managers leave behind: noted, harmless.
 SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
@@ -68,7 +69,7 @@ def examine(clip: ClipAnnotation, read: Callable[[Path], np.ndarray]) -> ClipFil
     key: dict[int, np.ndarray] = {}
     wanted = [number for number in files if onset <= number <= offset]
     for number in wanted:
-        total.update(hashlib.sha256(files[number].read_bytes()).digest() if files[number].is_file() else b"")
+        total.update(bytes.fromhex(stream_sha256(files[number])) if files[number].is_file() else b"")
         try:
             pixels = read(files[number])
         except SampleError as error:

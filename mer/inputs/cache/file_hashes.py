@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mer.inputs.cache.threads import with_progress
+from mer.inputs.frames.open_image import max_bytes, reading_mark
 from mer.utils.timing import HASHING, timed
 
 #: In place of the hash of a file that cannot be read; whoever needs the file says so.
@@ -31,8 +32,8 @@ BATCH = 500
 #: Seconds that a process waits for another one that writes.
 PATIENCE = 20.0
 NAME = "files.sqlite"
-#: Raise the number when the columns change.
-_TABLE = "files_1"
+#: Raise the number when the columns or the hashes change; 1 knew of no orientation.
+_TABLE = "files_2"
 
 T = TypeVar("T")
 
@@ -48,7 +49,9 @@ class _State:
 def file_hashes(
     paths: Sequence[str], cache_dir: Path, *, title: str = "files", progress: bool = False
 ) -> dict[str, bytes]:
-    """SHA-256 of each file's bytes by path, 32 bytes; `MISSING` where it cannot be read.
+    """Return the SHA-256 of each file's bytes by path, 32 bytes; `MISSING` where it cannot be read.
+
+    Images that are not read as their plain pixels have `reading_mark` behind their bytes.
 
     Args:
         paths: may repeat.
@@ -88,9 +91,12 @@ def _state(path: str) -> _State | None:
 
 def _hash(path: str) -> bytes:
     try:
-        return hashlib.sha256(Path(path).read_bytes()).digest()
+        if Path(path).stat().st_size > max_bytes():  # refused by whoever reads it
+            return MISSING
+        content = Path(path).read_bytes()
     except OSError:
         return MISSING
+    return hashlib.sha256(content + reading_mark(content)).digest()
 
 
 def _recalled(memory: Path, paths: list[str]) -> dict[str, tuple[str, bytes]]:

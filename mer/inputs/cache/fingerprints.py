@@ -17,10 +17,11 @@ import PIL
 from mer.data.samples.fingerprints import GRID, VIEWS, Pairing, Print, clip_prints
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
+from mer.inputs.cache.file_hashes import file_hashes
 from mer.inputs.cache.threads import thread_map
 from mer.inputs.frames.image_files import read_image
 from mer.utils.atomic_files import write_atomically
-from mer.utils.hashing import digest, image_hash
+from mer.utils.hashing import digest
 
 #: Raise when the prints of the same files become others.
 CODE_VERSION = 2
@@ -44,7 +45,8 @@ def key_frame_prints(table: SampleTable, cache_dir: Path) -> Prints:
         cache_dir: the prints go to `prints/<key>.npy` below it.
     """
     paths = table.frame[["onset_path", "apex_path"]].to_numpy(dtype=object).tolist()
-    contents = [[image_hash(path) if path else "" for path in row] for row in paths]
+    hashes = file_hashes([path for row in paths for path in row if path], cache_dir, title=f"images of {table.name}")
+    contents = [[hashes[path].hex() if path else "" for path in row] for row in paths]
     key = digest([contents, CODE_VERSION, cv2.__version__, PIL.__version__])
     path = Path(cache_dir).expanduser() / "prints" / f"{key}.npy"
     kept = _open(path, rows=len(table))

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from mer.config import FaceConfig
-from mer.errors import SampleError
 from mer.inputs.faces import mtcnn
 from mer.inputs.faces.alignment import alignment, crop
 from mer.inputs.frames.image_files import read_image
@@ -58,27 +57,19 @@ def make_crops(
         points: landmarks (5, 2) of the face from elsewhere, None where there are none.
         index: what decided the crops, JSON values.
     """
-    start = _levels(first)
+    start = read_image(first)
     if face.detector == "mtcnn":
         points = mtcnn.landmarks(start, smallest=face.smallest)
     with write_folder_atomically(target, keep=lambda: open_crops(target) is not None) as folder:
         if points is not None:
             matrix = alignment(points, face.size)
             for path in paths:
-                picture = Image.fromarray(crop(_levels(path), matrix, face.size))
+                picture = Image.fromarray(crop(read_image(path), matrix, face.size))
                 with timed(WRITING):
                     picture.save(folder / crop_name(Path(path)), compress_level=1)
         sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
         write_json(folder / INDEX, {**index, "crops": None if points is None else sizes})
     return Crops(target, found=points is not None)
-
-
-def _levels(path: str) -> np.ndarray:
-    """The frame as uint8; SampleError for deeper files, whose range is not known."""
-    frame = read_image(path)
-    if frame.dtype != np.uint8:
-        raise SampleError(f"{path}: expected 8 bits a channel, got deeper values; convert the frames to 8 bits")
-    return frame
 
 
 def crop_name(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Image files into arrays: strictly, so that a damaged file is never half a face.
 
-Contract: values are kept as they are; a file that is missing, truncated or no image is a SampleError naming its path.
+Contract: 8-bit values are kept as they are; a file that is missing, truncated, deeper or no image is a SampleError
+naming its path. One rule for all inputs, the audit and manifests, for all of them read here.
 Pillow and not OpenCV decodes, since OpenCV fills what a truncated file lacks with grey and says nothing.
 """
 
@@ -11,43 +12,27 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from mer.errors import SampleError
+from mer.inputs.frames.open_image import open_image
 from mer.utils.timing import DECODING, timed
-
-#: Pillow's modes that hold one number a pixel as it was measured.
-GREY_MODES = ("L", "I", "I;16", "I;16B", "I;16L", "F")
 
 
 @timed(DECODING)
 def read_image(path: str | Path) -> np.ndarray:
-    """Pixels (H, W) for one channel or (H, W, 3) for colour, red first; uint8, or float32 for deeper files.
+    """Return pixels (H, W) for one channel or (H, W, 3) for colour, red first; uint8 0..255, turned upright.
 
-    Palettes become colour, transparency is left out, two-level files become 0 and 255.
+    Palettes and CMYK become colour, transparency is left out, two-level files become 0 and 255.
 
     Raises:
-        SampleError: the file is missing, truncated, or no image.
+        SampleError: see `open_image`.
     """
-    try:
-        with Image.open(path) as image:
-            if image.format == "PNG":
-                image.verify()  # all checksums: decoding alone leaves out that of the last rows; ends the file object
-        with Image.open(path) as image:
-            if image.mode == "1":
-                return np.asarray(image.convert("L"))
-            if image.mode == "LA":
-                return np.asarray(image.getchannel(0))
-            if image.mode in GREY_MODES:
-                pixels = np.asarray(image)
-                return pixels if pixels.dtype == np.uint8 else pixels.astype(np.float32)
-            return np.asarray(image.convert("RGB"))
-    except FileNotFoundError as error:
-        raise SampleError(f"no image at {path}") from error
-    except UnidentifiedImageError as error:
-        raise SampleError(f"{path} is no image file that can be read (empty, or another kind of file)") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # all raised on damaged content
-        raise SampleError(f"{path} is damaged: {error}") from error
+    with open_image(path) as image:
+        if image.mode == "1":
+            return np.asarray(image.convert("L"))
+        if image.mode in ("L", "LA"):
+            return np.asarray(image.getchannel(0))
+        return np.asarray(image.convert("RGB"))
 
 
 def to_grey(pixels: np.ndarray) -> np.ndarray:

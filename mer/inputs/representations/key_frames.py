@@ -43,16 +43,9 @@ def image(frames: Frames, config: InputConfig) -> np.ndarray:
 
 
 def grey_pair(frames: Frames) -> tuple[np.ndarray, np.ndarray]:
-    """Onset and apex as grey (H, W) float32; SampleError where their sizes differ or levels exceed 8 bits."""
+    """Onset and apex as grey (H, W) float32; SampleError where their sizes differ."""
     onset, apex = to_grey(frames["onset"]), to_grey(frames["apex"])
     if onset.shape != apex.shape:
         sizes = "onset {1}x{0} and apex {3}x{2} pixels".format(*onset.shape, *apex.shape)
         raise SampleError(f"{sizes}: expected frames of one size; crop both alike")
-    require_levels(max(onset.max(), apex.max()))
     return onset, apex
-
-
-def require_levels(brightest: float) -> None:
-    """SampleError where grey levels exceed 8 bits."""
-    if brightest > 255:
-        raise SampleError(f"expected grey levels 0..255, got up to {brightest:g}; convert the frames to 8 bits")

@@ -10,7 +10,7 @@ import numpy as np
 
 from mer.config import InputConfig
 from mer.inputs.frames.image_files import resize, to_grey
-from mer.inputs.representations.key_frames import Frames, require_levels
+from mer.inputs.representations.key_frames import Frames
 from mer.inputs.representations.motion_maps import standardise_channels
 
 
@@ -31,7 +31,6 @@ def dynamic(frames: Frames, config: InputConfig) -> np.ndarray:
     Recognition, CVPR 2016, approximate rank pooling.
     """
     span = frames["span"]
-    require_levels(float(span.max()))
     pooled = np.zeros(span.shape[1:3], dtype=np.float32)
     for weight, frame in zip(rank_weights(len(span)), span, strict=True):
         pooled += np.float32(weight) * to_grey(frame)

@@ -39,17 +39,6 @@ def test_values_are_kept_and_red_comes_first(tmp_path: Path, kind: str, pixels: 
     np.testing.assert_array_equal(read_image(path), pixels)
 
 
-def test_deep_files_keep_their_values_as_float(tmp_path: Path) -> None:
-    deep = np.arange(24 * 24, dtype=np.uint16).reshape(24, 24) * 100
-    Image.fromarray(deep).save(tmp_path / "x.png")
-    read = read_image(tmp_path / "x.png")
-    assert read.dtype == np.float32
-    np.testing.assert_array_equal(read, deep)
-    real = np.linspace(-3, 3, 24 * 24, dtype=np.float32).reshape(24, 24)
-    Image.fromarray(real).save(tmp_path / "x.tiff")
-    np.testing.assert_array_equal(read_image(tmp_path / "x.tiff"), real)
-
-
 def test_palettes_transparency_and_two_levels(tmp_path: Path) -> None:
     Image.fromarray(COLOUR).convert("RGBA").save(tmp_path / "a.png")
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), COLOUR)

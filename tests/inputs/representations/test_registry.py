@@ -158,10 +158,3 @@ def test_what_a_representation_cannot_bear_is_a_problem(name: str) -> None:
     assert config_errors(config, PLAIN) == []
     assert bool(config_errors(config, replace(PLAIN, rotate=5.0))) is chosen.motion
     assert bool(config_errors(config, replace(PLAIN, brightness=5.0))) is (not chosen.is_intensity)
-
-
-@pytest.mark.parametrize("name", ["flow", "difference"])
-def test_frames_deeper_than_8_bits_are_refused(name: str) -> None:
-    deep = {key: texture(64).astype(np.float32) * 200 for key in ("onset", "apex")}
-    with pytest.raises(SampleError, match="8 bits"):
-        REPRESENTATIONS[name].compute(deep, InputConfig(size=28))
