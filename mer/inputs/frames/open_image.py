@@ -121,7 +121,7 @@ def _is_deep(image: Image.Image) -> bool:
 def _decoder(image: Image.Image) -> tuple[object, ...]:
     """What Pillow's decoder is told of the stored pixels."""
     found: list[object] = []
-    for tile in image.tile:
+    for tile in getattr(image, "tile", []):
         args = tile[3]
         found += args if isinstance(args, tuple) else [args]
     return tuple(found)
