@@ -8,6 +8,7 @@ checked by each room's `config_errors(...)`, all of which are shown at once.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -437,5 +438,18 @@ def with_overrides(config: Config, line: str) -> Config:
 
 
 def from_dict(schema: type[T], values: dict[str, Any]) -> T:
-    """Dataclass `schema` filled from plain nested dicts, as a checkpoint holds them; an unknown key is an error."""
-    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))  # type: ignore[return-value]
+    """Return dataclass `schema` filled from plain nested dicts, as a checkpoint holds them.
+
+    An unknown key is an error. Text stays text: `${...}` is neither looked up nor shown.
+    """
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), _escape(values)))  # type: ignore[return-value]
+
+
+def _escape(value: Any) -> Any:
+    """Return nested values in whose text OmegaConf finds no interpolation."""
+    if isinstance(value, dict):
+        return {key: _escape(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_escape(inner) for inner in value]
+    # a backslash is doubled only where it stands before `${`
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value

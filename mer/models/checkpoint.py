@@ -6,21 +6,31 @@ and no code runs on loading. Lightning, Hydra and this package's training code a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf.errors import OmegaConfBaseException
+from torch import Tensor
 
 from mer.config import ModelConfig, from_dict
 from mer.errors import MerError
 from mer.models.build import build
 from mer.models.network import RecognitionNetwork
+from mer.models.torch_files import UnreadableError, read_torch
 from mer.utils.atomic_files import write_atomically
 
 #: Marks our files, with the version of their layout.
 FORMAT = "mer-checkpoint-1"
+
+#: Width, channels and classes up to which a network is built at once: some 100 million numbers at most. For larger
+#: ones the shapes are compared first, which takes seconds.
+ORDINARY = 128
+
+#: Names of weights in one message.
+SHOWN = 5
 
 
 class ForeignFileError(MerError):
@@ -58,15 +68,36 @@ def read(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise MerError(f"no checkpoint at {path}; a run leaves one a fold as folds/<fold>/model.ckpt")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a foreign, truncated or unsafe file
+        content = read_torch(path)
+    except UnreadableError as error:
         raise ForeignFileError(
             f"{path} cannot be read as a checkpoint of this package ({error}); expected format {FORMAT}"
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format", "none") if isinstance(content, dict) else type(content).__name__
         raise ForeignFileError(f"{path} is no checkpoint of this package: expected format {FORMAT}, found {found}")
+    require_parts(content, path)
     return content
+
+
+def require_parts(content: dict[str, Any], path: Path) -> None:
+    """Raise a ForeignFileError where a checkpoint lacks a part, or holds one of another kind."""
+    card, weights = content.get("card"), content.get("weights")
+    classes = card.get("classes") if isinstance(card, dict) else None
+    expected = {
+        "model": isinstance(content.get("model"), dict),
+        "in_channels": type(content.get("in_channels")) is int,
+        "card": isinstance(card, dict),
+        "card.classes": isinstance(classes, (list, tuple)) and all(isinstance(name, str) for name in classes),
+        "weights": isinstance(weights, dict)
+        and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()),
+    }
+    wrong = [name for name, right in expected.items() if not right]
+    if wrong:
+        raise ForeignFileError(
+            f"{path} is a damaged checkpoint: expected {', '.join(expected)}, got no such {', '.join(wrong)}; copy it "
+            "again, or let the run make it again"
+        )
 
 
 def load(path: str | Path) -> tuple[RecognitionNetwork, dict[str, Any]]:
@@ -76,15 +107,34 @@ def load(path: str | Path) -> tuple[RecognitionNetwork, dict[str, Any]]:
         MerError: no such file, not one of ours, or one of another version of this package.
     """
     content = read(path)
+    card, weights = content["card"], content["weights"]
     try:
-        card = content["card"]
         model = from_dict(ModelConfig, content["model"])
-        network = build(model, in_channels=content["in_channels"], classes=len(card["classes"]))
-        network.load_state_dict(content["weights"])
-    except (KeyError, RuntimeError, OmegaConfBaseException) as error:
+        sizes = {"in_channels": content["in_channels"], "classes": len(card["classes"])}
+        numbers = [value for value in asdict(model).values() if isinstance(value, int)]
+        if max(*numbers, *sizes.values()) > ORDINARY:
+            # without numbers first: what the file says of the network may ask for more memory than there is
+            with torch.device("meta"):
+                shapes = {name: value.shape for name, value in build(model, **sizes).state_dict().items()}
+            _require_shapes(weights, shapes)
+        network = build(model, **sizes)
+        network.load_state_dict(weights)
+    except (TypeError, ValueError, RuntimeError, OmegaConfBaseException, MerError) as error:
         raise MerError(f"{path} does not fit this version of the package: {error}") from error
     network.card = card
     return network.eval(), card
+
+
+def _require_shapes(weights: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> None:
+    """Raise a ValueError where the weights are not those of a network of these shapes."""
+    unlike = [name for name in shapes if name in weights and weights[name].shape != shapes[name]]
+    for what, names in (
+        ("no weights for", shapes.keys() - weights.keys()),
+        ("unknown weights", weights.keys() - shapes.keys()),
+        ("weights of another shape than the file's own description says:", unlike),
+    ):
+        if names:
+            raise ValueError(f"{what} {', '.join(sorted(names)[:SHOWN])}")
 
 
 def load_network(path: str | Path) -> RecognitionNetwork:

@@ -17,12 +17,23 @@ from google.protobuf.message import DecodeError
 
 from mer.errors import MerError
 from mer.models.caffe.messages import NetParameter
+from mer.models.caffe.wire import count_fields
+from mer.utils.limits import limit, require_within
 
 #: The two layouts of a file: `new` (field `layer`), `v1` (field `layers`, written before 2014).
 LAYOUTS = ("new", "v1")
 
 #: Largest message of protobuf.
 MAX_BYTES = 2**31 - 1
+
+#: Bytes of a file that are read: more than VGG-16, the largest network that was given out in this format.
+CAFFE_BYTES = 640 * 1024**2
+
+#: Layers, their blobs and other fields of a file, together; the authors' ResNet-10 has fewer than a thousand.
+CAFFE_FIELDS = 200_000
+
+#: Most dimensions of a blob (Caffe's `kMaxBlobAxes`).
+MAX_AXES = 32
 
 #: V1's numbers of the layer types that hold weights here; V1 knew neither BatchNorm nor Scale (0 = none).
 V1_TYPES = {"Convolution": 4, "InnerProduct": 14}
@@ -67,6 +78,7 @@ def read_bytes(path: str | Path) -> bytes:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise MerError(f"{path} is no .caffemodel: expected at most {MAX_BYTES} bytes (protobuf's limit), found {size}")
+    require_within("caffe_bytes", CAFFE_BYTES, size, f"{path}: bytes")
     try:
         return path.read_bytes()
     except OSError as error:
@@ -87,6 +99,12 @@ def parse_net(data: bytes, where: str | Path) -> CaffeNet:
         raise MerError(f"{where} is empty; expected a Caffe network (.caffemodel), download or copy it again")
     if data[:99].lstrip().startswith((b"layer {", b"layers {", b'name: "')):
         raise MerError(f"{where} is a network's definition (.prototxt); expected its weights (.caffemodel)")
+    require_within(
+        "caffe_fields",
+        CAFFE_FIELDS,
+        count_fields(data, limit("caffe_fields", CAFFE_FIELDS)),
+        f"{where}: layers and their fields",
+    )
     message = NetParameter()
     try:
         message.ParseFromString(data)
@@ -151,6 +169,8 @@ def _text(value: str | bytes) -> str:
 
 def _blob(message: Any, where: str) -> np.ndarray:
     """The array of one blob, in the shape that the file states."""
+    if len(message.shape.dim) > MAX_AXES:
+        raise MerError(f"{where}: expected at most {MAX_AXES} dimensions, found {len(message.shape.dim)}")
     if message.HasField("shape"):
         shape = tuple(message.shape.dim)
     elif any(message.HasField(key) for key in ("num", "channels", "height", "width")):
@@ -168,7 +188,7 @@ def _stated(message: Any) -> Iterator[tuple[str, Any]]:
     if message.HasField("convolution_param"):
         given = message.convolution_param
         for key, default in (("pad", 0), ("stride", 1), ("dilation", 1)):
-            pair = list(getattr(given, key)) or [default]
+            pair = getattr(given, key) or [default]
             pair = [pair[0], pair[-1]]
             if key != "dilation" and given.HasField(f"{key}_h"):
                 pair = [getattr(given, f"{key}_h"), getattr(given, f"{key}_w")]

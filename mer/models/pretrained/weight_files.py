@@ -11,9 +11,8 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from omegaconf.errors import OmegaConfBaseException
@@ -22,10 +21,16 @@ from torch import Tensor
 from mer.config import ModelConfig, from_dict
 from mer.errors import MerError
 from mer.models.caffe.importer import BLUE_FIRST, import_caffemodel
-from mer.models.checkpoint import FORMAT
+from mer.models.checkpoint import FORMAT, require_parts
+from mer.models.torch_files import WEIGHT_BYTES, UnreadableError, read_torch
+from mer.utils.hashing import stream_sha256
+from mer.utils.limits import require_within
 
 #: Entries under which training checkpoints keep a state dict: Lightning and many others, DeiT and timm, plain loops.
 WRAPPERS = ("state_dict", "model", "model_state_dict", "network", "net")
+
+#: Bytes of the header of a `.safetensors` file: some 100,000 tensors.
+WEIGHT_HEADER_BYTES = 16 * 1024**2
 
 #: Names of number types in `.safetensors` files (the format's own table; those that weights come in).
 SAFETENSORS = {
@@ -75,8 +80,9 @@ def read_weights(path: str | Path) -> WeightFile:
     if path.suffix == ".caffemodel":
         return _caffe(path)
     content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
-    digest = sha256(path.read_bytes()).hexdigest()[:12]
+    digest = stream_sha256(path)[:12]
     if content.get("format") == FORMAT:
+        require_parts(dict(content), path)
         card = content["card"]
         notes = [f"{path.name} (sha256 {digest}...): checkpoint of this package, classes {', '.join(card['classes'])}"]
         blue_first = card.get("colours") == BLUE_FIRST
@@ -108,12 +114,11 @@ def _others(content: Mapping[Any, Any], entry: str) -> str:
 
 def _torch(path: Path) -> Mapping[Any, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a foreign, truncated or unsafe file
-        first = str(error).strip().splitlines()[0]
+        content = read_torch(path)
+    except UnreadableError as error:
         raise MerError(
-            f"{path} cannot be read as plain weights ({type(error).__name__}: {first}); a whole pickled network is not "
-            "read, since that would run its code: save its state_dict() instead"
+            f"{path} cannot be read as plain weights ({error}); a whole pickled network is not read, since that would "
+            "run its code: save its state_dict() instead"
         ) from error
     if not isinstance(content, Mapping):
         raise MerError(f"{path}: expected tensors by name (a state dict), found a {type(content).__name__}")
@@ -121,26 +126,59 @@ def _torch(path: Path) -> Mapping[Any, Any]:
 
 
 def _safetensors(path: Path) -> Mapping[Any, Any]:
-    """Tensors of a file of the safetensors format (its README): 8 bytes of header's length, header (JSON), numbers."""
-    content = path.read_bytes()
-    start = 8 + int.from_bytes(content[:8], "little")
+    """Tensors of a file of the safetensors format (its README): 8 bytes of header's length, header (JSON), numbers.
+
+    The header must account for every byte behind it, once and in order: no holes, no shared bytes.
+    """
+    size = path.stat().st_size
+    require_within("weight_bytes", WEIGHT_BYTES, size, f"{path}: bytes")
     try:
-        header = json.loads(content[8:start])
-        header.pop("__metadata__", None)
-        return {str(name): _tensor(content, start, entry) for name, entry in header.items()}
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > size - 8:
+                raise ValueError(f"its header claims {length:,} bytes, the file has {size:,}")
+            require_within("weight_header_bytes", WEIGHT_HEADER_BYTES, length, f"{path}: bytes of its header")
+            header = json.loads(file.read(length), object_pairs_hook=_no_repeats)
+            header.pop("__metadata__", None)
+            place = 0
+            for name in sorted(header, key=lambda name: header[name]["data_offsets"]):
+                place = _check_entry(name, header[name], place)
+            if place != size - 8 - length:
+                raise ValueError(f"its tensors take {place:,} bytes, the file has {size - 8 - length:,} for them")
+            return {str(name): _tensor(file, 8 + length, entry) for name, entry in header.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         raise MerError(f"{path} cannot be read as safetensors ({type(error).__name__}: {error})") from error
 
 
-def _tensor(content: bytes, start: int, entry: Mapping[str, Any]) -> Tensor:
-    """One tensor of a safetensors file whose numbers begin at byte `start`; ValueError where they do not fit."""
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object as a dict; ValueError where a key stands in it twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands in the header twice")
+    return found
+
+
+def _check_entry(name: str, entry: Mapping[str, Any], place: int) -> int:
+    """Where the numbers of a tensor end; ValueError unless they begin at `place` and fill its shape."""
+    shape, (first, last) = entry["shape"], entry["data_offsets"]
+    if not all(type(number) is int and number >= 0 for number in (*shape, first, last)):
+        raise ValueError(f"tensor {name}: expected whole numbers of 0 or more, got {shape} and bytes {first} to {last}")
+    if first != place or last - first != math.prod(shape) * SAFETENSORS[entry["dtype"]].itemsize:
+        raise ValueError(
+            f"tensor {name}: bytes {first} to {last} are not those of a tensor {tuple(shape)} of {entry['dtype']} that "
+            f"begins at byte {place}"
+        )
+    return int(last)
+
+
+def _tensor(file: BinaryIO, start: int, entry: Mapping[str, Any]) -> Tensor:
+    """One tensor of a safetensors file whose numbers begin at byte `start`."""
     dtype, shape = SAFETENSORS[entry["dtype"]], tuple(entry["shape"])
     first, last = entry["data_offsets"]
-    if not 0 <= first <= last <= len(content) - start or last - first != math.prod(shape) * dtype.itemsize:
-        raise ValueError(f"bytes {first} to {last} are not those of a tensor {shape} of {entry['dtype']}")
     if first == last:
         return torch.empty(shape, dtype=dtype)
-    return torch.frombuffer(bytearray(content[start + first : start + last]), dtype=dtype).reshape(shape)
+    file.seek(start + first)
+    return torch.frombuffer(bytearray(file.read(last - first)), dtype=dtype).reshape(shape)
 
 
 def _caffe(path: Path) -> WeightFile:
