@@ -20,7 +20,7 @@ from mer.models.caffe.layers import to_caffemodel
 from mer.run import conf_dir, run
 from mer.sweep import sweep_table
 from mer.train.experiment.experiment import load_experiment
-from mer.train.fold.initial_weights import load_initial_weights
+from mer.train.lightning.module import RecognitionModule
 from mer.utils.atomic_files import write_json
 from tests.helpers import sized_trees
 from tests.helpers.command import TINY, TINY_RECIPE, command, process
@@ -118,12 +118,11 @@ def test_init_fills_the_network_that_the_folds_begin_with(weights, cache_dir, tm
     sized_trees.write_small("casme2", tmp_path / "casme2")
     overrides = [f"data.root={tmp_path / 'casme2'}", "init=file", f"init.path={weights}", f"cache_dir={cache_dir}"]
     experiment = load_experiment(composed("+experiment=wang2020_casme2", *overrides, *QUICK))
-    network = build(experiment.config.model, in_channels=1, classes=5)
-    other = build(experiment.config.model, in_channels=1, classes=5)
-    load_initial_weights(network, experiment, None)
-    load_initial_weights(other, experiment, None)
-    for (name, one), two in zip(network.named_parameters(), other.parameters(), strict=True):
+    first, second = (RecognitionModule(experiment.samples, experiment.config, seed=seed).network for seed in (1, 2))
+    drawn = RecognitionModule(experiment.samples, experiment.config, seed=1, initialise=False).network
+    for (name, one), two in zip(first.named_parameters(), second.parameters(), strict=True):
         assert one.equal(two) or name.startswith("fc."), name
+    assert not all(one.equal(two) for one, two in zip(first.parameters(), drawn.parameters(), strict=True))
 
 
 def test_a_file_that_changes_its_content_does_not_continue_a_run(weights, cache_dir, tmp_path):

@@ -48,9 +48,8 @@ def measure(config: Config, *, side: int, rounds: int) -> dict[str, float]:
     """
     loader = maps_loader(config, side=side)
     batches = list(loader)
-    module = RecognitionModule(
-        model=asdict(config.model), optim=asdict(config.optim), in_channels=3, classes=["a", "b", "c"]
-    )
+    recipe = {"model": asdict(config.model), "optim": asdict(config.optim)}
+    module = RecognitionModule({"in_channels": 3, "classes": ["a", "b", "c"]}, recipe)
     network, optimizer = module.network, torch.optim.AdamW(module.network.parameters(), lr=config.optim.lr, fused=True)
     found: dict[str, list[float]] = {"loading": [], "bare": [], "whole": []}
     for _ in range(rounds + 1):
@@ -58,7 +57,7 @@ def measure(config: Config, *, side: int, rounds: int) -> dict[str, float]:
         for _ in loader:
             pass
         found["loading"].append((time.perf_counter() - start) / len(batches))
-        trainer = build_trainer(config, [])
+        trainer = build_trainer(config)
         start = time.perf_counter()
         trainer.fit(module, loader, loader)  # the second is never looked at, but asked for
         found["whole"].append((time.perf_counter() - start) / trainer.global_step)

@@ -15,6 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from mer.config import Config
+from mer.inputs.datamodule.fold_datamodule import FoldDataModule
+from mer.inputs.prepared_samples import PreparedSamples
 from mer.models import count_parameters
 from mer.models.attention import describe as describe_attention
 from mer.models.build import describe as describe_model
@@ -22,8 +25,9 @@ from mer.protocols.registry import Fold
 from mer.train.cross_validation import stage_notes
 from mer.train.cross_validation.train_folds import parallel_folds
 from mer.train.experiment.experiment import Experiment, PretrainingStage
-from mer.train.fold.fit import build_module, datamodule
-from mer.train.fold.pretraining import stage_experiment, stage_fold
+from mer.train.fold.fold_cotraining import cotraining_samples
+from mer.train.fold.pretraining import stage_config, stage_fold
+from mer.train.lightning.module import RecognitionModule
 from mer.utils.console import say
 
 #: Steps that are timed for the estimate, after one that warms up.
@@ -39,13 +43,12 @@ def describe(experiment: Experiment, console: Console, *, origin: Sequence[str])
         origin: sentences on where the weights of the first training come from.
     """
     config, table = experiment.config, experiment.table
-    data = datamodule(experiment, experiment.folds[0], seed=0)
-    data.setup("fit")
-    module = build_module(experiment, data)
+    module = RecognitionModule(experiment.samples, config, initialise=False)
+    loaders = [_loaders(experiment, fold) for fold in experiment.folds]
     # a search trains each candidate on parts of the training part first, at most as long as the fold itself
     trainings = config.members + len(config.protocol.candidates) * config.protocol.inner
-    steps = [trainings * fold_steps(experiment, fold) for fold in experiment.folds]
-    seconds = step_seconds(experiment, experiment.folds[0]) if experiment.folds[0].train else 0.0
+    steps = [trainings * fold_steps(one, config) for one in loaders]
+    seconds = step_seconds(experiment.samples, loaders[0], config) if experiment.folds[0].train else 0.0
     side = min(parallel_folds(config), len(experiment.folds))
     stages = {f"stage {stage.name}": stage_cost(experiment, stage) for stage in experiment.stages}
     # a shared stage is trained before the folds, the others with each
@@ -92,10 +95,10 @@ class Cost:
 
 def stage_cost(experiment: Experiment, stage: PretrainingStage) -> Cost:
     """What a stage costs, as far as a few of its steps tell; without leaving out the people whom a fold tests."""
-    own = stage_experiment(experiment, stage)
-    fold = stage_fold(own, stage, tuple(own.table.frame["sample_id"]))
-    members, optim, table = experiment.config.members, own.config.optim, own.table
-    steps, seconds = fold_steps(own, fold), step_seconds(own, fold)
+    config, table = stage_config(experiment.config, stage), stage.samples.table
+    members, optim = config.members, config.optim
+    loaders = FoldDataModule(stage.samples, stage_fold(stage, config, tuple(table.frame["sample_id"])), config)
+    steps, seconds = fold_steps(loaders, config), step_seconds(stage.samples, loaders, config)
     how = "once for all folds" if stage.shared else "for each fold"
     text = (
         f"{table.name}: {len(table)} clips of {table.subjects.nunique()} subjects, classes {', '.join(table.classes)}; "
@@ -105,34 +108,36 @@ def stage_cost(experiment: Experiment, stage: PretrainingStage) -> Cost:
     return Cost(members * steps * seconds, stage.shared, text)
 
 
-def fold_steps(experiment: Experiment, fold: Fold) -> int:
+def _loaders(experiment: Experiment, fold: Fold) -> FoldDataModule:
+    """Data of one fold as its training has it."""
+    joined = cotraining_samples(experiment, fold)
+    return FoldDataModule(experiment.samples, fold, experiment.config, cotraining=joined)
+
+
+def fold_steps(loaders: FoldDataModule, config: Config) -> int:
     """Optimiser steps of one fold."""
-    optim = experiment.config.optim
-    if not fold.train:
+    if not len(loaders.train_rows):
         return 0
-    if optim.iterations is not None:
-        return optim.iterations
-    data = datamodule(experiment, fold, seed=0)
-    data.setup("fit")
-    return int(optim.epochs or 0) * data.steps_per_epoch
+    if config.optim.iterations is not None:
+        return config.optim.iterations
+    return int(config.optim.epochs or 0) * loaders.steps_per_epoch
 
 
-def step_seconds(experiment: Experiment, fold: Fold) -> float:
+def step_seconds(data: PreparedSamples, loaders: FoldDataModule, config: Config) -> float:
     """Median seconds of a training step on this machine: loading, forward, backward, without an optimiser's update."""
-    torch.set_num_threads(experiment.config.trainer.threads)
-    data = datamodule(experiment, fold, seed=0)
-    data.setup("fit")
-    module = build_module(experiment, data)
-    on_gpu = experiment.config.trainer.accelerator != "cpu" and torch.cuda.is_available()
+    torch.set_num_threads(config.trainer.threads)
+    module = RecognitionModule(data, config, initialise=False)
+    module.adapt_to(loaders)
+    on_gpu = config.trainer.accelerator != "cpu" and torch.cuda.is_available()
     device = torch.device("cuda" if on_gpu else "cpu")
     module.to(device)
     times = []
-    batches = iter(data.train_dataloader())
+    batches = iter(loaders.train_dataloader())
     for _ in range(TIMED_STEPS + 1):
         start = time.perf_counter()
         batch = next(batches, None)
         if batch is None:
-            batches = iter(data.train_dataloader())
+            batches = iter(loaders.train_dataloader())
             batch = next(batches)
         loss = module.training_step({key: value.to(device) for key, value in batch.items()}, 0)
         loss.backward()

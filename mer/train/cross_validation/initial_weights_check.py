@@ -7,18 +7,19 @@ tested though part of it was drawn at random, and levels held still that nobody 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from mer.config import AttentionConfig, Config, ModelConfig, OptimConfig, with_overrides
 from mer.errors import ConfigError
-from mer.models import RecognitionNetwork, build
+from mer.inputs.prepared_samples import PreparedSamples
+from mer.models import RecognitionNetwork
 from mer.models.attention import attention_factory
 from mer.models.parameter_groups import NORMS
 from mer.models.pretrained.load_report import LoadReport
 from mer.train.experiment.experiment import Experiment
-from mer.train.fold.initial_weights import from_init
-from mer.train.fold.pretraining import stage_experiment
+from mer.train.fold.pretraining import stage_config
+from mer.train.lightning.module import RecognitionModule
 
 #: Keys of `card["input"]` that must be the run's own where the file's network is tested as it is.
 INPUT = ("representation", "size")
@@ -35,26 +36,29 @@ def check(experiment: Experiment) -> list[str]:
         return ["all weights are drawn at random"]
     told: list[LoadReport] = []
     found: list[str] = []
-    for key, own in _first_trainings(experiment):
-        network = build(own.config.model, in_channels=own.inputs.shape[1], classes=len(own.table.classes))
-        told.append(from_init(network, own))
-        found += [f"{key}{line}" for line in frozen_config_errors(told[-1], network, own.config.optim)]
+    for key, samples, config in _first_trainings(experiment):
+        module = RecognitionModule(samples, config)
+        assert module.load_report is not None  # there is one wherever `init` is looked at
+        told.append(module.load_report)
+        found += [f"{key}{line}" for line in frozen_config_errors(told[-1], module.network, config.optim)]
         if not experiment.stages and not all(fold.train for fold in experiment.folds):
-            found += zero_shot_config_errors(told[-1], own.config)
+            found += zero_shot_config_errors(told[-1], config)
     if found:
         raise ConfigError(found)
     return list(told[0].sentences)
 
 
-def _first_trainings(experiment: Experiment) -> Iterator[tuple[str, Experiment]]:
+def _first_trainings(experiment: Experiment) -> Iterator[tuple[str, PreparedSamples, Config]]:
     """What may be trained first, with the beginning of its keys: a stage, each recipe of a search, or the folds."""
+    config = experiment.config
     if experiment.stages:
-        yield f"stages.{experiment.stages[0].name}.", stage_experiment(experiment, experiment.stages[0])
+        first = experiment.stages[0]
+        yield f"stages.{first.name}.", first.samples, stage_config(config, first)
         return
-    for line in experiment.config.protocol.candidates:
-        yield f"protocol.candidates: {line!r}: ", replace(experiment, config=with_overrides(experiment.config, line))
-    if not experiment.config.protocol.candidates:
-        yield "", experiment
+    for line in config.protocol.candidates:
+        yield f"protocol.candidates: {line!r}: ", experiment.samples, with_overrides(config, line)
+    if not config.protocol.candidates:
+        yield "", experiment.samples, config
 
 
 def frozen_config_errors(told: LoadReport, network: RecognitionNetwork, optim: OptimConfig) -> list[str]:

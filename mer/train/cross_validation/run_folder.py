@@ -16,15 +16,15 @@ import yaml
 
 from mer import run_files
 from mer.errors import AllFoldsFailedError, MerError
-from mer.evaluation.predictions import pool_folds, read_predictions, write_predictions
+from mer.evaluation.predictions import pool_folds, read_predictions
 from mer.evaluation.report.html_report import write_report
 from mer.evaluation.report.plots import confusion_png
 from mer.evaluation.results import summarise
 from mer.models import build, count_parameters, freeze
 from mer.provenance import config_hash, environment, flatten, result_config
 from mer.train.cross_validation import sanity_checks, stage_notes
-from mer.train.experiment import selection
 from mer.train.experiment.experiment import Experiment
+from mer.train.experiment.selection import ResultFiles
 from mer.train.leaks import audit as leaks
 from mer.utils.atomic_files import read_json, write_atomically, write_json
 
@@ -73,7 +73,9 @@ def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, A
 def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
     """Results of the folds that are there, also written: predictions, folds, results, confusion matrix, report."""
     folds = fold_table(experiment, run)
-    write_csv(run / run_files.FOLDS, selection.mark_table(folds, experiment.config.protocol))
+    config = experiment.config
+    files = ResultFiles(run, config.protocol)
+    files.table(run_files.FOLDS, folds)
     frames = [
         read_predictions(run_files.fold_folder(run, name) / run_files.PREDICTIONS)
         for name in folds["fold"][folds["status"] == "done"]
@@ -83,8 +85,7 @@ def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
             f"no fold of the run in {run} succeeded; its {run_files.FOLDS} and {run_files.FAILURES_FOLDER}/ say why"
         )
     predictions = pool_folds(frames, experiment.table, allow_missing=True)
-    config = experiment.config
-    write_predictions(run / run_files.PREDICTIONS, selection.mark_table(predictions, config.protocol))
+    files.predictions(run_files.PREDICTIONS, predictions)
     network = build(config.model, in_channels=experiment.inputs.shape[1], classes=len(experiment.table.classes))
     results = summarise(
         predictions,
@@ -166,12 +167,6 @@ def _refuse_foreign_folds(experiment: Experiment, run: Path) -> None:
             f"the run folder {run} holds folds of another configuration ({', '.join(foreign[:5])}): give the overrides "
             "of that run to finish it, or another hydra.run.dir to start a new one"
         )
-
-
-def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, atomically."""
-    with write_atomically(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def _refuse_other(wanted: dict[str, Any], recorded: dict[str, Any], run: Path) -> None:

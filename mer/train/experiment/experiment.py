@@ -14,10 +14,11 @@ from mer.config import Config, DataConfig, StageConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
 from mer.inputs import pipeline
+from mer.inputs.prepared_samples import PreparedSamples
 from mer.models import checkpoint
 from mer.protocols.registry import Fold, make_folds, protocol_notes
 from mer.train.experiment import null_runs
-from mer.train.experiment.overlap import PreparedSamples, shared_subjects
+from mer.train.experiment.overlap import shared_subjects
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,7 @@ def load_experiment(config: Config, *, progress: bool = False) -> Experiment:
     """The study of a configuration; draws or reads samples and fills the pixel cache where that was not done yet."""
     table = pipeline.load_samples(config.data, config, progress=progress)
     folds = make_folds(table, config.protocol, config.seed)
-    samples = PreparedSamples(
-        table, pipeline.load_inputs(null_runs.apply_onset_only(table, config), config.data, config, progress=progress)
-    )
+    samples = _with_inputs(table, config, progress=progress)
     stages: list[PretrainingStage] = []
     tested = [sample for fold in folds for sample in (*fold.validation, *fold.test)]
     for name, stage in config.stages.items():
@@ -96,6 +95,16 @@ def load_experiment(config: Config, *, progress: bool = False) -> Experiment:
     other = config.cotrain.data
     companions = None if other is None else _companions(other, samples, config, progress=progress)
     return Experiment(config, table, samples.inputs, tuple(folds), tuple(stages), companions)
+
+
+def load_data(config: Config, *, progress: bool = False) -> PreparedSamples:
+    """Read or draw the samples of `config.data` and compute their inputs, or take them from the cache."""
+    return _with_inputs(pipeline.load_samples(config.data, config, progress=progress), config, progress=progress)
+
+
+def _with_inputs(table: SampleTable, config: Config, *, progress: bool) -> PreparedSamples:
+    shown = null_runs.apply_onset_only(table, config)
+    return PreparedSamples(table, pipeline.load_inputs(shown, config.data, config, progress=progress))
 
 
 def _other_samples(

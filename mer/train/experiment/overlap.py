@@ -9,36 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from mer.data.samples.schema import IMAGE_COLUMNS
 from mer.data.samples.table import SampleTable
-from mer.utils.hashing import image_hash
+from mer.inputs.prepared_samples import PreparedSamples
 
 #: Data sets under two names, whose people and their numbers are the same: SMIC-E is SMIC with more frames a clip.
 SAME_PEOPLE = {"smic_e": "smic"}
-
-
-@dataclass(frozen=True)
-class PreparedSamples:
-    """A table with its inputs.
-
-    Attributes:
-        table: one row a clip.
-        pixels: network inputs (N, C, H, W), row i for row i of the table.
-    """
-
-    table: SampleTable
-    inputs: np.ndarray
-
-    @cached_property
-    def pictures(self) -> tuple[frozenset[str], ...]:
-        """Hashes of each row's key-frame images; none for a drawn row without files."""
-        columns = self.table.frame[list(IMAGE_COLUMNS)].to_numpy(dtype=object)
-        return tuple(frozenset(image_hash(path) for path in row if path) for row in columns)
 
 
 def person_code(dataset: str, subject: str) -> str:

@@ -7,18 +7,21 @@ shows what that would do, they choose the epoch, nothing that a search may see i
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from omegaconf.errors import OmegaConfBaseException
 
 from mer.config import Config, ProtocolConfig, with_overrides
-from mer.evaluation.predictions import SELECTION_COLUMN
+from mer.evaluation.predictions import SELECTION_COLUMN, write_predictions
 from mer.inputs.representations import registry as represent
 from mer.models import config_errors as model_problems
 from mer.protocols.registry import Fold, selection_mode
 from mer.train.experiment import stage_checks
 from mer.train.lightning import module
+from mer.utils.atomic_files import write_atomically, write_json
 
 LEAKY = "leaky"
 #: Parts of the configuration that a nested search may vary: what training does, not what it is given or tested on.
@@ -33,19 +36,50 @@ def training_view(fold: Fold, protocol: ProtocolConfig) -> Fold:
     return replace(fold, validation=fold.test) if selection_mode(protocol) == LEAKY else fold
 
 
-def mark_record(record: dict[str, Any], protocol: ProtocolConfig) -> dict[str, Any]:
-    """The record of a training, with what chose; without a score on held-out samples, which might steer a search."""
-    selection = selection_mode(protocol)
-    kept = {**record, OBJECTIVE: None} if selection == LEAKY else record
-    return {**kept, "selection": selection}
+class ResultFiles:
+    """Writer of the tables and records of one folder, which marks all of them where held-out samples chose.
 
+    Args:
+        folder: is there already.
+        protocol: of the run.
 
-def mark_table(table: pd.DataFrame, protocol: ProtocolConfig) -> pd.DataFrame:
-    """The table as it is, or with a last column that says `leaky`; columns of an inner split are renamed there."""
-    if selection_mode(protocol) != LEAKY:
-        return table
-    names = {name: name.replace("validation_", "held_out_") for name in table.columns}
-    return table.rename(columns=names).assign(**{SELECTION_COLUMN: LEAKY})
+    Attributes:
+        mode: what chose, one of `mer.protocols.registry.SELECTIONS`.
+    """
+
+    def __init__(self, folder: Path, protocol: ProtocolConfig) -> None:
+        self.folder, self.mode = folder, selection_mode(protocol)
+
+    def predictions(self, name: str, table: pd.DataFrame) -> None:
+        """Write a table of predictions."""
+        write_predictions(self.folder / name, self._mark_table(table))
+
+    def table(self, name: str, table: pd.DataFrame) -> None:
+        """Write another table as CSV."""
+        with write_atomically(self.folder / name) as temporary:
+            self._mark_table(table).to_csv(temporary, index=False, lineterminator="\n")
+
+    def record(self, name: str, record: dict[str, Any]) -> None:
+        """Write the record of a fold as JSON, with what chose its epoch or recipe."""
+        write_json(self.folder / name, self._mark_record(record))
+
+    def arrays(self, name: str, arrays: dict[str, np.ndarray]) -> None:
+        """Write arrays as `.npz`."""
+        np.savez_compressed(self.folder / name, selection=self.mode, **arrays)  # type: ignore[arg-type]
+
+    def _mark_table(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The table as it is, or with a last column `leaky`; columns of an inner split are renamed there."""
+        if self.mode != LEAKY:
+            return table
+        names = {name: name.replace("validation_", "held_out_") for name in table.columns}
+        return table.rename(columns=names).assign(**{SELECTION_COLUMN: LEAKY})
+
+    def _mark_record(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The record with what chose, its members' too; without a score on held-out samples, which could steer."""
+        kept = {**record, OBJECTIVE: None} if self.mode == LEAKY else dict(record)
+        if "members" in kept:
+            kept["members"] = [self._mark_record(member) for member in kept["members"]]
+        return {**kept, "selection": self.mode}
 
 
 def config_errors(config: Config) -> list[str]:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mer.config import InitConfig
+from mer.inputs.prepared_samples import PreparedSamples
 from mer.models import checkpoint
 from mer.protocols.registry import Fold
 from mer.train.experiment.experiment import Experiment, PretrainingStage
-from mer.train.experiment.overlap import PreparedSamples, samples_without, shared_subjects
+from mer.train.experiment.overlap import samples_without, shared_subjects
 
 #: Hex digits kept of each image's SHA-256: 64 bits.
 DIGITS = 16

@@ -13,13 +13,19 @@ import pandas as pd
 
 from mer.evaluation import metrics
 from mer.protocols.registry import Fold
-from mer.train.experiment import selection, trained_on
+from mer.train.experiment import trained_on
 from mer.train.experiment.experiment import Experiment
 
 
 def of_fold(experiment: Experiment, fold: Fold, predictions: pd.DataFrame) -> dict[str, Any]:
-    """The card of a fold's networks; `predictions` are those of its test part, averaged over the members."""
-    saw = trained_on.of_fold(experiment, selection.training_view(fold, experiment.config.protocol))
+    """Return the card of a fold's networks.
+
+    Args:
+        experiment: of the run.
+        fold: as training saw it.
+        predictions: of its test part, averaged over the members.
+    """
+    saw = trained_on.of_fold(experiment, fold)
     seen = saw.as_card()
     own = (
         {"data": experiment.table.name, "synthetic": experiment.table.synthetic, "held_out": fold.name}

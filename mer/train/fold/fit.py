@@ -1,36 +1,37 @@
-"""Training of one network: a fold's or a stage's, from weights that were handed on or from fresh ones.
+"""Train one network: a fold's or a stage's, from weights that were handed on or from fresh ones.
 
-Contract: the weights that come out depend on the study, the fold, the seeds and the weights that went in, not on what
-ran before, beside or on how many processes. Nothing is written.
+Contract: the weights that come out depend on the samples, the fold, the configuration, the seeds and the weights that
+went in, not on what ran before, beside or on how many processes. Nothing is written.
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
+from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.loggers import Logger
 
 from mer.config import Config
-from mer.errors import MerError
 from mer.inputs.datamodule.cotraining import CotrainingSamples
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
+from mer.inputs.prepared_samples import PreparedSamples
 from mer.models.network import RecognitionNetwork
 from mer.protocols.registry import Fold
-from mer.train.experiment import trained_on
-from mer.train.experiment.experiment import Experiment
-from mer.train.experiment.overlap import PreparedSamples
+from mer.train.fold.ensemble import member_seed
 from mer.train.fold.initial_weights import InitialWeights, load_initial_weights
 from mer.train.lightning.callbacks import BestEpoch, CurveRecorder
 from mer.train.lightning.module import RecognitionModule
 from mer.train.lightning.sync_batchnorm import convert_sync_batchnorm
 from mer.train.lightning.weight_averaging import Averaging
+from mer.utils.seeding import seed_from
 
-# Lightning speaks of hardware, of products, of more loader processes, at every fold; errors still come through.
+# Silence Lightning's notes on hardware and loader processes, which it repeats for every fold; errors still show.
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 for line in (
     ".*does not have many workers.*",
@@ -69,36 +70,59 @@ class Trained:
 
 
 def fit(
-    experiment: Experiment, fold: Fold, *, seed: int, data_seed: int, start: InitialWeights | None = None
+    data: PreparedSamples,
+    fold: Fold,
+    config: Config,
+    *,
+    member: int = 0,
+    seed: int | None = None,
+    data_seed: int | None = None,
+    start: InitialWeights | None = None,
+    cotraining: CotrainingSamples | None = None,
+    logger: Logger | Iterable[Logger] | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Trained:
-    """The network after training on `fold.train`; without any training sample it stays as it begins.
+    """Train on `fold.train`; without any training sample the network stays as it begins.
 
     Args:
-        experiment: configuration and samples.
-        fold: training samples, and those that choose the epoch.
-        seed: of weights drawn here and of dropout.
-        data_seed: of the order and augmentation of the samples.
-        start: weights to begin with.
+        data: all samples with their inputs; rows that neither train nor choose the epoch are not looked at.
+        fold: samples that train, and those that choose the epoch.
+        config: recipe, network and hardware.
+        member: which network of an ensemble (`config.members`) this is; decides the seeds that are not given.
+        seed: of the weights drawn here and of dropout; None for that of the fold in a run of `config`.
+        data_seed: of the order and augmentation of the samples; None likewise.
+        start: weights to begin with in place of `config.init`.
+        cotraining: samples of another source that join every batch.
+        logger: Lightning's, one or several.
+        callbacks: further ones of the user's own.
+
+    Raises:
+        FloatingPointError: the training diverged.
     """
-    config = experiment.config
+    own_seed = member_seed(config.seed, member)
+    seed = seed_from(own_seed, "fold", fold.name) if seed is None else seed
+    data_seed = seed_from(own_seed, "data", fold.name) if data_seed is None else data_seed
     torch.set_num_threads(config.trainer.threads)
     seed_everything(seed, verbose=False)
-    data = datamodule(experiment, fold, seed=data_seed)
-    module = build_module(experiment, data)
-    origin = load_initial_weights(module.network, experiment, start)
+    loaders = FoldDataModule(data, fold, config, seed=data_seed, cotraining=cotraining)
+    module = RecognitionModule(data, config, seed=seed, initialise=start is None)
+    if start is not None:
+        origin = load_initial_weights(module.network, start, data.classes)
+    else:
+        origin = list(module.load_report.sentences) if module.load_report is not None else []
     curves = CurveRecorder(validation=bool(fold.validation))
     chooser = BestEpoch(curves)
     trainer = None
     if fold.train:
         if config.trainer.devices > 1:
             convert_sync_batchnorm(module)
-        callbacks: list[Callback] = [curves]
+        own: list[Callback] = [curves]
         if config.optim.average != "none":
-            callbacks.append(Averaging(config.optim, data.pixels, data.train_rows))
+            own.append(Averaging(config.optim, loaders.pixels, loaders.train_rows))
         if fold.validation:
-            callbacks.append(chooser)  # behind the average, which it chooses among and puts back
-        trainer = build_trainer(config, callbacks)
-        trainer.fit(module, datamodule=data)
+            own.append(chooser)  # behind the average, which it chooses among and puts back
+        trainer = build_trainer(config, [*own, *callbacks], validation=bool(fold.validation), logger=logger)
+        trainer.fit(module, datamodule=loaders)
     module.eval()
     record = {
         "epochs": len(curves.rows),
@@ -112,55 +136,13 @@ def fit(
     return Trained(module.network, curves, record, trainer)
 
 
-def datamodule(experiment: Experiment, fold: Fold, *, seed: int) -> FoldDataModule:
-    """The data module of one fold; what joins its batches shows nobody of the run's own whom it does not train on."""
-    config, companions = experiment.config, None
-    if experiment.cotraining is not None and fold.train:
-        companions = companions_of(experiment, experiment.cotraining, fold)
-    return FoldDataModule(
-        experiment.inputs,
-        experiment.table,
-        fold,
-        input=config.input,
-        augment=config.augment,
-        optim=config.optim,
-        trainer=config.trainer,
-        seed=seed,
-        companions=companions,
-    )
-
-
-def companions_of(experiment: Experiment, samples: PreparedSamples, fold: Fold) -> CotrainingSamples:
-    """Samples of co-training for one fold, under the run's classes; MerError where nobody is left for it.
-
-    Of the protocol's own people only those come along whom the fold trains on (`lineage.cotraining_ids`).
-    """
-    ids = set(trained_on.cotraining_ids(experiment, samples, fold))
-    rows = np.flatnonzero(samples.table.frame["sample_id"].isin(ids).to_numpy())
-    if not len(rows):
-        raise MerError(
-            f"cotrain: fold {fold.name} does without every person of {samples.table.name}, whom it tests or holds "
-            "back; nobody is left to join"
-        )
-    numbers = np.array([experiment.table.classes.index(name) for name in samples.table.classes], dtype=np.int64)
-    clips = experiment.config.cotrain.clips
-    share = experiment.config.cotrain.share if clips is None else clips / (clips + len(fold.train))
-    return CotrainingSamples(np.asarray(samples.inputs), numbers[samples.table.targets], rows, share)
-
-
-def build_module(experiment: Experiment, data: FoldDataModule) -> RecognitionModule:
-    """The untrained module of one fold."""
-    return RecognitionModule(
-        model=asdict(experiment.config.model),
-        optim=asdict(experiment.config.optim),
-        in_channels=experiment.inputs.shape[1],
-        classes=list(experiment.table.classes),
-        class_weights=data.class_weights,
-        seed=data.seed,
-    )
-
-
-def build_trainer(config: Config, callbacks: list) -> Trainer:
+def build_trainer(
+    config: Config,
+    callbacks: Sequence[Callback] = (),
+    *,
+    validation: bool = False,
+    logger: Logger | Iterable[Logger] | None = None,
+) -> Trainer:
     """Lightning's trainer with the configured hardware; files and progress are ours, so its own are off."""
     hardware, optim = config.trainer, config.optim
     return Trainer(
@@ -170,13 +152,13 @@ def build_trainer(config: Config, callbacks: list) -> Trainer:
         precision=hardware.precision,  # type: ignore[arg-type]
         max_epochs=-1 if optim.epochs is None else optim.epochs,
         max_steps=-1 if optim.iterations is None else optim.iterations,
-        callbacks=callbacks,
-        logger=False,
-        enable_checkpointing=False,
+        callbacks=list(callbacks),
+        logger=logger or False,
+        enable_checkpointing=any(isinstance(one, Checkpoint) for one in callbacks),
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        limit_val_batches=1.0 if any(isinstance(one, BestEpoch) for one in callbacks) else 0,
+        limit_val_batches=1.0 if validation else 0,
         deterministic="warn" if torch.cuda.is_available() else True,
         # our samplers split an epoch over ranks themselves; Lightning's would pad it with samples counted twice
         use_distributed_sampler=False,

@@ -1,4 +1,4 @@
-"""Fill a network with the weights that its training begins with."""
+"""Fill a network with the weights that a stage hands on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from mer.inputs.representations.registry import REPRESENTATIONS
 from mer.models.network import RecognitionNetwork
-from mer.models.pretrained.initialise import load_weights
-from mer.models.pretrained.load_report import LoadReport
-from mer.train.experiment.experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -28,13 +24,14 @@ class InitialWeights:
     classes: tuple[str, ...]
 
 
-def load_initial_weights(
-    network: RecognitionNetwork, experiment: Experiment, start: InitialWeights | None
-) -> list[str]:
-    """Sentences on where the weights of a fresh network now come from: `start`, or else what `init` says."""
-    if start is None:
-        return list(from_init(network, experiment).sentences)
-    classes = experiment.table.classes
+def load_initial_weights(network: RecognitionNetwork, start: InitialWeights, classes: tuple[str, ...]) -> list[str]:
+    """Fill a fresh network, and return sentences on where its weights now come from.
+
+    Args:
+        network: of the same configuration as the one that `start` comes from; filled in place.
+        start: weights that a stage hands on.
+        classes: of the next training, in the order of its network's outputs.
+    """
     same = sorted(start.classes) == sorted(classes)
     weights = {name: value for name, value in start.weights.items() if same or not name.startswith("fc.")}
     if same:
@@ -52,9 +49,3 @@ def load_initial_weights(
         "the classifier is drawn at random, for the stage before knows other classes "
         f"({', '.join(start.classes)}); all other weights were handed on by it"
     ]
-
-
-def from_init(network: RecognitionNetwork, experiment: Experiment) -> LoadReport:
-    """What became of a fresh network and of the file of `init`, which it is filled with in place."""
-    pixels = REPRESENTATIONS[experiment.config.input.representation].is_intensity
-    return load_weights(network, experiment.config.init, pixels=pixels, classes=experiment.table.classes)

@@ -1,56 +1,82 @@
-"""What a trained network says of clips: probabilities, each clip once, and attention maps.
+"""Predict clips with a trained network: probabilities, each clip once, and attention maps.
 
 Contract: a plain loop on one device. Lightning's own test loop pads the last batch when several processes share it, so
-that a sample would be scored twice.
+that a sample would be scored twice. Labels are read here for the first time, and join by sample id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch.utils.data import DataLoader
 
+from mer.config import Config
+from mer.data.samples.table import SampleTable
+from mer.errors import MerError
 from mer.evaluation.predictions import PROBABILITY_PREFIX
+from mer.inputs.prepared_samples import PreparedSamples
 from mer.inputs.representations.registry import REPRESENTATIONS
 from mer.models.network import RecognitionNetwork
 from mer.protocols.registry import Fold
-from mer.train.experiment.experiment import Experiment
+
+#: What `predict` looks at: a loader of batches with `image` and `sample_id`.
+Batches = Iterable[Mapping[str, Any]]
 
 
-def predict_fold(experiment: Experiment, fold: Fold, network: RecognitionNetwork, loader: DataLoader) -> pd.DataFrame:
-    """Predictions of the fold's test samples, one row each, in the pooled table's columns."""
-    chosen = REPRESENTATIONS[experiment.config.input.representation]
-    signs = chosen.flip_signs or (1,) * experiment.inputs.shape[1] if experiment.config.evaluation.flip else None
-    rows, probabilities = predict(network, loader, mirror=signs)
+def predict(
+    network: torch.nn.Module,
+    loader: Batches,
+    table: SampleTable,
+    *,
+    fold: str = "",
+    mirror: Sequence[int] | None = None,
+) -> pd.DataFrame:
+    """Predictions of a loader's samples, one row each, with the columns of `predictions.csv`.
+
+    Args:
+        network: put into evaluation mode; its outputs are the classes of the table, in their order.
+        loader: such as `FoldDataModule.test_dataloader()`.
+        table: holds every sample of the loader, with its label.
+        fold: written into the column of that name.
+        mirror: sign of each channel under a left-right mirror (`mirror_signs`); where given, the probabilities are the
+            mean of those of the input and of its mirror image.
+
+    Raises:
+        FloatingPointError: the network gives no finite probabilities.
+        MerError: a sample of the loader is not in the table.
+    """
+    ids, probabilities = predict_probabilities(network, loader, mirror=mirror)
     if not np.isfinite(probabilities).all():
         raise FloatingPointError("training diverged: the network gives no finite probabilities; try a lower optim.lr")
-    frame, classes = experiment.table.frame.iloc[rows], experiment.table.classes
+    known = table.frame.set_index("sample_id", drop=False)
+    strange = [name for name in ids if name not in known.index]
+    if strange:
+        raise MerError(
+            f"{table.name}: expected the samples of the loader in the table, got no row for {strange[0]}"
+            + (f" and {len(strange) - 1} more" if len(strange) > 1 else "")
+            + "; pass the table that the data module was made of"
+        )
+    frame = known.loc[ids]
     columns = {name: frame[name].to_numpy() for name in ("sample_id", "dataset", "subject")}
-    table = pd.DataFrame({**columns, "fold": fold.name, "label": frame["label"].to_numpy()})
-    table["predicted"] = [classes[k] for k in probabilities.argmax(axis=1)]
-    for k, name in enumerate(classes):
-        table[f"{PROBABILITY_PREFIX}{name}"] = probabilities[:, k]
-    return table
+    found = pd.DataFrame({**columns, "fold": fold, "label": frame["label"].to_numpy()})
+    found["predicted"] = [table.classes[k] for k in probabilities.argmax(axis=1)]
+    for k, name in enumerate(table.classes):
+        found[f"{PROBABILITY_PREFIX}{name}"] = probabilities[:, k]
+    return found
 
 
 @torch.inference_mode()
-def predict(
-    network: torch.nn.Module, loader: DataLoader, *, mirror: Sequence[int] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers (N,) and class probabilities (N, K) float64 of a loader's samples, in the loader's order.
-
-    Args:
-        network: what predicts, put into evaluation mode.
-        loader: batches with `image` and `row`.
-        mirror: sign of each channel under a left-right mirror; where given, the probabilities are the mean of those of
-            the input and of its mirror image.
-    """
+def predict_probabilities(
+    network: torch.nn.Module, loader: Batches, *, mirror: Sequence[int] | None = None
+) -> tuple[list[str], np.ndarray]:
+    """Sample ids and class probabilities (N, K) float64, in the loader's order; arguments as of `predict`."""
     network.eval()
     device = next(network.parameters()).device
-    rows, probabilities = [], []
+    ids: list[str] = []
+    probabilities = []
     for batch in loader:
         images = batch["image"].to(device)
         found = network(images).double().softmax(dim=1)
@@ -58,30 +84,39 @@ def predict(
             signs = torch.tensor(mirror, dtype=images.dtype, device=device).view(-1, 1, 1)
             found = (found + network(images.flip(-1) * signs).double().softmax(dim=1)) / 2
         probabilities.append(found.cpu().numpy())
-        rows.append(batch["row"].numpy())
-    return np.concatenate(rows), np.concatenate(probabilities)
+        ids += batch["sample_id"]
+    return ids, np.concatenate(probabilities)
 
 
-def attention_rows(experiment: Experiment) -> np.ndarray:
-    """Rows of the table whose attention maps are kept: spread evenly over the table, so over its subjects."""
-    count = min(experiment.config.evaluation.attention_samples, len(experiment.table))
-    return np.unique(np.linspace(0, len(experiment.table) - 1, count).round().astype(int))
+def mirror_signs(data: PreparedSamples, config: Config) -> Sequence[int] | None:
+    """Sign of each channel under a left-right mirror, or None without `evaluation.flip`."""
+    if not config.evaluation.flip:
+        return None
+    return REPRESENTATIONS[config.input.representation].flip_signs or (1,) * data.channels
+
+
+def attention_rows(samples: int, kept: int) -> np.ndarray:
+    """Return the rows whose attention maps are kept: spread evenly over the table, so over its subjects."""
+    return np.unique(np.linspace(0, samples - 1, min(kept, samples)).round().astype(int))
 
 
 @torch.inference_mode()
-def attention_samples(experiment: Experiment, fold: Fold, network: RecognitionNetwork) -> dict[str, np.ndarray]:
-    """Content of `attention.npz`: inputs and maps of the fold's share of `attention_rows`.
+def attention_samples(
+    network: RecognitionNetwork, data: PreparedSamples, fold: Fold, *, kept: int
+) -> dict[str, np.ndarray]:
+    """Content of `attention.npz`: inputs and maps of the fold's share of `attention_rows`; `kept`: of the whole run.
 
     Empty where the fold has no share, and where the network has no map of positions: none at all, or units that weigh
     channels only.
     """
-    ids = experiment.table.frame["sample_id"].to_numpy()
-    rows = [row for row in attention_rows(experiment) if ids[row] in set(fold.test)]
+    ids = data.table.frame["sample_id"].to_numpy()
+    tested = set(fold.test)
+    rows = [row for row in attention_rows(len(data.table), kept) if ids[row] in tested]
     stages = network.map_stages
     if not rows or not stages:
         return {}
     device = next(network.parameters()).device
-    images = torch.from_numpy(np.asarray(experiment.inputs[rows], dtype=np.float32)).to(device)
+    images = torch.from_numpy(np.asarray(data.inputs[rows], dtype=np.float32)).to(device)
     maps = {
         f"map_{stage}": one[:, 0].cpu().numpy()
         for stage, one in zip(stages, network.attention_maps(images), strict=True)

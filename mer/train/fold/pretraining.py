@@ -37,14 +37,14 @@ class StageResult:
 
     Attributes:
         stage: what was trained.
-        experiment: its samples and recipe in the place of the run's own.
+        config: the run's with the stage's recipe.
         trained: network and curves.
         record: content of `stage.json`.
         seen: whom its network has seen.
     """
 
     stage: PretrainingStage
-    experiment: Experiment
+    config: Config
     trained: Trained
     record: dict[str, Any]
     seen: TrainedOn
@@ -53,12 +53,12 @@ class StageResult:
     def start(self) -> InitialWeights:
         """What the next training begins with."""
         weights = {name: value.detach().cpu() for name, value in self.trained.network.state_dict().items()}
-        return InitialWeights(weights, self.experiment.table.classes)
+        return InitialWeights(weights, self.stage.samples.classes)
 
     def write(self, folder: Path) -> None:
         """Write checkpoint, curves and record into a folder that is there."""
         self.trained.curves.table().to_csv(folder / run_files.CURVES, index=False)
-        table, config = self.experiment.table, self.experiment.config
+        table, config = self.stage.samples.table, self.config
         card = {
             "classes": list(table.classes),
             "input": asdict(config.input),
@@ -139,14 +139,21 @@ def train_stage(
     """
     began = time.perf_counter()
     people = {} if fold is None else shared_subjects(stage.samples, experiment.samples, (*fold.validation, *fold.test))
-    own = stage_experiment(experiment, stage)
-    split = stage_fold(own, stage, samples_without(stage.samples, people))
+    config = stage_config(experiment.config, stage)
+    split = stage_fold(stage, config, samples_without(stage.samples, people))
     names: list[str | int] = ["stage", stage.name]
     if fold is not None:
         names += ["fold", fold.name]
     seed = member_seed(experiment.config.seed, member)
-    trained = fit(own, split, seed=seed_from(seed, *names), data_seed=seed_from(seed, "data", *names), start=start)
-    table = own.table
+    trained = fit(
+        stage.samples,
+        split,
+        config,
+        seed=seed_from(seed, *names),
+        data_seed=seed_from(seed, "data", *names),
+        start=start,
+    )
+    table = stage.samples.table
     record = {
         "stage": stage.name,
         "member": member,
@@ -166,26 +173,24 @@ def train_stage(
         "chain": stage_hash(experiment, stage),
         "environment": environment(),
     }
-    return StageResult(stage, own, trained, record, of_stage(experiment, stage, fold))
+    return StageResult(stage, config, trained, record, of_stage(experiment, stage, fold))
 
 
-def stage_experiment(experiment: Experiment, stage: PretrainingStage) -> Experiment:
-    """The run with a stage's samples and recipe in place of its own, and nothing before or beside them."""
-    config = replace(experiment.config, data=stage.config.data, optim=stage.config.optim, augment=stage.config.augment)
+def stage_config(config: Config, stage: PretrainingStage) -> Config:
+    """The run's configuration with a stage's data and recipe in place of its own."""
+    config = replace(config, data=stage.config.data, optim=stage.config.optim, augment=stage.config.augment)
     if stage.samples.table.subjects.nunique() < 2:  # nobody could be held out
         config = replace(config, protocol=replace(config.protocol, validation=0.0))
-    return Experiment(config, stage.samples.table, stage.samples.inputs, ())
+    return config
 
 
-def stage_fold(own: Experiment, stage: PretrainingStage, ids: tuple[str, ...]) -> Fold:
+def stage_fold(stage: PretrainingStage, config: Config, ids: tuple[str, ...]) -> Fold:
     """The samples that a stage trains on, and those of whole subjects that choose its epoch where the run asks."""
-    share = own.config.protocol.validation
+    table, share = stage.samples.table, config.protocol.validation
     if not ids:
-        raise MerError(
-            f"stages.{stage.name}: every person of {own.table.name} is tested, so nobody is left to train on"
-        )
+        raise MerError(f"stages.{stage.name}: every person of {table.name} is tested, so nobody is left to train on")
     fold = Fold(f"stage-{stage.name}", ids, (), ())
-    return split_validation(fold, own.table, share=share, seed=own.config.seed) if share else fold
+    return split_validation(fold, table, share=share, seed=config.seed) if share else fold
 
 
 def read_start(folder: Path) -> InitialWeights:

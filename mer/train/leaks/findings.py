@@ -14,9 +14,10 @@ import numpy as np
 
 from mer.data import registry as catalog
 from mer.inputs.input_arrays import compute_rows
+from mer.inputs.prepared_samples import PreparedSamples
 from mer.train.experiment import null_runs, trained_on
 from mer.train.experiment.experiment import Experiment
-from mer.train.experiment.overlap import PreparedSamples, person_code, person_codes
+from mer.train.experiment.overlap import person_code, person_codes
 from mer.train.leaks.pairs import Pair, identical_across, identical_pairs, near_duplicate_rows, near_duplicates_across
 from mer.utils.hashing import digest
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from mer.data.samples.fingerprints import near_duplicate_pairs
 from mer.inputs.cache.fingerprints import Prints, key_frame_prints
-from mer.train.experiment.overlap import PreparedSamples, person_codes
+from mer.inputs.prepared_samples import PreparedSamples
+from mer.train.experiment.overlap import person_codes
 
 
 @dataclass(frozen=True)

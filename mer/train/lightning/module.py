@@ -1,72 +1,114 @@
 """The LightningModule: network, loss, optimiser and schedule of one training.
 
-Contract: hyperparameters are plain dicts and lists, so that any checkpoint of it loads with `weights_only=True`; a
-batch is a dict `{"image": (N, C, H, W) float32, "target": (N,) int64, "row": (N,) int64}`.
+Contract: a batch is a dict `{"image": (N, C, H, W) float32, "target": (N,) int64}`. Once an epoch it logs `train_loss`
+and `train_accuracy`, and where there is an inner split `validation_loss` and `validation_uf1`, so that any logger and
+callback of Lightning can use them. Hyperparameters are plain dicts and lists, so that any checkpoint of it loads with
+`weights_only=True` and `load_from_checkpoint` needs no arguments.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor
 from torchmetrics import MeanMetric
-from torchmetrics.classification import MulticlassConfusionMatrix
 
-from mer.config import ModelConfig, OptimConfig, from_dict
-from mer.evaluation.metrics import f1
+from mer.config import Config, ModelConfig, OptimConfig, from_dict
+from mer.errors import MerError
+from mer.evaluation.metric_modules import UnweightedF1
 from mer.inputs.datamodule import mixup as mixing
+from mer.inputs.datamodule.fold_datamodule import FoldDataModule
+from mer.inputs.prepared_samples import PreparedSamples
+from mer.inputs.representations.registry import REPRESENTATIONS
 from mer.models import build, freeze, parameter_groups
 from mer.models.build import BACKBONES
 from mer.models.parameter_groups import level_config_errors
+from mer.models.pretrained.initialise import load_weights
+from mer.models.pretrained.load_report import LoadReport
 from mer.train.lightning.losses import LOSSES, ClassificationLoss
 from mer.train.lightning.weight_averaging import AVERAGES
 from mer.utils.seeding import seed_from
 
 
 class RecognitionModule(LightningModule):
-    """Micro-attention network as a classifier of one clip's input.
+    """A network as a classifier of one clip's input, with its recipe.
+
+    Under a trainer that is given a `FoldDataModule` it takes the weights of the classes in the loss from it.
 
     Args:
-        model: fields of `ModelConfig`.
-        optim: fields of `OptimConfig`.
-        in_channels: channels of the input.
-        classes: names of the classes, in the order of the logits.
-        class_weights: weight of each class in the loss, or None.
-        seed: of what is drawn in a step, the mixing of samples.
+        data: channels and class names are read; as a mapping: `in_channels` and `classes`, as a checkpoint keeps them.
+        config: `model`, `optim` and `init` are read; as a mapping: fields of `model` and `optim` alone, as a checkpoint
+            keeps them.
+        seed: torch's generator is set to it, so that it decides the first weights and the dropout; None for
+            `config.seed`.
+        initialise: False leaves the weights as drawn, whatever `config.init` says.
 
     Attributes:
+        network: what is trained.
+        load_report: what became of the file of `config.init`; None where none was asked for.
         held: normalisation layers whose statistics stay.
     """
 
     def __init__(
         self,
+        data: PreparedSamples | Mapping[str, Any],
+        config: Config | Mapping[str, Any],
         *,
-        model: dict[str, Any],
-        optim: dict[str, Any],
-        in_channels: int,
-        classes: list[str],
-        class_weights: list[float] | None = None,
-        seed: int = 0,
+        seed: int | None = None,
+        initialise: bool = True,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters()
-        self.optim = from_dict(OptimConfig, optim)
-        self.network = build(from_dict(ModelConfig, model), in_channels=in_channels, classes=len(classes))
+        init = config.init if isinstance(config, Config) and initialise else None
+        pixels = isinstance(config, Config) and REPRESENTATIONS[config.input.representation].is_intensity
+        if isinstance(config, Config):
+            seed = config.seed if seed is None else seed
+            config = {"model": asdict(config.model), "optim": asdict(config.optim)}
+        if isinstance(data, PreparedSamples):
+            data = {"in_channels": data.channels, "classes": list(data.classes)}
+        self.save_hyperparameters({"data": dict(data), "config": dict(config), "seed": seed})
+        if seed is not None:
+            torch.manual_seed(seed)
+        classes = tuple(data["classes"])
+        self.optim = from_dict(OptimConfig, config["optim"])
+        model = from_dict(ModelConfig, config["model"])
+        self.network = build(model, in_channels=data["in_channels"], classes=len(classes))
         self.held = freeze(self.network, self.optim.freeze, norm=self.optim.freeze_norm)
-        self.loss = ClassificationLoss(self.optim, class_weights)
-        self.classes, self.seed = len(classes), seed
-        # a loss that is no number ends the training by `train_scores`; the metric itself need not speak of it
+        self.loss = ClassificationLoss(self.optim)
+        self.classes, self.mixing_seed = len(classes), seed or 0
+        # `train_scores` raises on a loss that is no number, so the metric need not warn
         self.train_loss = MeanMetric(nan_strategy="ignore")
         self.train_accuracy = MeanMetric()
         self.validation_loss = MeanMetric()
-        self.validation_confusion = MulticlassConfusionMatrix(num_classes=len(classes))
+        self.validation_uf1 = UnweightedF1(len(classes), absent="skip")
+        self.load_report: LoadReport | None = None
+        if init is not None:
+            self.load_report = load_weights(self.network, init, pixels=pixels, classes=classes)
+
+    def setup(self, stage: str) -> None:
+        """Take what belongs to the fold from its data module; Lightning calls this before anything is trained."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if isinstance(data, FoldDataModule):
+            self.adapt_to(data)
+        elif stage == "fit" and self.optim.balance in ("weighted", "effective"):
+            raise MerError(
+                f"optim.balance: expected a FoldDataModule, whose classes are counted for {self.optim.balance}, got "
+                "other loaders; give it to the trainer as datamodule=..., or choose balance=none or oversample"
+            )
+
+    def adapt_to(self, data: FoldDataModule) -> None:
+        """Weigh the classes in the loss and mix samples as one fold asks."""
+        self.loss = ClassificationLoss(self.optim, data.class_weights).to(self.device)
+        self.mixing_seed = data.seed
 
     def on_train_epoch_start(self) -> None:
-        """Put the layers that are held into evaluation mode; Lightning keeps them so around the inner split."""
+        """Begin the scores of an epoch, and put held layers into evaluation mode, where Lightning leaves them."""
+        self.train_loss.reset()
+        self.train_accuracy.reset()
         for layer in self.held:
             layer.eval()
 
@@ -90,34 +132,47 @@ class RecognitionModule(LightningModule):
         mixup, cutmix = self.optim.mixup, self.optim.cutmix
         if not (mixup or cutmix):
             return images, targets
-        seed = seed_from(self.seed, "mix", self.current_epoch, index, self.global_rank)
+        seed = seed_from(self.mixing_seed, "mix", self.current_epoch, index, self.global_rank)
         height, width = images.shape[-2:]
         drawn = mixing.draw(len(images), (height, width), mixup=mixup, cutmix=cutmix, seed=seed)
         return mixing.mix(images, targets, drawn, classes=self.classes)
+
+    def on_train_epoch_end(self) -> None:
+        """Log the scores of the training batches."""
+        self.log_dict(self.train_scores())
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin the scores of the inner split."""
+        self.validation_loss.reset()
+        self.validation_uf1.reset()
 
     def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
         """Loss and confusion of one batch of the inner split; never sees the held-out subject."""
         logits = self.network(batch["image"])
         self.validation_loss.update(self.loss(logits, batch["target"]), len(batch["target"]))
-        self.validation_confusion.update(logits.argmax(1), batch["target"])
+        self.validation_uf1.update(logits.argmax(1), batch["target"])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the inner split."""
+        self.log_dict(self.validation_scores())
 
     def train_scores(self) -> dict[str, float]:
-        """Mean loss and accuracy of the epoch that ends, then reset; FloatingPointError where training diverged."""
-        loss = _take(self.train_loss)
+        """Mean loss and accuracy of the epoch so far; FloatingPointError where training diverged."""
+        loss = float(self.train_loss.compute())
         if not math.isfinite(loss):
             raise FloatingPointError("training diverged: the loss is no finite number any more; try a lower optim.lr")
-        return {"train_loss": loss, "train_accuracy": _take(self.train_accuracy)}
+        return {"train_loss": loss, "train_accuracy": float(self.train_accuracy.compute())}
 
     def validation_scores(self) -> dict[str, float]:
-        """Loss and UF1 of the inner split, then reset.
+        """Loss and UF1 of the inner split.
 
         UF1 here is the mean over the classes that the inner split holds: a few subjects seldom show every class, and
         a class that cannot be hit would only add a constant.
         """
-        confusion = self.validation_confusion.compute().cpu().numpy()
-        scores = {"validation_loss": _take(self.validation_loss), "validation_uf1": float(np.nanmean(f1(confusion)))}
-        self.validation_confusion.reset()
-        return scores
+        return {
+            "validation_loss": float(self.validation_loss.compute()),
+            "validation_uf1": float(self.validation_uf1.compute()),
+        }
 
     def configure_optimizers(self) -> Any:
         """Optimiser with the recipe's parameter groups, schedule per iteration."""
@@ -194,9 +249,3 @@ def freeze_config_errors(optim: OptimConfig, model: ModelConfig) -> list[str]:
     """What is wrong with the number of frozen levels for this network; nothing where its family is not known."""
     backbone = BACKBONES.get(model.backbone)
     return [] if backbone is None else level_config_errors(backbone.levels, optim.freeze)
-
-
-def _take(metric: MeanMetric) -> float:
-    value = float(metric.compute())
-    metric.reset()
-    return value

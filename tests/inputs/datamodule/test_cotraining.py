@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mer.config import AugmentConfig, InputConfig, OptimConfig, TrainerConfig
+from mer.config import AugmentConfig, Config, InputConfig, OptimConfig
 from mer.inputs.datamodule.cotraining import CotrainingSampler, CotrainingSamples
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.inputs.datamodule.samplers import EpochSampler
+from mer.inputs.prepared_samples import PreparedSamples
 from mer.protocols.registry import Fold
 from tests.inputs.conftest import table_of
 
@@ -90,17 +91,14 @@ def test_a_fold_trains_on_both_and_tests_its_own(tmp_path: Path):
     table = table_of([str(path)] * 20)
     pixels = np.full((20, 1, 28, 28), 50, dtype=np.uint8)
     ids = tuple(table.frame["sample_id"])
-    data = FoldDataModule(
-        pixels,
-        table,
-        Fold("x", ids[4:], (), ids[:4]),
+    config = Config(
         input=InputConfig(representation="apex", size=28),
         augment=AugmentConfig(mirror=0.0, shift=0.0, scale=0.0),
         optim=OptimConfig(batch_size=8, balance="none"),
-        trainer=TrainerConfig(),
-        seed=3,
-        companions=companions(30, share=0.25),
     )
+    fold = Fold("x", ids[4:], (), ids[:4])
+    joined = companions(30, share=0.25)
+    data = FoldDataModule(PreparedSamples(table, pixels), fold, config, seed=3, cotraining=joined)
     data.setup("fit")
     batches = list(data.train_dataloader())
     assert len(batches) == data.steps_per_epoch == math.ceil(16 / 6)

@@ -9,9 +9,10 @@ import pytest
 import torch
 from pytorch_lightning import LightningModule, Trainer
 
-from mer.config import AugmentConfig, InputConfig, OptimConfig, TrainerConfig
+from mer.config import AugmentConfig, Config, InputConfig, OptimConfig, TrainerConfig
 from mer.data.samples.table import SampleTable
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
+from mer.inputs.prepared_samples import PreparedSamples
 from mer.protocols.registry import Fold
 from tests.inputs.conftest import table_of
 
@@ -56,16 +57,13 @@ def module(
 ) -> FoldDataModule:
     ids = table.frame["sample_id"]
     train, validation, test = (tuple(ids[row] for row in rows) for rows in (TRAIN, VALIDATION, TEST))
-    return FoldDataModule(
-        pixels,
-        table,
-        Fold("x", train, validation, test),
+    config = Config(
         input=InputConfig(representation="apex", size=28),
         augment=AUGMENT,
         optim=OptimConfig(batch_size=batch_size, balance=balance),
         trainer=TrainerConfig(workers=workers),
-        seed=seed,
     )
+    return FoldDataModule(PreparedSamples(table, pixels), Fold("x", train, validation, test), config, seed=seed)
 
 
 def epochs(data: FoldDataModule, count: int = 2) -> list[list[Batch]]:
@@ -109,6 +107,16 @@ def test_what_is_not_trained_on_comes_once_in_the_fold_s_order_as_it_is(
     images = torch.cat([batch["image"] for batch in batches])
     assert images.dtype == torch.float32
     np.testing.assert_array_equal(images, pixels[list(rows)])
+
+
+def test_only_samples_that_train_or_choose_the_epoch_have_a_target(table: SampleTable, pixels: np.ndarray) -> None:
+    data = module(table, pixels)
+    shown = [*TRAIN, *VALIDATION]
+    np.testing.assert_array_equal(data.targets[shown], table.targets[shown])
+    assert (np.delete(data.targets, shown) == -1).all()
+    assert torch.cat([batch["target"] for batch in data.test_dataloader()]).tolist() == [-1] * len(TEST)
+    names = [name for batch in data.test_dataloader() for name in batch["sample_id"]]
+    assert names == table.frame["sample_id"].iloc[list(TEST)].tolist()
 
 
 @pytest.mark.parametrize(

@@ -126,13 +126,14 @@ def test_a_classifier_that_is_handed_on_keeps_its_rows_by_name(experiment):
     torch.manual_seed(1)
     source, network = (build(PLAIN, in_channels=3, classes=3).eval() for _ in range(2))
     theirs = tuple(reversed(experiment.table.classes))
-    (said,) = load_initial_weights(network, experiment, InitialWeights(source.state_dict(), theirs))
+    (said,) = load_initial_weights(network, InitialWeights(source.state_dict(), theirs), experiment.table.classes)
     x = torch.randn(2, 3, 28, 28)
     with torch.no_grad():
         assert torch.equal(network(x).flip(1), source(x))
     assert "all weights were handed on" in said
     before = network.fc.weight.clone()
-    (said,) = load_initial_weights(network, experiment, InitialWeights(source.state_dict(), ("a", *theirs[1:])))
+    other = InitialWeights(source.state_dict(), ("a", *theirs[1:]))
+    (said,) = load_initial_weights(network, other, experiment.table.classes)
     assert torch.equal(network.fc.weight, before) and "drawn at random" in said
 
 

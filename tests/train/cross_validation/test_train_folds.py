@@ -20,11 +20,12 @@ import pytest
 from mer import run_files
 from mer.config import AttentionConfig, Config, ModelConfig, OptimConfig, ProtocolConfig
 from mer.errors import AllFoldsFailedError, MerError
+from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.models import checkpoint
 from mer.run import run
 from mer.train.cross_validation import train_folds
 from mer.train.experiment.experiment import load_experiment
-from mer.train.fold import fit, predict
+from mer.train.fold.predict import predict
 from tests.helpers.command import TINY
 
 
@@ -77,9 +78,9 @@ def test_the_checkpoint_of_a_fold_gives_the_predictions_of_that_fold(finished, t
     experiment = load_experiment(tiny_config)
     one = experiment.folds[0]
     network, card = checkpoint.load(run_files.fold_folder(folder, one.name) / run_files.CHECKPOINT)
-    data = fit.datamodule(experiment, one, seed=0)
+    data = FoldDataModule(experiment.samples, one, experiment.config)
     data.setup("test")
-    again = predict.predict_fold(experiment, one, network, data.test_dataloader())
+    again = predict(network, data.test_dataloader(), experiment.table)
     kept = pd.read_csv(run_files.fold_folder(folder, one.name) / run_files.PREDICTIONS)
     assert card["classes"] == list(experiment.table.classes)
     columns = [name for name in kept if name.startswith("prob_")]

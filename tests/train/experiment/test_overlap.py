@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mer.data.samples.schema import COLUMNS
 from mer.data.samples.table import SampleTable
-from mer.train.experiment.overlap import PreparedSamples, samples_without, shared_subjects
+from mer.inputs.prepared_samples import PreparedSamples
+from mer.train.experiment.overlap import samples_without, shared_subjects
 
 Row = tuple[str, str, str, str]
 

@@ -14,11 +14,12 @@ from mer import run_files
 from mer.config import AttentionConfig, Config, ModelConfig
 from mer.errors import ConfigError
 from mer.evaluation.predictions import read_predictions
+from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.models import checkpoint
 from mer.run import run
 from mer.train.experiment.experiment import load_experiment
-from mer.train.fold import fit, predict
 from mer.train.fold.ensemble import mean_predictions, member_seed, merge_records, stack_members
+from mer.train.fold.predict import predict
 from mer.utils.seeding import seed_from
 from tests.conftest import tiny
 
@@ -72,9 +73,9 @@ def test_each_member_leaves_its_curves_and_a_checkpoint_that_predicts_as_it_did(
     experiment = load_experiment(config)
     one = experiment.folds[0]
     place = run_files.fold_folder(folder, one.name)
-    data = fit.datamodule(experiment, one, seed=0)
+    data = FoldDataModule(experiment.samples, one, experiment.config)
     for number, name in enumerate(("model.ckpt", "model-1.ckpt")):
-        again = predict.predict_fold(experiment, one, checkpoint.load(place / name)[0], data.test_dataloader())
+        again = predict(checkpoint.load(place / name)[0], data.test_dataloader(), experiment.table)
         kept = member(folder, number).set_index("sample_id").loc[again["sample_id"]]
         np.testing.assert_allclose(probabilities(again), probabilities(kept), atol=1e-6)
     losses = [pd.read_csv(place / name)["train_loss"].tolist() for name in ("curves.csv", "curves-1.csv")]

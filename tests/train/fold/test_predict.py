@@ -14,7 +14,7 @@ from mer.config import Config, EvaluationConfig, InputConfig
 from mer.errors import ConfigError
 from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import load_experiment
-from mer.train.fold.predict import predict, predict_fold
+from mer.train.fold.predict import mirror_signs, predict, predict_probabilities
 
 
 class Linear(nn.Module):
@@ -31,7 +31,7 @@ class Linear(nn.Module):
 def loader(images: Tensor) -> Iterator[dict[str, Tensor]]:
     for start in range(0, len(images), 4):
         part = images[start : start + 4]
-        yield {"image": part, "row": torch.arange(start, start + len(part))}
+        yield {"image": part, "sample_id": [str(row) for row in range(start, start + len(part))]}
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -42,9 +42,9 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def test_probabilities_are_the_mean_with_the_mirrored_input_by_hand():
     images = torch.randn(7, 3, 6, 6, generator=torch.Generator().manual_seed(0)) / 8
     network = Linear()
-    rows, found = predict(network, loader(images), mirror=(-1, 1, 1))
+    ids, found = predict_probabilities(network, loader(images), mirror=(-1, 1, 1))
     weight = network.weight.detach().double().numpy()
-    assert rows.tolist() == list(range(7))
+    assert ids == [str(row) for row in range(7)]
     for x, probabilities in zip(images.double().numpy(), found, strict=True):
         mirrored = np.stack([-x[0, :, ::-1], x[1, :, ::-1], x[2, :, ::-1]])
         expected = (softmax(weight @ x.ravel()) + softmax(weight @ mirrored.ravel())) / 2
@@ -54,9 +54,9 @@ def test_probabilities_are_the_mean_with_the_mirrored_input_by_hand():
 def test_a_clip_and_its_mirror_image_get_one_answer():
     images = torch.randn(4, 3, 6, 6, generator=torch.Generator().manual_seed(0)) / 8
     mirrored = images.flip(-1) * torch.tensor([-1.0, 1.0, 1.0]).view(3, 1, 1)
-    one, other = (predict(Linear(), loader(x), mirror=(-1, 1, 1))[1] for x in (images, mirrored))
+    one, other = (predict_probabilities(Linear(), loader(x), mirror=(-1, 1, 1))[1] for x in (images, mirrored))
     np.testing.assert_allclose(one, other, atol=1e-6)
-    plain, plain_mirrored = (predict(Linear(), loader(x))[1] for x in (images, mirrored))
+    plain, plain_mirrored = (predict_probabilities(Linear(), loader(x))[1] for x in (images, mirrored))
     assert np.abs(plain - plain_mirrored).max() > 0.1
     np.testing.assert_allclose(one, (plain + plain_mirrored) / 2, atol=1e-6)
 
@@ -79,10 +79,8 @@ def test_a_fold_is_mirrored_as_its_representation_asks(tiny_config: Config, repr
             return self.weight * torch.ones(len(x), 3)
 
     images = torch.from_numpy(np.array(experiment.inputs[:3], dtype=np.float32))
-    rows = {name: row for row, name in enumerate(experiment.table.frame["sample_id"])}
-    batch = {"image": images, "row": torch.arange(3)}
-    assert len(rows) > 3
-    predict_fold(experiment, experiment.folds[0], Spy(), [batch])  # type: ignore[arg-type]
+    batch = {"image": images, "sample_id": experiment.table.frame["sample_id"].tolist()[:3]}
+    predict(Spy(), [batch], experiment.table, mirror=mirror_signs(experiment.samples, config))
     assert torch.equal(seen[0], images)
     assert torch.equal(seen[1], images.flip(-1) * torch.tensor(signs).view(-1, 1, 1))
 

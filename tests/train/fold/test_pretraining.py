@@ -162,8 +162,8 @@ def test_the_samples_of_a_stage_for_one_fold_are_those_of_other_people(base):
     for fold in experiment.folds:
         people = pretraining.shared_subjects(experiment.stages[0].samples, experiment.samples, fold.test)
         own = pretraining.stage_fold(
-            pretraining.stage_experiment(experiment, experiment.stages[0]),
             experiment.stages[0],
+            pretraining.stage_config(experiment.config, experiment.stages[0]),
             pretraining.samples_without(experiment.stages[0].samples, people),
         )
         seen.append(set(own.train))
@@ -304,12 +304,12 @@ def test_companions_join_the_folds_without_the_people_they_test(base, drawn_sour
 
 
 def test_companions_may_count_as_so_many_clips(base, drawn_source, tmp_path):
-    from mer.train.fold.fit import companions_of
+    from mer.train.fold.fold_cotraining import cotraining_samples
 
     config = replace(base, cotrain=CotrainConfig(data=drawn_source, share=0.9, clips=7))
     experiment = load_experiment(config)
     for fold in experiment.folds:
-        assert companions_of(experiment, experiment.cotraining, fold).share == pytest.approx(7 / (7 + len(fold.train)))
+        assert cotraining_samples(experiment, fold).share == pytest.approx(7 / (7 + len(fold.train)))
     results = run(config, tmp_path / "run")
     assert any("count as 7 clips" in note for note in results["notes"])
     with pytest.raises(
@@ -319,22 +319,22 @@ def test_companions_may_count_as_so_many_clips(base, drawn_source, tmp_path):
 
 
 def test_companions_of_tested_people_are_left_out_and_none_left_is_said(base):
-    from mer.train.fold.fit import companions_of
+    from mer.train.fold.fold_cotraining import cotraining_samples
 
     experiment = load_experiment(replace(base, cotrain=CotrainConfig(data=replace(MICRO), share=0.5)))
     for fold in experiment.folds:
-        companions = companions_of(experiment, experiment.cotraining, fold)
+        companions = cotraining_samples(experiment, fold)
         ids = experiment.cotraining.table.frame["sample_id"].to_numpy()[companions.rows]
         assert set(ids) == set(fold.train)
     everyone = replace(experiment.folds[0], test=tuple(experiment.table.frame["sample_id"]))
     with pytest.raises(MerError, match="nobody is left to join"):
-        companions_of(experiment, experiment.cotraining, everyone)
+        cotraining_samples(experiment, everyone)
 
 
 def test_nobody_whom_the_fold_around_it_tests_joins_an_inner_fold(base):
     from mer.protocols.registry import inner_folds
     from mer.train.experiment import trained_on
-    from mer.train.fold.fit import companions_of
+    from mer.train.fold.fold_cotraining import cotraining_samples
 
     config = replace(base, cotrain=CotrainConfig(data=replace(MICRO), share=0.5))
     experiment = load_experiment(config)
@@ -342,7 +342,7 @@ def test_nobody_whom_the_fold_around_it_tests_joins_an_inner_fold(base):
     ids = experiment.cotraining.table.frame["sample_id"].to_numpy()
     for fold in experiment.folds:
         for part in inner_folds(fold, experiment.table, 2):
-            joining = companions_of(experiment, experiment.cotraining, part).rows
+            joining = cotraining_samples(experiment, part).rows
             assert {person[one] for one in ids[joining]} == {person[one] for one in part.train}
             assert not set(ids[joining]) & {*fold.test, *part.test}
             # what a checkpoint says of itself is what joined

@@ -64,7 +64,7 @@ def test_loader_processes_change_no_number_of_a_mixed_and_averaged_training(conf
     config = with_options(config, mixup=0.3, cutmix=1.0, average="ema", epochs=2)
     studies = [load_experiment(replace(config, trainer=replace(config.trainer, workers=workers))) for workers in (0, 2)]
     one, other = (
-        fit(experiment, experiment.folds[0], seed=1, data_seed=2).network.state_dict() for experiment in studies
+        fit(one.samples, one.folds[0], one.config, seed=1, data_seed=2).network.state_dict() for one in studies
     )
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -76,7 +76,7 @@ def test_the_chosen_epoch_is_that_of_the_average(config):
     )
     experiment = load_experiment(config)
     fold = experiment.folds[0]
-    trained = fit(experiment, fold, seed=1, data_seed=2)
+    trained = fit(experiment.samples, fold, config, seed=1, data_seed=2)
     rows = {name: row for row, name in enumerate(experiment.table.frame["sample_id"])}
     places = [rows[name] for name in fold.validation]
     with torch.no_grad():

@@ -32,13 +32,13 @@ from mer.data.samples.table import SampleTable
 from mer.data.synthetic.__main__ import layout_clips
 from mer.data.synthetic.layouts.registry import write_tree
 from mer.errors import ConfigError, LeakError
+from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.models import checkpoint
 from mer.provenance import config_hash
 from mer.run import run
 from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import load_experiment
 from mer.train.experiment.overlap import person_codes
-from mer.train.fold.fit import datamodule
 from mer.train.leaks import audit as leaks
 from mer.train.leaks.findings import Leak, find_leaks
 from tests.conftest import tiny
@@ -305,7 +305,8 @@ def test_what_balances_a_fold_looks_at_its_training_part_only(base: Config, clip
     fold = experiment.folds[0]
     labels = experiment.table.frame["label"].where(~experiment.table.frame["sample_id"].isin(fold.test), "surprise")
     other = replace(experiment, table=replace(experiment.table, frame=experiment.table.frame.assign(label=labels)))
-    assert datamodule(other, fold, seed=0).class_weights == datamodule(experiment, fold, seed=0).class_weights
+    one, two = (FoldDataModule(each.samples, fold, each.config).class_weights for each in (experiment, other))
+    assert one == two
 
 
 def test_a_waived_finding_stands_everywhere(base: Config, clips: Listed, tmp_path: Path):

@@ -11,14 +11,14 @@ import torch
 from mer.config import ModelConfig, OptimConfig
 from mer.inputs.datamodule import mixup
 from mer.train.lightning.callbacks import BestEpoch, CurveRecorder
+from mer.train.lightning.losses import ClassificationLoss
 from mer.train.lightning.module import RecognitionModule, config_errors, lr_factor
 from mer.utils.seeding import seed_from
 
 
 def build(**options) -> RecognitionModule:
-    return RecognitionModule(
-        model=asdict(ModelConfig()), optim=asdict(OptimConfig(**options)), in_channels=3, classes=["a", "b", "c"]
-    )
+    recipe = {"model": asdict(ModelConfig()), "optim": asdict(OptimConfig(**options))}
+    return RecognitionModule({"in_channels": 3, "classes": ["a", "b", "c"]}, recipe)
 
 
 def test_hyperparameters_load_with_weights_only():
@@ -64,13 +64,9 @@ def test_warm_up_rises_to_one_and_is_never_zero():
 
 
 def test_weighted_loss_equals_the_weighted_mean_by_hand():
-    module = RecognitionModule(
-        model=asdict(ModelConfig()),
-        optim=asdict(OptimConfig()),
-        in_channels=1,
-        classes=["a", "b"],
-        class_weights=[1.0, 3.0],
-    ).eval()
+    recipe = {"model": asdict(ModelConfig()), "optim": asdict(OptimConfig())}
+    module = RecognitionModule({"in_channels": 1, "classes": ["a", "b"]}, recipe).eval()
+    module.loss = ClassificationLoss(OptimConfig(), [1.0, 3.0])
     batch = {"image": torch.randn(4, 1, 28, 28), "target": torch.tensor([0, 1, 1, 0])}
     with torch.no_grad():
         found = module.training_step(batch, 0).item()
@@ -89,6 +85,7 @@ def test_epoch_scores_are_means_over_samples_and_start_anew():
     scores = module.train_scores()
     assert scores["train_loss"] == pytest.approx((6 * losses[0] + 2 * losses[1]) / 8, rel=1e-5)
     assert scores["train_accuracy"] == pytest.approx(hits / 8)
+    module.on_train_epoch_start()
     with torch.no_grad():
         module.training_step(second, 0)
     assert module.train_scores()["train_loss"] == pytest.approx(losses[1], rel=1e-5)

@@ -60,7 +60,9 @@ def train(
     """A module trained for some epochs of 4 steps, what was recorded, and the average."""
     torch.manual_seed(0)
     recipe = OptimConfig(batch_size=10, epochs=epochs, lr=0.01, **options)
-    module = RecognitionModule(model=asdict(SMALL), optim=asdict(recipe), in_channels=3, classes=CLASSES)
+    module = RecognitionModule(
+        {"in_channels": 3, "classes": CLASSES}, {"model": asdict(SMALL), "optim": asdict(recipe)}
+    )
     recorder, averaging = Recorder(), Averaging(recipe, PIXELS, ROWS)
     callbacks: list[Callback] = [recorder] if recipe.average == "none" else [recorder, averaging]
     trainer = Trainer(

@@ -1,0 +1,56 @@
+"""Samples with their network inputs: what a training needs of the data.
+
+Contract: plain data. Row i of `inputs` belongs to row i of `table`; nobody writes into either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from mer.data.samples.schema import IMAGE_COLUMNS
+from mer.data.samples.table import SampleTable
+from mer.errors import SampleError
+from mer.utils.hashing import image_hash
+
+
+@dataclass(frozen=True)
+class PreparedSamples:
+    """A table of samples and their network inputs.
+
+    Attributes:
+        table: one row a clip.
+        inputs: (N, C, S, S), uint8 or float32, row i for row i of the table.
+
+    Raises:
+        SampleError: the shape of `inputs` does not fit the table.
+    """
+
+    table: SampleTable
+    inputs: np.ndarray
+
+    def __post_init__(self) -> None:
+        shape = self.inputs.shape
+        if len(shape) != 4 or shape[0] != len(self.table):
+            raise SampleError(
+                f"{self.table.name}: expected inputs of shape ({len(self.table)}, channels, height, width), one for "
+                f"each row of the table, got {shape}"
+            )
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the network's outputs."""
+        return self.table.classes
+
+    @property
+    def channels(self) -> int:
+        """Number of channels C of each input."""
+        return int(self.inputs.shape[1])
+
+    @cached_property
+    def pictures(self) -> tuple[frozenset[str], ...]:
+        """Hashes of each row's key-frame images; none for a drawn row without files."""
+        columns = self.table.frame[list(IMAGE_COLUMNS)].to_numpy(dtype=object)
+        return tuple(frozenset(image_hash(path) for path in row if path) for row in columns)
