@@ -9,6 +9,7 @@ Nothing is fitted here but class counts, and these on the fold's training part.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -145,7 +146,11 @@ class FoldDataModule(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
         """The inner split in the order of the fold; no loader where there is none."""
-        return self._plain(self.validation_rows) if len(self.validation_rows) else []
+        if not len(self.validation_rows):
+            # no inner split is what was asked for; Lightning would wonder at it in every fold
+            warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
+            return []
+        return self._plain(self.validation_rows)
 
     def test_dataloader(self) -> DataLoader:
         """The held-out part in the order of the fold, each sample once, without labels."""
