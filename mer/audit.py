@@ -22,6 +22,7 @@ from mer.config import Config, FolderData
 from mer.data import registry as catalog
 from mer.data.audit.dataset_audit import Audit, audit
 from mer.data.audit.findings import KINDS
+from mer.data.loading.dataset_registry import DATASETS
 from mer.errors import ConfigError, MerError
 from mer.inputs.frames.image_files import read_image
 from mer.utils.console import say
@@ -39,22 +40,22 @@ def audit_config(config: Config, *, progress: bool = False) -> Audit:
         SampleError: its sheet cannot be read.
     """
     data = config.data
-    if data.name not in catalog.OFFICIAL or not isinstance(data, FolderData):
-        raise ConfigError([f"data: expected one of {', '.join(catalog.OFFICIAL)}, got {data.name!r}; try data=casme2"])
+    if data.name not in DATASETS or not isinstance(data, FolderData):
+        raise ConfigError([f"data: expected one of {', '.join(DATASETS)}, got {data.name!r}; try data=casme2"])
     wrong = catalog.config_errors(data)
     if wrong:
         raise ConfigError(wrong)
-    module = catalog.OFFICIAL[data.name]
-    reading = module.read(data, Path(config.cache_dir))
+    dataset = DATASETS[data.name]
+    reading = dataset.read(data, Path(config.cache_dir), **data.options)
     bar = lambda results: track(  # noqa: E731
         results,
-        f"reading {module.CARD.title}",
+        f"reading {dataset.card.title}",
         total=len(reading.clips),
         console=Console(stderr=True),
         disable=not progress,
         transient=True,
     )
-    return audit(reading, data, module.CARD, read=read_image, threads=os.cpu_count() or 1, progress=bar)
+    return audit(reading, data, dataset.card, read=read_image, threads=os.cpu_count() or 1, progress=bar)
 
 
 def as_json(found: Audit) -> dict[str, Any]:

@@ -12,13 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from mer.config import DATA_SCHEMAS, Config
 from mer.errors import ConfigError
+from mer.utils import plugins
 
 
 def conf_dir() -> Path:
@@ -27,18 +32,52 @@ def conf_dir() -> Path:
     return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
 
 
+class _PluginFolders(SearchPathPlugin):
+    """Adds the folders `conf` of loaded plugins to Hydra's search path, behind our own."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Called by Hydra for every composition."""
+        for folder in plugins.conf_folders():
+            search_path.append("mer plugin", str(folder))
+
+
+def begin_composition(overrides: Sequence[str]) -> None:
+    """Make ready for a composition: load the plugins that the overrides name, and register the schema."""
+    plugins.load_installed()
+    plugins.load_plugins(named_plugins(overrides))
+    register_schema()
+
+
 def register_schema() -> None:
     """Give Hydra the dataclasses of `mer.config`, so that a typo or a wrong type dies at composition."""
+    Plugins.instance().register(_PluginFolders)
     store = ConfigStore.instance()
-    store.store(name="schema", node=Config)
+    schema = OmegaConf.structured(Config)
+    for free in (schema.protocol, schema.input, schema.model, schema.model.attention):
+        OmegaConf.set_struct(free.options, False)  # their keys are checked by `mer.utils.registry.option_errors`
+    store.store(name="schema", node=schema)
     for name, node in DATA_SCHEMAS.items():
-        store.store(group="data", name=f"schema_{name}", node=node)
+        source = OmegaConf.structured(node)
+        if "options" in source:
+            OmegaConf.set_struct(source.options, False)
+        store.store(group="data", name=f"schema_{name}", node=source)
+
+
+def named_plugins(overrides: Sequence[str]) -> list[str]:
+    """Return the plugins that overrides name: `plugins=[my_lab.units,my/protocol.py]`; the last one counts."""
+    names: list[str] = []
+    for line in overrides:
+        key, sign, _ = line.partition("=")
+        if sign and key.lstrip("+") == "plugins":
+            value = OverridesParser.create().parse_override(line).value()
+            names = [str(name) for name in value] if isinstance(value, list) else [str(value)]
+    return names
 
 
 def load_config(overrides: Sequence[str]) -> Config:
     """The configuration of these overrides, as on the command line of `mer.run`; ConfigError where they make none."""
-    register_schema()
     try:
+        begin_composition(overrides)
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             return to_config(compose("config", list(overrides)))
     except (HydraException, OmegaConfBaseException) as error:
@@ -55,6 +94,7 @@ def to_config(composed: DictConfig) -> Config:
     except (OmegaConfBaseException, MissingMandatoryValue) as error:
         raise ConfigError([str(error)]) from error
     assert isinstance(config, Config)  # the schema stands first in the defaults list
+    plugins.load_plugins(config.plugins)
     unknown = list(_unknown_keys(config, ""))
     if unknown:  # the + of an override lets any key in
         raise ConfigError(f"{key}: no such option; mer/config.py lists them" for key in unknown)

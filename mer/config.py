@@ -9,7 +9,7 @@ checked by each room's `config_errors(...)`, all of which are shown at once.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from omegaconf import MISSING, OmegaConf
@@ -39,6 +39,8 @@ class FolderData(DataConfig):
     repairs: bool = True
     #: CSV of further repairs: dataset, subject, clip, onset, column, value, reason; null = none.
     repairs_table: str | None = None
+    #: Options of this set's own, by the names of the keyword-only parameters of its `read`.
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -130,6 +132,8 @@ class ProtocolConfig:
     #: Findings of the leak audit that do not stop the run, by name (`near_pixels-3fa2c1`) or kind (`near_pixels`; all
     #: in `mer.train.experiment.leak_waivers.KINDS`). Waived findings stand in results, report and console.
     waive: list[str] = field(default_factory=list)
+    #: Options of this protocol's own, by the names of the keyword-only parameters of its function.
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -162,6 +166,8 @@ class InputConfig:
     apex: str = "annotated"
     #: Clips whose apex is looked for: `missing` (those without an annotated one) or `all`.
     apex_for: str = "missing"
+    #: Options of this representation's own, by the names of the keyword-only parameters of its function.
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -215,6 +221,8 @@ class AttentionConfig:
     stages: list[int] = field(default_factory=lambda: [1, 2, 3, 4])
     #: Blocks of an attended stage that carry the unit: `all` or `last` (the same at depth 10, one block a stage).
     blocks: str = "all"
+    #: Options of this unit's own, by the names of its keyword-only parameters, e.g. {reduction: 8} of `se` and `cbam`.
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -243,6 +251,8 @@ class ModelConfig:
     #: `single` (single-database release) or `megc2019` (last BN before the last attention, L2-normalised features).
     release: str = "single"
     attention: AttentionConfig = field(default_factory=AttentionConfig)
+    #: Options of this backbone's own, by the names of its keyword-only parameters.
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -382,6 +392,9 @@ class Config:
 
     #: Name of the experiment, shown in reports and in the run's folder.
     name: str = "custom"
+    #: Modules (`my_lab.units`) or Python files (`my/units.py`) that add data sets, units, protocols, inputs, backbones;
+    #: their code is run, so name only what you trust. CONTRIBUTING.md shows how to write one.
+    plugins: list[str] = field(default_factory=list)
     #: Fixes every number of the run; seeds of folds are derived from it and the fold's name.
     seed: int = 0
     #: Networks trained a fold, from different seeds, whose probabilities are averaged; the first is that of 1 member.
@@ -435,6 +448,22 @@ def with_overrides(config: Config, line: str) -> Config:
     """
     changed = OmegaConf.merge(OmegaConf.structured(config), OmegaConf.from_dotlist(line.split()))
     return OmegaConf.to_object(changed)  # type: ignore[return-value]
+
+
+def as_settings(config: Any) -> dict[str, Any]:
+    """Return a configuration as nested plain dicts for keys and hashes.
+
+    Empty `options` are left out, so that what was kept before an entry had any is still found.
+    """
+    return _without_empty(asdict(config))
+
+
+def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_empty(value) if isinstance(value, dict) else value
+        for key, value in tree.items()
+        if (key, value) != ("options", {})
+    }
 
 
 def from_dict(schema: type[T], values: dict[str, Any]) -> T:

@@ -10,12 +10,12 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mer.config import Config
+from mer.config import Config, as_settings
 from mer.utils.hashing import digest
+from mer.utils.plugins import LOADED, code_hash, code_hashes
 
 #: Packages whose version can change a number.
 PACKAGES = (
@@ -47,13 +47,15 @@ def available_cores() -> int:
 
 def result_config(config: Config) -> dict[str, Any]:
     """The part of the configuration that decides results, as plain nested dicts."""
-    whole = asdict(config)
+    whole = as_settings(config)
     part = {key: whole[key] for key in RESULT_KEYS}
     for name, free in FREE_KEYS.items():
         part[name] = _without(part[name], free)
     # the same network however its stages are listed
     attention = part["model"]["attention"]
     part["model"] = {**part["model"], "attention": {**attention, "stages": sorted(set(attention["stages"]))}}
+    if config.plugins:
+        part["plugins"] = code_hashes(config.plugins)
     # the order of a dict's keys has no part in a hash
     part["stage_order"] = list(config.stages)
     part["trainer"] = {key: whole["trainer"][key] for key in TRAINER_KEYS}
@@ -97,6 +99,9 @@ def environment() -> dict[str, Any]:
         "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         "versions": {name: _version(name) for name in PACKAGES},
         "git": _git_state(),
+        **(
+            {"plugins": {name: code_hash(module.__name__) for name, module in sorted(LOADED.items())}} if LOADED else {}
+        ),
     }
 
 

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mer import run_files
-from mer.compose import conf_dir, register_schema, to_config
+from mer.compose import begin_composition, conf_dir, to_config
 from mer.config import Config
 from mer.errors import AllFoldsFailedError, MerError
 from mer.evaluation.report.console import console_table
@@ -199,10 +199,14 @@ def main() -> None:
     """Entry point of `python -m mer.run` and `mer-run`."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     problem = unreadable(sys.argv[1:])
+    if problem is None:
+        try:
+            begin_composition(sys.argv[1:])
+        except MerError as error:
+            problem = str(error)
     if problem is not None:
         say_error(problem)
         sys.exit(2)
-    register_schema()
     _job()
 
 

@@ -12,13 +12,12 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from mer.config import InputConfig
+from mer.config import InputConfig, as_settings
 from mer.errors import MerError
 from mer.evaluation.report.template_figure import template_figure
 from mer.models import checkpoint, count_parameters, load
@@ -31,6 +30,7 @@ from mer.models.export import BATCHES, TOLERANCE, WRITERS, export
 from mer.models.pretrained.weight_files import read_weights
 from mer.utils.atomic_files import write_png
 from mer.utils.console import say, say_error
+from mer.utils.plugins import load_plugins
 
 #: First bytes of a zip archive, which is what torch writes.
 ZIP = b"PK\x03\x04"
@@ -75,7 +75,7 @@ def convert(
     grey_input = found.network.in_channels == 1
     card = {
         "classes": names,
-        "input": asdict(InputConfig(representation="apex" if grey_input else "image", size=AUTHORS_SIZE)),
+        "input": as_settings(InputConfig(representation="apex" if grey_input else "image", size=AUTHORS_SIZE)),
         "trained_on": {key: found.source[key] for key in ("file", "sha256")},
         "notes": list(found.notes),
         **({"colours": BLUE_FIRST} if found.network.in_channels == 3 else {}),
@@ -226,6 +226,9 @@ def pictured(source: str | Path, target: str | Path) -> Iterator[str]:
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `python -m mer.weights`."""
     parser = argparse.ArgumentParser(prog="python -m mer.weights", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--plugin", action="append", default=[], help="module or .py file the network needs; its code runs"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     importing = commands.add_parser("import", help="make a checkpoint of a Caffe file")
     importing.add_argument("file", help="the .caffemodel")
@@ -244,6 +247,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     console = Console()
     try:
+        load_plugins(given.plugin)
         if given.command == "inspect":
             lines = inspect(given.file)
         elif given.command == "export":

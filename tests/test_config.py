@@ -11,9 +11,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException
 from omegaconf.errors import OmegaConfBaseException
 
+from mer.compose import conf_dir, register_schema, to_config
 from mer.config import Config, ModelConfig, from_dict
 from mer.errors import ConfigError
-from mer.run import conf_dir, register_schema, to_config
 from mer.train.experiment.config_checks import check_config
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))

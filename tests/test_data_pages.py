@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from mer.data import registry as catalog
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.synthetic.layouts.registry import LAYOUTS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,15 +17,15 @@ PAGES = ROOT / "docs" / "data"
 
 def test_there_is_a_page_a_set_and_the_index_links_all() -> None:
     pages = {path.stem for path in PAGES.glob("*.md")}
-    assert pages == {*catalog.OFFICIAL, "README", "your-own"}
+    assert pages == {*DATASETS, "README", "your-own"}
     linked = set(re.findall(r"\]\(([\w-]+)\.md\)", (PAGES / "README.md").read_text(encoding="utf-8")))
     assert linked == pages - {"README"}
 
 
-@pytest.mark.parametrize("name", catalog.OFFICIAL)
+@pytest.mark.parametrize("name", DATASETS)
 def test_page_names_what_the_loader_knows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (PAGES / f"{name}.md").read_text(encoding="utf-8")
-    card = catalog.OFFICIAL[name].CARD
+    card = DATASETS[name].card
     monkeypatch.setenv("MER_DATA", "$MER_DATA")
     root = OmegaConf.load(ROOT / "conf" / "data" / f"{name}.yaml").root
     wanted = [*card.expected_files, card.how_to_get[1:], f"data={name}", f"--layout {name}", f"`{root}`", card.title]

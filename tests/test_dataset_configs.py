@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from mer.data import registry as catalog
+from mer.compose import conf_dir, register_schema, to_config
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.synthetic.layouts.registry import LAYOUTS
-from mer.run import conf_dir, register_schema, to_config
 from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import load_experiment
 from tests.data.datasets import test_every_dataset
@@ -17,7 +17,7 @@ from tests.data.datasets import test_every_dataset
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_loso_over_a_tree_has_its_samples_subjects_and_classes(layout: str, tmp_path: Path) -> None:
-    card = catalog.OFFICIAL[layout].CARD
+    card = DATASETS[layout].card
     made = test_every_dataset.clips(layout, subjects=(3, 4, 5))
     root = test_every_dataset.write(layout, tmp_path, made=made)
     inputs = ["input=apex", "augment=face"] if card.still else []

@@ -1,12 +1,13 @@
 """All sources of samples by name.
 
-Contract: `load` is the one way from a configuration to a table of samples. A new official data set is a module with
-`CARD` and `read`, a YAML in `conf/data/`, a page in `docs/data/` and a line here.
+Contract: `load_samples` is the one way from a configuration to a table of samples. A new official data set is a module
+in `mer/data/datasets/`, a YAML in `conf/data/` and a page in `docs/data/`; nothing here lists it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,33 +17,15 @@ from omegaconf import MISSING
 
 from mer.config import CompositeData, DataConfig, FolderData, ManifestData, MotionPriorData, SyntheticData
 from mer.data import composite, manifest
-from mer.data.datasets import (
-    casme,
-    casme2,
-    casme3,
-    casme_sq,
-    ck_plus,
-    dfme,
-    fer2013,
-    fourdme,
-    jaffe,
-    mmew,
-    mug,
-    oulu_casia,
-    raf_db,
-    samm,
-    smic,
-    smic_e,
-)
 from mer.data.loading import dataset_card
-from mer.data.loading.annotations import Annotations
 from mer.data.loading.build_table import build_sample_table
-from mer.data.loading.dataset_card import DatasetCard
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.motion_prior import source as prior
 from mer.data.samples.table import SampleTable
 from mer.data.synthetic import clip_design
 from mer.data.synthetic import source as synthetic
 from mer.errors import ConfigError
+from mer.utils.registry import option_errors, unknown_name
 
 
 @dataclass(frozen=True)
@@ -65,29 +48,33 @@ class Source:
     drawing: int = 0
 
 
-def _folder(card: DatasetCard, read: Callable[[FolderData, Path], Annotations]) -> Source:
-    """Source of an official data set."""
-    return Source(
-        FolderData,
-        lambda data, cache_dir: build_sample_table(read(data, cache_dir), data, card),
-        lambda data: dataset_card.config_errors(data, card),
-    )
+class _OfficialSources(Mapping[str, Source]):
+    """The registered data sets as sources, those of plugins included."""
+
+    def __getitem__(self, name: str) -> Source:
+        dataset = DATASETS[name]
+        return Source(
+            FolderData,
+            lambda data, cache_dir: build_sample_table(
+                dataset.read(data, cache_dir, **data.options), data, dataset.card
+            ),
+            lambda data: [
+                *dataset_card.config_errors(data, dataset.card),
+                *option_errors("data.options", dataset.read, data.options),
+            ],
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(DATASETS)
+
+    def __len__(self) -> int:
+        return len(DATASETS)
 
 
-#: Official data sets: module with `CARD` and `read(data, cache_dir) -> Reading`, which may write in `cache_dir` only.
-OFFICIAL: Mapping[str, Any] = {
-    module.CARD.key: module
-    for module in (
-        *(samm, casme2, smic, smic_e, casme, casme_sq, casme3, mmew, fourdme, dfme),
-        *(ck_plus, jaffe, oulu_casia, mug, fer2013, raf_db),
-    )
-}
-
-#: Source by its name in `data.name`.
-SOURCES: Mapping[str, Source] = {
+#: Sources that are no official data set.
+_OTHERS: dict[str, Source] = {
     "synthetic": Source(SyntheticData, synthetic.load, clip_design.config_errors),
     "manifest": Source(ManifestData, manifest.load, manifest.config_errors),
-    **{name: _folder(module.CARD, module.read) for name, module in OFFICIAL.items()},
     "synthetic_macro": Source(SyntheticData, synthetic.load, clip_design.config_errors),
     "composite": Source(
         CompositeData,
@@ -99,12 +86,15 @@ SOURCES: Mapping[str, Source] = {
     ),
 }
 
+#: Source by its name in `data.name`.
+SOURCES: MutableMapping[str, Source] = ChainMap(_OTHERS, _OfficialSources())  # type: ignore[arg-type]
+
 
 def config_errors(data: DataConfig) -> list[str]:
     """What is wrong with the configuration of the samples, one sentence each; reads no data."""
     source = SOURCES.get(data.name)
     if source is None:
-        return [f"data.name: expected one of {', '.join(SOURCES)}, got {data.name!r}"]
+        return unknown_name("data.name", data.name, SOURCES)
     if not isinstance(data, source.schema):
         return [f"data.name: {data.name} needs the fields of {source.schema.__name__}; choose it with data={data.name}"]
     unset = [

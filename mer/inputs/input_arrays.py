@@ -8,7 +8,7 @@ of single clips are kept until all are there, so that an interrupted run is gone
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,15 @@ import numpy as np
 import PIL
 from numpy.lib.format import open_memmap
 
-from mer.config import InputConfig
+from mer.config import InputConfig, as_settings
 from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
 from mer.inputs.cache.cached_step import CachedStep, Watch, ignore_step, plan_step
 from mer.inputs.cache.threads import thread_map
+from mer.inputs.flow.dense_flow import METHODS
 from mer.inputs.input_files import all_files, clip_hashes, compute_input, needed_files, table_hash
+from mer.inputs.representations.representation import REPRESENTATIONS
 from mer.utils.atomic_files import write_atomically, write_json
 from mer.utils.hashing import digest
 from mer.utils.timing import WRITING, timed
@@ -87,7 +89,9 @@ class Plan:
 def plan_inputs(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> Plan:
     """Plan the inputs of a table from the content of its files; computes nothing. Arguments as `compute_inputs`."""
     needed = needed_files(table, config)
-    same = {**asdict(config), "code": CODE_VERSION, "libraries": [cv2.__version__, PIL.__version__, np.__version__]}
+    plugins = {**METHODS.plugin_code(config.flow), **REPRESENTATIONS.plugin_code(config.representation)}
+    libraries = [cv2.__version__, PIL.__version__, np.__version__]
+    same = {**as_settings(config), **plugins, "code": CODE_VERSION, "libraries": libraries}
 
     def load(row: int, part: Path) -> np.ndarray | None:
         return _open_part(part, config.size) if whole is None else whole[row]

@@ -77,4 +77,4 @@ def compute_input(needed: Needed, config: InputConfig) -> np.ndarray:
     if config.magnify:
         span = magnify_motion(frames[SPAN], config)
         frames = {"onset": span[0], "apex": span[-1], SPAN: span}
-    return REPRESENTATIONS[config.representation].compute(frames, config)
+    return REPRESENTATIONS[config.representation].compute(frames, config, **config.options)

@@ -7,76 +7,22 @@ are drawn from torch's global generator: seed it first.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, TypeVar
 
 from torch import nn
 
 from mer.config import AttentionConfig, ModelConfig
 from mer.errors import ConfigError
-from mer.models.attention import FORMS, NONE, PLACES, UNITS, MicroAttention
-from mer.models.backbones import efficientnet_lite0, preact_options, templates
-from mer.models.backbones import resnet as postact
-from mer.models.backbones.preact_resnet import MicroAttentionResNet
+from mer.models.attention import FORMS, PLACES, MicroAttention, unit_errors
+from mer.models.backbones.registry import BACKBONES, PASSED
 from mer.models.network import RecognitionNetwork
+from mer.utils.registry import option_errors
 
 #: Smallest side of the input in pixels, the same for every backbone: up to five halvings, 28 -> 14 -> 7 -> 4 -> 2 -> 1
 #: (behind the small stem three, 28 -> 14 -> 7 -> 4).
 MIN_SIDE = 28
 
-
-@dataclass(frozen=True)
-class Backbone:
-    """A family of networks.
-
-    Attributes:
-        make: `make(model, in_channels=..., classes=...)`, the network of a configuration without problems.
-        problems: what is wrong with the options that the family uses, one sentence a key; the second argument is the
-            side of the input in pixels or None.
-        options: the fields of `ModelConfig` that it uses besides `backbone` and `attention`.
-        levels: names of its levels from the input to the classifier, the same for all of its networks.
-        title: its name, with `{depth}` where it has depths.
-    """
-
-    make: Callable[..., RecognitionNetwork]
-    config_errors: Callable[[ModelConfig, int | None], list[str]]
-    options: frozenset[str]
-    levels: tuple[str, ...]
-    title: str
-
-
-#: Family by `ModelConfig.backbone`.
-BACKBONES: dict[str, Backbone] = {
-    "preact": Backbone(
-        MicroAttentionResNet,
-        preact_options.config_errors,
-        preact_options.OPTIONS,
-        tuple(MicroAttentionResNet.PARTS),
-        "ResNet-{depth}",
-    ),
-    "resnet": Backbone(
-        postact.ResNet,
-        postact.config_errors,
-        postact.OPTIONS,
-        tuple(postact.ResNet.PARTS),
-        "post-activation ResNet-{depth}",
-    ),
-    "lite0": Backbone(
-        efficientnet_lite0.EfficientNetLite0,
-        efficientnet_lite0.config_errors,
-        efficientnet_lite0.OPTIONS,
-        tuple(efficientnet_lite0.EfficientNetLite0.PARTS),
-        "EfficientNet-Lite0",
-    ),
-    "templates": Backbone(
-        templates.TemplateNetwork,
-        templates.config_errors,
-        templates.OPTIONS,
-        tuple(templates.TemplateNetwork.PARTS),
-        f"{templates.TEMPLATES} templates a class",
-    ),
-}
 
 Network = TypeVar("Network", bound=RecognitionNetwork)
 
@@ -90,14 +36,15 @@ def config_errors(model: ModelConfig, *, side: int | None = None) -> list[str]:
     """
     found = _attention_config_errors(model.attention)
     if model.backbone not in BACKBONES:
-        return [f"model.backbone: expected one of {list(BACKBONES)}, got {model.backbone!r}", *found]
+        return [*BACKBONES.unknown("model.backbone", model.backbone), *found]
     backbone = BACKBONES[model.backbone]
     idle = [
         f"model.{key}: backbone {model.backbone} has no such option; expected it left at {default!r}, got {value!r}"
         for key, value, default in _options(model)
         if key not in backbone.options and value != default and key != "depth"
     ]
-    return [*backbone.config_errors(model, side), *idle, *found]
+    own = option_errors("model.options", backbone.make, model.options, passed=PASSED)
+    return [*backbone.config_errors(model, side), *idle, *own, *found]
 
 
 def _options(model: ModelConfig) -> list[tuple[str, Any, Any]]:
@@ -105,7 +52,7 @@ def _options(model: ModelConfig) -> list[tuple[str, Any, Any]]:
     return [
         (each.name, getattr(model, each.name), each.default)
         for each in fields(model)
-        if each.name not in ("backbone", "attention")
+        if each.name not in ("backbone", "attention", "options")
     ]
 
 
@@ -117,13 +64,13 @@ def describe(model: ModelConfig) -> str:
         for key, value, default in _options(model)
         if key in backbone.options and value != default and key != "depth"
     ]
+    changed += [f"{key} {value}" for key, value in model.options.items()]
     title = backbone.title.format(depth=model.depth)
     return f"{title} ({', '.join(changed)})" if changed else title
 
 
 def _attention_config_errors(attention: AttentionConfig) -> list[str]:
     choices: list[tuple[str, Any, list[Any]]] = [
-        ("unit", attention.unit, [NONE, *UNITS]),
         ("form", attention.form, list(FORMS)),
         ("blocks", attention.blocks, list(PLACES)),
     ]
@@ -132,6 +79,7 @@ def _attention_config_errors(attention: AttentionConfig) -> list[str]:
         for key, value, allowed in choices
         if value not in allowed
     ]
+    found = [*unit_errors(attention), *found]
     stages = [1, 2, 3, 4]
     if any(isinstance(stage, bool) or stage not in stages for stage in attention.stages):
         expected = f"expected a subset of {stages} (an empty list is the plain network)"
@@ -157,7 +105,7 @@ def build(model: ModelConfig, *, in_channels: int, classes: int) -> RecognitionN
         found.append(f"data: expected 2 classes or more for the classifier, got {classes}")
     if found:
         raise ConfigError(found)
-    return BACKBONES[model.backbone].make(model, in_channels=in_channels, classes=classes)
+    return BACKBONES[model.backbone].make(model, in_channels=in_channels, classes=classes, **model.options)
 
 
 def fold_attention(model: Network) -> Network:

@@ -15,12 +15,15 @@ import torch
 from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
-from mer.config import ModelConfig, from_dict
+from mer.config import ModelConfig, as_settings, from_dict
 from mer.errors import MerError
+from mer.models.attention import NONE, UNITS
+from mer.models.backbones.registry import BACKBONES
 from mer.models.build import build
 from mer.models.network import RecognitionNetwork
 from mer.models.torch_files import UnreadableError, read_torch
 from mer.utils.atomic_files import write_atomically
+from mer.utils.plugins import LOADED
 
 #: Marks our files, with the version of their layout.
 FORMAT = "mer-checkpoint-1"
@@ -45,12 +48,13 @@ def save(path: str | Path, network: RecognitionNetwork, *, model: ModelConfig, c
         network: built from `model`.
         model: its configuration.
         card: what a user must know, plain values: `classes` in logit order, `input` (of `InputConfig`), `trained_on`.
+            The names of loaded plugins are added.
     """
     content = {
         "format": FORMAT,
-        "model": asdict(model),
+        "model": as_settings(model),
         "in_channels": network.in_channels,
-        "card": card,
+        "card": {**card, "plugins": sorted(LOADED)} if LOADED else card,
         "weights": {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()},
     }
     with write_atomically(path) as temporary:
@@ -110,8 +114,10 @@ def load(path: str | Path) -> tuple[RecognitionNetwork, dict[str, Any]]:
     card, weights = content["card"], content["weights"]
     try:
         model = from_dict(ModelConfig, content["model"])
+        _check_plugins(model, card)
         sizes = {"in_channels": content["in_channels"], "classes": len(card["classes"])}
-        numbers = [value for value in asdict(model).values() if isinstance(value, int)]
+        options = (*asdict(model).values(), *model.options.values(), *model.attention.options.values())
+        numbers = [value for value in options if isinstance(value, int)]
         if max(*numbers, *sizes.values()) > ORDINARY:
             # without numbers first: what the file says of the network may ask for more memory than there is
             with torch.device("meta"):
@@ -135,6 +141,27 @@ def _require_shapes(weights: Mapping[str, Tensor], shapes: Mapping[str, torch.Si
     ):
         if names:
             raise ValueError(f"{what} {', '.join(sorted(names)[:SHOWN])}")
+
+
+def _check_plugins(model: ModelConfig, card: dict[str, Any]) -> None:
+    """Raise where the backbone or the unit is not known here, and name the plugins that were there when it was made.
+
+    They are not loaded at the word of a file, for that would run code.
+    """
+    unit = model.attention.unit
+    if model.backbone in BACKBONES and (unit == NONE or unit in UNITS):
+        return
+    missing = [name for name in card.get("plugins", ()) if name not in LOADED]
+    unknown = unit if model.backbone in BACKBONES else model.backbone
+    remedy = f"plugins=[{','.join(missing)}], in Python mer.utils.plugins.load_plugins({missing})"
+    raise MerError(
+        f"its network needs {unknown!r}, which this package does not have; "
+        + (
+            f"this checkpoint needs a plugin of those that made it, load it first: {remedy}"
+            if missing
+            else "it was made by another version or with a plugin that it does not name"
+        )
+    )
 
 
 def load_network(path: str | Path) -> RecognitionNetwork:

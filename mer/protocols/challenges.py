@@ -14,7 +14,7 @@ from mer.config import ProtocolConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
 from mer.protocols.dataset_splits import leave_one_dataset_out
-from mer.protocols.fold import Fold
+from mer.protocols.fold import PROTOCOLS, Fold
 from mer.protocols.subject_splits import leave_one_subject_out
 
 
@@ -56,18 +56,21 @@ MEGC2019 = Challenge(
 )
 
 
+@PROTOCOLS.register("megc2018_cde")
 def megc2018_cde(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
     """Composite evaluation of MEGC 2018: leave one subject out over both sets; 47 folds of 253 samples officially."""
     _check(table, MEGC2018)
     return leave_one_subject_out(table, protocol)
 
 
+@PROTOCOLS.register("megc2018_hde")
 def megc2018_hde(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
     """Holdout evaluation of MEGC 2018: CASME II to SAMM and SAMM to CASME II; the challenge averages both scores."""
     _check(table, MEGC2018)
     return leave_one_dataset_out(table, protocol)
 
 
+@PROTOCOLS.register("megc2019")
 def megc2019(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
     """Composite evaluation of MEGC 2019: leave one subject out over three sets; 68 folds of 442 samples officially."""
     _check(table, MEGC2019)

@@ -9,9 +9,17 @@ from __future__ import annotations
 from mer.config import ProtocolConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.protocols.fold import Fold, label_of_sample, leave_each_group_out, samples_by_dataset, sorted_samples
+from mer.protocols.fold import (
+    PROTOCOLS,
+    Fold,
+    label_of_sample,
+    leave_each_group_out,
+    samples_by_dataset,
+    sorted_samples,
+)
 
 
+@PROTOCOLS.register("leave_one_dataset_out")
 def leave_one_dataset_out(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
     """One fold a data set, tested after training on all others; named by training and test, `casme2-to-samm`."""
     groups = samples_by_dataset(table)
@@ -26,6 +34,7 @@ def leave_one_dataset_out(table: SampleTable, protocol: ProtocolConfig) -> list[
     ]
 
 
+@PROTOCOLS.register("cross_dataset")
 def train_on_test_on(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
     """One fold: train on the data sets `protocol.train_on`, test on `protocol.test_on`; others are not used.
 
@@ -52,6 +61,7 @@ def train_on_test_on(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]
     return [Fold(f"{'-'.join(protocol.train_on)}-to-{'-'.join(protocol.test_on)}", train, (), test)]
 
 
+@PROTOCOLS.register("zero_shot")
 def zero_shot(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
     """One fold `all` without a training sample: the network that was handed on is tested on every sample as it is."""
     return [Fold("all", (), (), sorted_samples(*samples_by_dataset(table).values()))]

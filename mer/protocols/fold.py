@@ -6,10 +6,11 @@ Contract: pure functions; ids stand in natural order, so that the order of the t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mer.data.samples.table import SampleTable
+from mer.utils.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class Fold:
     train: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
+
+
+#: Protocol by its name in `protocol.name`: `(table, protocol, **options) -> folds`.
+PROTOCOLS: Registry[Callable[..., list[Fold]]] = Registry("protocol", "mer.protocols")
 
 
 def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:

@@ -2,21 +2,19 @@
 
 Contract: pure functions of the sample table, the protocol and the seed; nothing here knows of pixels or models. The
 order of the table's rows does not matter, no sample is tested twice, and no subject stands on two sides of a fold.
-A new protocol is a function (table, protocol) -> list[Fold] in a file of this folder and its entry in `PROTOCOLS`.
+A new protocol is a function `(table, protocol) -> list[Fold]` with `@PROTOCOLS.register` in a file of this folder.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from mer.config import ProtocolConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError
 from mer.protocols import dataset_splits
-from mer.protocols.challenges import challenge_notes, megc2018_cde, megc2018_hde, megc2019
-from mer.protocols.fold import Fold, fold_notes, natural_key
+from mer.protocols.challenges import challenge_notes
+from mer.protocols.fold import PROTOCOLS, Fold, fold_notes, natural_key
 from mer.protocols.inner_splits import inner_folds, split_validation, subsample_subjects
-from mer.protocols.subject_splits import leave_one_subject_out, subject_kfold
+from mer.utils.registry import option_errors
 
 __all__ = [
     "PROTOCOLS",
@@ -30,18 +28,6 @@ __all__ = [
     "protocol_notes",
     "selection_mode",
 ]
-
-#: Protocol by its name in `protocol.name`.
-PROTOCOLS: dict[str, Callable[[SampleTable, ProtocolConfig], list[Fold]]] = {
-    "loso": leave_one_subject_out,
-    "kfold": subject_kfold,
-    "leave_one_dataset_out": dataset_splits.leave_one_dataset_out,
-    "cross_dataset": dataset_splits.train_on_test_on,
-    "zero_shot": dataset_splits.zero_shot,
-    "megc2018_cde": megc2018_cde,
-    "megc2018_hde": megc2018_hde,
-    "megc2019": megc2019,
-}
 
 #: What may choose the epoch or the recipe of a fold: nothing, its own training part, or (to show what comes of it) the
 #: held-out samples.
@@ -59,9 +45,10 @@ def config_errors(protocol: ProtocolConfig) -> list[str]:
     """What is wrong with the protocol's configuration, one sentence each."""
     found = []
     if protocol.name not in PROTOCOLS:
-        found.append(f"protocol.name: expected one of {', '.join(PROTOCOLS)}, got {protocol.name!r}")
+        found += PROTOCOLS.unknown("protocol.name", protocol.name)
     else:
         found += dataset_splits.config_errors(protocol)
+        found += option_errors("protocol.options", PROTOCOLS[protocol.name], protocol.options)
     if not 0 <= protocol.validation < 1:
         found.append(
             f"protocol.validation: expected a share of the training subjects, 0 <= share < 1, got {protocol.validation}"
@@ -98,7 +85,7 @@ def make_folds(table: SampleTable, protocol: ProtocolConfig, seed: int) -> list[
     wrong = config_errors(protocol)
     if wrong:
         raise ConfigError(wrong)
-    folds = PROTOCOLS[protocol.name](table, protocol)
+    folds = PROTOCOLS[protocol.name](table, protocol, **protocol.options)
     if protocol.train_subjects is not None:
         folds = [subsample_subjects(fold, table, subjects=protocol.train_subjects, seed=seed) for fold in folds]
     if protocol.validation == 0:

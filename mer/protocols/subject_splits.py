@@ -13,9 +13,10 @@ import numpy.typing as npt
 from mer.config import ProtocolConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.protocols.fold import Fold, label_of_sample, leave_each_group_out, samples_by_subject
+from mer.protocols.fold import PROTOCOLS, Fold, label_of_sample, leave_each_group_out, samples_by_subject
 
 
+@PROTOCOLS.register("loso")
 def leave_one_subject_out(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
     """One fold a subject, in natural order of dataset:subject (s2 before s10); SampleError for one subject only."""
     groups = samples_by_subject(table)
@@ -30,6 +31,7 @@ def leave_one_subject_out(table: SampleTable, protocol: ProtocolConfig) -> list[
     return folds
 
 
+@PROTOCOLS.register("kfold")
 def subject_kfold(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
     """`protocol.folds` folds of whole subjects with class shares as even as subjects allow, named `fold-1` and so on.
 

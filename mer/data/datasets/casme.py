@@ -13,6 +13,7 @@ from mer.config import FolderData
 from mer.data.loading.annotations import Annotations
 from mer.data.loading.coding_sheets import CASME_COLUMNS, SheetSet, read_sheet_set
 from mer.data.loading.dataset_card import USUAL, DatasetCard
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.label_sets import emotion_labels, three_classes
 
 _FOUR = ("tense", "disgust", "repression", "surprise")
@@ -56,6 +57,7 @@ LAYOUT = SheetSet(
 )
 
 
+@DATASETS.register("casme", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of CASME below `data.root`; subjects are `sub01`, the apex is `ApexF1`.
 

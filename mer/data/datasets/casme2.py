@@ -15,6 +15,7 @@ from mer.data.loading import spreadsheets
 from mer.data.loading.annotations import Annotations, ClipAnnotation
 from mer.data.loading.coding_sheets import CASME_COLUMNS, SheetSet, find_sheet, read_sheet_set
 from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.label_sets import MEGC2019, OBJECTIVE, LabelSet, emotion_labels, identity_mapping
 
 _FIVE = ("others", "disgust", "happiness", "repression", "surprise")
@@ -79,6 +80,7 @@ LAYOUT = SheetSet(
 )
 
 
+@DATASETS.register("casme2", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of CASME II below `data.root`; subjects are `sub01`.
 

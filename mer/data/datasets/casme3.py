@@ -14,6 +14,7 @@ from mer.config import FolderData
 from mer.data.loading.annotations import Annotations
 from mer.data.loading.coding_sheets import CASME_COLUMNS, SheetSet, read_sheet_set
 from mer.data.loading.dataset_card import USUAL, DatasetCard
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.label_sets import OBJECTIVE, emotion_labels, three_classes
 
 _SIX = ("disgust", "surprise", "fear", "anger", "sadness", "happiness")
@@ -48,6 +49,7 @@ LAYOUT = SheetSet(
 )
 
 
+@DATASETS.register("casme3", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of CAS(ME)^3 part A below `data.root`, colour frames; subjects are `spNO.1`, clips the recording.
 

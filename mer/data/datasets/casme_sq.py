@@ -20,6 +20,7 @@ from mer.data.loading import spreadsheets
 from mer.data.loading.annotations import Annotations, ClipAnnotation, clips_of_rows
 from mer.data.loading.coding_sheets import find_sheet
 from mer.data.loading.dataset_card import USUAL, DatasetCard, frames_note, open_root
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.loading.file_search import clip_folder, find_folder, numbered_folders, subfolders
 from mer.data.samples.label_sets import emotion_labels, three_classes
 from mer.errors import SampleError
@@ -55,6 +56,7 @@ _PERSON = re.compile(r"s?0*(\d+)", re.IGNORECASE)
 _SHEET = r"cas\(me\)\^?2[-_ ]?code[-_ ]?final.*\.xlsx?"
 
 
+@DATASETS.register("casme_sq", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of CAS(ME)^2 below `data.root`, of the kind that `data.part` names; subjects are `s15`.
 

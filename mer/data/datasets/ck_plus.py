@@ -13,6 +13,7 @@ from pathlib import Path
 from mer.config import FolderData
 from mer.data.loading.annotations import Annotations, ClipAnnotation
 from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.loading.file_search import clip_folder, find_folder, frames_or_fault, numbered_folders, subfolders
 from mer.data.samples.label_sets import emotion_labels, three_classes
 
@@ -43,6 +44,7 @@ CARD = DatasetCard(
 _PERSON = re.compile(r"s0*(\d+)", re.IGNORECASE)
 
 
+@DATASETS.register("ck_plus", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The sequences of CK+ below `data.root`, those without a label with emotion ""; subjects are `S011`.
 

@@ -13,6 +13,7 @@ from mer.config import FolderData
 from mer.data.loading.annotations import Annotations
 from mer.data.loading.coding_sheets import CASME_COLUMNS, SheetSet, read_sheet_set
 from mer.data.loading.dataset_card import USUAL, DatasetCard
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.label_sets import emotion_labels, three_classes
 
 _SEVEN = ("happiness", "disgust", "contempt", "surprise", "fear", "anger", "sadness")
@@ -41,6 +42,7 @@ LAYOUT = SheetSet(
 )
 
 
+@DATASETS.register("dfme", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of DFME below `data.root`; subjects are plain numbers.
 

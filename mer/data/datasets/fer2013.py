@@ -20,6 +20,7 @@ import numpy as np
 from mer.config import FolderData
 from mer.data.loading.annotations import Annotations, ClipAnnotation
 from mer.data.loading.dataset_card import NAMELESS, USUAL, DatasetCard, open_root
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.loading.file_search import subfolders
 from mer.data.samples.label_sets import emotion_labels, three_classes
 from mer.errors import MerError, SampleError
@@ -53,6 +54,7 @@ CARD = DatasetCard(
 )
 
 
+@DATASETS.register("fer2013", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The images of FER2013, each a clip of one frame and a person of its own; PNG files appear in the cache.
 

@@ -15,6 +15,7 @@ from mer.data.loading import spreadsheets
 from mer.data.loading.annotations import Annotations, clips_of_rows
 from mer.data.loading.coding_sheets import Finder, SheetSet, find_sheet, frames_folder
 from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.label_sets import canonical_emotion, emotion_labels, three_classes
 
 _FIVE = ("negative", "positive", "surprise", "repression", "others")
@@ -53,6 +54,7 @@ LAYOUT = SheetSet(
 )
 
 
+@DATASETS.register("fourdme", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of 4DME below `data.root`; subjects are two digits; several labels become `mixed`.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from mer.config import FolderData
 from mer.data.loading.annotations import Annotations, ClipAnnotation
 from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.loading.file_search import frame_number, subfolders
 from mer.data.samples.label_sets import emotion_labels, three_classes
 
@@ -43,6 +44,7 @@ CARD = DatasetCard(
 _NAME = re.compile(r"([A-Z]{2})\.([A-Z]{2})(\d+)\.(\d+)(\.[a-z]+)+", re.IGNORECASE)
 
 
+@DATASETS.register("jaffe", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The images of JAFFE below `data.root`, each a clip of one frame, its serial number; subjects are `KA`.
 

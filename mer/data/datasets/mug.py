@@ -12,6 +12,7 @@ from pathlib import Path
 from mer.config import FolderData
 from mer.data.loading.annotations import Annotations, ClipAnnotation
 from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.loading.file_search import find_folder, frames_or_fault, numbered_folders, subfolders
 from mer.data.samples.label_sets import canonical_emotion, emotion_labels, three_classes
 
@@ -33,6 +34,7 @@ CARD = DatasetCard(
 _PERSON = re.compile(r"0*(\d+)")
 
 
+@DATASETS.register("mug", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The takes of MUG below `data.root`, without an apex; subjects are three digits, clips `happiness_take000`.
 

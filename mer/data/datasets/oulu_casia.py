@@ -13,6 +13,7 @@ from pathlib import Path
 from mer.config import FolderData
 from mer.data.loading.annotations import Annotations, ClipAnnotation
 from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.loading.file_search import find_folder, frames_or_fault, numbered_folders, subfolders
 from mer.data.samples.label_sets import canonical_emotion, emotion_labels, three_classes
 
@@ -40,6 +41,7 @@ CARD = DatasetCard(
 _PERSON = re.compile(r"p0*(\d+)", re.IGNORECASE)
 
 
+@DATASETS.register("oulu_casia", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The sequences of one camera and light below `data.root`; subjects are `P012`, clips the emotion's folder.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from mer.config import FolderData
 from mer.data.loading.annotations import Annotations, ClipAnnotation
 from mer.data.loading.dataset_card import NAMELESS, USUAL, DatasetCard, open_root
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.loading.file_search import IMAGE_SUFFIXES, find_file, find_folder, subfolders
 from mer.data.samples.label_sets import emotion_labels, three_classes
 
@@ -45,6 +46,7 @@ CARD = DatasetCard(
 _LIST = re.compile(r"list_par?tition_label\.txt", re.IGNORECASE)
 
 
+@DATASETS.register("raf_db", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The images of RAF-DB below `data.root`, each a clip of one frame and a person of its own.
 

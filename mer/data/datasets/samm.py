@@ -14,6 +14,7 @@ from mer.config import FolderData
 from mer.data.loading.annotations import Annotations
 from mer.data.loading.coding_sheets import SheetSet, read_sheet_set
 from mer.data.loading.dataset_card import USUAL, DatasetCard
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.label_sets import MEGC2019, OBJECTIVE, LabelSet, emotion_labels, identity_mapping
 
 _FIVE = ("anger", "happiness", "others", "surprise", "contempt")
@@ -66,6 +67,7 @@ LAYOUT = SheetSet(
 )
 
 
+@DATASETS.register("samm", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of SAMM below `data.root`; subjects are three digits, `006`.
 

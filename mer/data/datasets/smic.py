@@ -14,6 +14,7 @@ from pathlib import Path
 from mer.config import FolderData
 from mer.data.loading.annotations import Annotations, ClipAnnotation
 from mer.data.loading.dataset_card import USUAL, DatasetCard, frames_note, open_root
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.loading.file_search import find_folder, frames_or_fault, numbered_folders, subfolders
 from mer.data.samples.label_sets import LabelSet, identity_mapping
 
@@ -55,6 +56,7 @@ _CLIP = re.compile(r"s0*(\d+)_(ne|po|sur)_0*(\d+)", re.IGNORECASE)
 _CODES = {"ne": "negative", "po": "positive", "sur": "surprise"}
 
 
+@DATASETS.register("smic", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The clips of SMIC below `data.root`; subjects are `s03`, clips `s03_ne_01` whatever the folders' padding.
 

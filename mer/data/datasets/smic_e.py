@@ -17,6 +17,7 @@ from mer.data.loading import spreadsheets
 from mer.data.loading.annotations import Annotations, clips_of_rows
 from mer.data.loading.coding_sheets import Finder, SheetSet, find_sheet, frames_folder
 from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.label_sets import LabelSet, identity_mapping
 
 _CODES = {"ne": "negative", "po": "positive", "sur": "surprise"}
@@ -74,6 +75,7 @@ def _places(part: str) -> tuple[str, ...]:
     return (*places, *(f"SMIC-E_raw image/{place}" for place in places[:-1]))
 
 
+@DATASETS.register("smic_e", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
     """The micro-expressions in the long clips of SMIC-E below `data.root`, one clip an interval; subjects are `s03`.
 

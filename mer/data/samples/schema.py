@@ -26,7 +26,8 @@ IMAGE_COLUMNS = ("onset_path", "apex_path", "offset_path")
 PATH_COLUMNS = (*IMAGE_COLUMNS, "folder")
 #: Text that a row cannot do without; the other text columns may hold "".
 REQUIRED_TEXT = ("sample_id", "dataset", "subject", "clip", "label")
-APEX_SOURCES = ("annotated", "middle", "flow", "difference", "")
+#: Where an apex comes from: the sheet, a spotter of ours or of a plugin, or "" where it is not known.
+APEX_SOURCES = ("annotated", "middle", "flow", "difference", "plugin", "")
 
 
 def raise_for_rows(bad: Sequence[str], head: str, remedy: str, *, shown: int = 10) -> None:

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from mer.inputs.flow.dense_flow import dis
 from mer.inputs.flow.head_motion import central_mask, motion_of, remove_head_motion, similarity
 from mer.inputs.frames.image_files import resize
+from mer.utils.registry import Registry
 
 #: Side of the frames in which flow is measured, and of the grid on which change over time is judged.
 SIDE, GRID = 128, 28
@@ -31,11 +32,17 @@ AGREEMENT, SHARPNESS = 16, 2
 Spotter = Callable[[np.ndarray], int]
 
 
+#: Spotter by `input.apex`; `annotated` takes the table's.
+SPOTTERS: Registry[Spotter] = Registry("apex spotter")
+
+
+@SPOTTERS.register("middle")
 def middle_frame(frames: np.ndarray) -> int:
     """The frame in the middle, the usual stand-in: micro-expressions rise and fall in about the same time."""
     return (len(frames) - 1) // 2
 
 
+@SPOTTERS.register("flow")
 def flow_apex(frames: np.ndarray) -> int:
     """The apex by motion and by change of grey levels since onset, both without those of the head: `course_peak`."""
     small, face = _small(frames), central_mask((SIDE, SIDE))
@@ -51,6 +58,7 @@ def flow_apex(frames: np.ndarray) -> int:
     return course_peak(motion, np.stack(levels))
 
 
+@SPOTTERS.register("difference")
 def frame_difference(frames: np.ndarray) -> int:
     """The apex by change of grey levels against the line from the onset frame to the offset frame: search by halves.
 
@@ -64,10 +72,6 @@ def frame_difference(frames: np.ndarray) -> int:
     line = np.linspace(0, 1, len(levels))[:, None]
     curve = np.abs(levels - (1 - line) * levels[0] - line * levels[-1]).mean(axis=1)
     return bisect_peak(curve - curve.min())
-
-
-#: Spotter by `input.apex`; `annotated` takes the table's.
-SPOTTERS: dict[str, Spotter] = {"middle": middle_frame, "flow": flow_apex, "difference": frame_difference}
 
 
 def course_peak(*kinds: np.ndarray) -> int:

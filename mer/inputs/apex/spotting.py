@@ -67,6 +67,7 @@ def _plan(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress:
         return {
             "files": None if isinstance(own, SampleError) else [hashes[path].hex()[:16] for path in own],
             "method": config.apex,
+            **SPOTTERS.plugin_code(config.apex),
             "code": CODE_VERSION,
             "library": cv2.__version__,
         }
@@ -106,16 +107,14 @@ def _apply(table: SampleTable, config: InputConfig, step: CachedStep[str], *, pr
         if sample in found:
             frame.loc[index, "apex_path"] = str(found[sample])
             frame.loc[index, "apex"] = frame_number(found[sample].name)
-            frame.loc[index, "apex_source"] = config.apex
+            frame.loc[index, "apex_source"] = "plugin" if SPOTTERS.plugin_code(config.apex) else config.apex
     note = f"The apex was looked for (input.apex={config.apex}) in {len(found)} of {len(table)} clips."
     return replace(table, frame=frame, notes=(*table.notes, note))
 
 
 def config_errors(config: InputConfig) -> list[str]:
     """What is wrong with the choice of the apex, one sentence a key."""
-    found = []
-    if config.apex not in ("annotated", *SPOTTERS):
-        found.append(f"input.apex: expected one of annotated, {', '.join(SPOTTERS)}, got '{config.apex}'")
+    found = SPOTTERS.unknown("input.apex", config.apex, also=("annotated",))
     if config.apex_for not in ("missing", "all"):
         found.append(f"input.apex_for: expected missing or all, got '{config.apex_for}'")
     return found

@@ -13,6 +13,7 @@ import numpy as np
 from mer.config import InputConfig
 from mer.inputs.flow.head_motion import Flow, remove_head_motion
 from mer.inputs.frames.image_files import resize
+from mer.utils.registry import Registry
 from mer.utils.timing import FLOW, timed
 
 #: Sides between which frames keep their size for flow; others are resized. Measured against the true motion of drawn
@@ -25,6 +26,11 @@ FLOW_SIDES = (128, 224)
 FARNEBACK_WINDOW = 21
 
 
+#: Method by `input.flow`: two grey frames -> flow (2, H, W).
+METHODS: Registry[Flow] = Registry("flow method")
+
+
+@METHODS.register("dis")
 @timed(FLOW)
 def dis(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     """Flow (2, H, W) by dense inverse search with OpenCV's preset MEDIUM.
@@ -36,6 +42,7 @@ def dis(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     return field.transpose(2, 0, 1)
 
 
+@METHODS.register("farneback")
 @timed(FLOW)
 def farneback(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     """Flow (2, H, W) from local quadratic fits: five levels of half the side, Gaussian windows, fits over 7 pixels.
@@ -50,6 +57,7 @@ def farneback(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     return field.transpose(2, 0, 1)
 
 
+@METHODS.register("tvl1")
 @timed(FLOW)
 def total_variation(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     """Flow (2, H, W) by TV-L1 (`mer.inputs.flow.tvl1`, which takes batches)."""
@@ -59,10 +67,6 @@ def total_variation(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
 
     first, second = (torch.from_numpy(np.ascontiguousarray(frame, dtype=np.float32))[None] for frame in (onset, apex))
     return tvl1(first, second)[0].numpy()
-
-
-#: Method by `input.flow`.
-METHODS: dict[str, Flow] = {"dis": dis, "farneback": farneback, "tvl1": total_variation}
 
 
 def dense_flow(onset: np.ndarray, apex: np.ndarray, *, method: str = "dis", stabilise: bool = False) -> np.ndarray:
@@ -84,10 +88,8 @@ def dense_flow(onset: np.ndarray, apex: np.ndarray, *, method: str = "dis", stab
 
 
 def config_errors(config: InputConfig) -> list[str]:
-    """What is wrong with the choice of a flow, one sentence."""
-    if config.flow in METHODS:
-        return []
-    return [f"input.flow: expected one of {', '.join(METHODS)}, got '{config.flow}'"]
+    """Return what is wrong with the choice of a flow, one sentence."""
+    return METHODS.unknown("input.flow", config.flow)
 
 
 def _levels(grey: np.ndarray) -> np.ndarray:

@@ -5,22 +5,21 @@ Contract: each function takes key frames by name, (H, W) or (H, W, 3), and the c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from mer.config import InputConfig
 from mer.errors import SampleError
 from mer.inputs.frames.image_files import resize, to_grey
+from mer.inputs.representations.representation import REPRESENTATIONS, Frames
 
-Frames = Mapping[str, np.ndarray]
 
-
+@REPRESENTATIONS.register("apex", frames=("apex",), is_intensity=True)
 def apex(frames: Frames, config: InputConfig) -> np.ndarray:
     """Grey apex frame (1, S, S), raw grey levels 0..255 float32: the authors' input, which the network normalises."""
     return resize(to_grey(frames["apex"]), config.size)[None]
 
 
+@REPRESENTATIONS.register("apex_rgb", frames=("apex",), is_intensity=True)
 def apex_rgb(frames: Frames, config: InputConfig) -> np.ndarray:
     """Apex frame in colour (3, S, S), raw levels 0..255 float32, red first; a grey file three times."""
     pixels = frames["apex"].astype(np.float32)
@@ -28,12 +27,14 @@ def apex_rgb(frames: Frames, config: InputConfig) -> np.ndarray:
     return np.ascontiguousarray(resize(colour, config.size).transpose(2, 0, 1))
 
 
+@REPRESENTATIONS.register("difference", frames=("onset", "apex"))
 def difference(frames: Frames, config: InputConfig) -> np.ndarray:
     """Apex minus onset (1, S, S), signed grey levels -255..255 float32."""
     onset, apex = grey_pair(frames)
     return resize(apex - onset, config.size)[None]
 
 
+@REPRESENTATIONS.register("image", frames=("apex",), is_intensity=True, channels_known=False)
 def image(frames: Frames, config: InputConfig) -> np.ndarray:
     """The file as it is (1 or 3, S, S), its own values; resized only where its sides are not S."""
     pixels = frames["apex"]

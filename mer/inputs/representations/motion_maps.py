@@ -12,10 +12,12 @@ from mer.config import InputConfig
 from mer.errors import SampleError
 from mer.inputs.flow.dense_flow import dense_flow
 from mer.inputs.frames.image_files import resize
-from mer.inputs.representations.key_frames import Frames, grey_pair
+from mer.inputs.representations.key_frames import grey_pair
+from mer.inputs.representations.representation import REPRESENTATIONS, Frames
 from mer.utils.optical_strain import strain
 
 
+@REPRESENTATIONS.register("flow", frames=("onset", "apex"), flip_signs=(-1, 1, 1), motion=True)
 def flow(frames: Frames, config: InputConfig) -> np.ndarray:
     """Flow to the right u, downwards v, and strain, onset to apex (3, S, S) float32, each map normalised on its own.
 
@@ -26,11 +28,13 @@ def flow(frames: Frames, config: InputConfig) -> np.ndarray:
     return standardise_channels(np.concatenate([field, strain(field)[None]]))
 
 
+@REPRESENTATIONS.register("flow_uv", frames=("onset", "apex"), flip_signs=(-1, 1), motion=True)
 def flow_uv(frames: Frames, config: InputConfig) -> np.ndarray:
     """Flow to the right u and downwards v, onset to apex (2, S, S) float32, each map normalised on its own."""
     return standardise_channels(measured(frames, config))
 
 
+@REPRESENTATIONS.register("motion_map", frames=("apex",), flip_signs=(-1, 1, 1), motion=True)
 def motion_map(frames: Frames, config: InputConfig) -> np.ndarray:
     """A file that holds u, v, strain in red, green, blue (3, S, S) float32, each map normalised on its own."""
     pixels = frames["apex"]

@@ -7,60 +7,16 @@ channels as its files. `docs/inputs.md` shows each with shape, units and range.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
-
 from mer.config import AugmentConfig, InputConfig
 from mer.inputs.flow import dense_flow, magnification
-from mer.inputs.representations import key_frames, motion_maps, sequences
-from mer.inputs.representations.key_frames import Frames
 from mer.inputs.representations.motion_maps import standardise_channels
+from mer.inputs.representations.representation import REPRESENTATIONS, SPAN, Representation
+from mer.utils.registry import option_errors
 
 __all__ = ["MIN_SIZE", "REPRESENTATIONS", "SPAN", "Representation", "config_errors", "standardise_channels"]
 
 #: Smallest input that the network's five halvings leave something of.
 MIN_SIZE = 28
-
-#: Name of all frames from onset to apex among the frames that a representation needs.
-SPAN = "span"
-
-
-@dataclass(frozen=True)
-class Representation:
-    """One way to turn a clip into a network input.
-
-    Attributes:
-        frames: what it needs: of `onset` and `apex`, or `span`, all frames from the one to the other.
-        compute: from these frames, (H, W) or (H, W, 3), the span (T, H, W[, 3]), and the configuration to (C, S, S)
-            uint8 or float32.
-        mirror: sign of each channel after a left-right mirror; None where nothing changes sign.
-        brightness: whether the values are grey levels, whose brightness may be changed.
-        motion: whether channels 0 and 1 are a vector field, which a rotation would have to turn along.
-        known: whether it is known what the channels mean, and so what the input of a mirrored clip would be.
-    """
-
-    frames: tuple[str, ...]
-    compute: Callable[[Frames, InputConfig], np.ndarray]
-    flip_signs: tuple[int, ...] | None = None
-    is_intensity: bool = False
-    motion: bool = False
-    channels_known: bool = True
-
-
-#: Representation by `input.representation`.
-REPRESENTATIONS: dict[str, Representation] = {
-    "apex": Representation(("apex",), key_frames.apex, is_intensity=True),
-    "apex_rgb": Representation(("apex",), key_frames.apex_rgb, is_intensity=True),
-    "difference": Representation(("onset", "apex"), key_frames.difference),
-    "flow": Representation(("onset", "apex"), motion_maps.flow, flip_signs=(-1, 1, 1), motion=True),
-    "flow_uv": Representation(("onset", "apex"), motion_maps.flow_uv, flip_signs=(-1, 1), motion=True),
-    "dynamic": Representation((SPAN,), sequences.dynamic),
-    "stack": Representation((SPAN,), sequences.stack, is_intensity=True),
-    "image": Representation(("apex",), key_frames.image, is_intensity=True, channels_known=False),
-    "motion_map": Representation(("apex",), motion_maps.motion_map, flip_signs=(-1, 1, 1), motion=True),
-}
 
 
 def config_errors(config: InputConfig, augment: AugmentConfig, *, flip: bool = False) -> list[str]:
@@ -69,7 +25,9 @@ def config_errors(config: InputConfig, augment: AugmentConfig, *, flip: bool = F
     name = config.representation
     known = REPRESENTATIONS.get(name)
     if known is None:
-        found.append(f"input.representation: expected one of {', '.join(REPRESENTATIONS)}, got '{name}'")
+        found += REPRESENTATIONS.unknown("input.representation", name)
+    else:
+        found += option_errors("input.options", known.compute, config.options)
     if config.size < MIN_SIZE:
         found.append(f"input.size: expected {MIN_SIZE} or more (the network halves it five times), got {config.size}")
     found += [*dense_flow.config_errors(config), *magnification.config_errors(config)]

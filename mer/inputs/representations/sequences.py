@@ -10,10 +10,11 @@ import numpy as np
 
 from mer.config import InputConfig
 from mer.inputs.frames.image_files import resize, to_grey
-from mer.inputs.representations.key_frames import Frames
 from mer.inputs.representations.motion_maps import standardise_channels
+from mer.inputs.representations.representation import REPRESENTATIONS, SPAN, Frames
 
 
+@REPRESENTATIONS.register("stack", frames=(SPAN,), is_intensity=True)
 def stack(frames: Frames, config: InputConfig) -> np.ndarray:
     """`config.frames` grey frames, evenly spaced from onset to apex (T, S, S), raw grey levels 0..255 float32.
 
@@ -24,6 +25,7 @@ def stack(frames: Frames, config: InputConfig) -> np.ndarray:
     return np.stack([resize(to_grey(span[place]), config.size) for place in places])
 
 
+@REPRESENTATIONS.register("dynamic", frames=(SPAN,))
 def dynamic(frames: Frames, config: InputConfig) -> np.ndarray:
     """Dynamic image of the grey frames from onset to apex (1, S, S) float32, normalised; later frames count positive.
 

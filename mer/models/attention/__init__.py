@@ -1,4 +1,4 @@
-"""Attention units: what may stand behind the residual sum of a block. One file a unit, and its entry in `UNITS`.
+"""Attention units: what may stand behind the residual sum of a block. One file a unit, found by its folder.
 
 Contract of the slot: `unit(r, s=s, h1=h1, h2=h2) -> (y, a)`; r = s + h2, s the shortcut, h2 the last convolution and y
 are (N, C, H, W), h1, the block's 3x3 convolution (the first of two) after normalisation and ReLU, (N, C1, H, W) with
@@ -9,19 +9,16 @@ they compare under equal conditions; SE, ECA, CBAM and coordinate attention were
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from mer.config import AttentionConfig
-from mer.models.attention.cbam import BlockAttention, SpatialAttention
-from mer.models.attention.coordinate import CoordinateAttention
-from mer.models.attention.efficient_channel import EfficientChannelAttention
 from mer.models.attention.micro import FORMS, FoldedProjection, MicroAttention, ReleasedProjection
-from mer.models.attention.simam import SimAM
-from mer.models.attention.squeeze_excitation import SqueezeExcitation
+from mer.models.attention.registry import PASSED, UNITS
+from mer.utils.registry import accepted, option_errors
 
 __all__ = [
     "FORMS",
@@ -36,19 +33,8 @@ __all__ = [
     "attention_factory",
     "cost",
     "describe",
+    "unit_errors",
 ]
-
-#: Unit by `AttentionConfig.unit`: C -> module that keeps the contract above. Its `multiply_adds(H, W)` counts, for one
-#: sample, products of weights and of the scaling of r, not sums, means, maxima and sigmoids.
-UNITS: dict[str, type[nn.Module]] = {
-    "micro": MicroAttention,
-    "se": SqueezeExcitation,
-    "eca": EfficientChannelAttention,
-    "cbam": BlockAttention,
-    "spatial": SpatialAttention,
-    "simam": SimAM,
-    "coordinate": CoordinateAttention,
-}
 
 #: `AttentionConfig.unit` of the plain network, so that a sweep over units has it in the same column.
 NONE = "none"
@@ -61,22 +47,38 @@ PLACES = ("all", "last")
 class AttentionFactory:
     """Makes the configured unit, with fresh weights, for one block after the other."""
 
-    unit: str
-    form: str
+    attention: AttentionConfig
 
     def __call__(self, channels: int, hidden: int | None = None) -> nn.Module:
-        """The unit for C `channels` of r, s and h2 and `hidden` channels of h1 (None: as many)."""
-        if self.unit == "micro":
-            return MicroAttention(channels, hidden=hidden, form=self.form)
-        # the others look at r alone
-        return UNITS[self.unit](channels)
+        """Return the unit for C `channels` of r, s and h2 and `hidden` channels of h1 (None: as many)."""
+        unit = UNITS[self.attention.unit]
+        passed = accepted(unit, {"hidden": hidden, "form": self.attention.form})
+        return unit(channels, **passed, **self.attention.options)
 
 
 def attention_factory(attention: AttentionConfig) -> AttentionFactory | None:
-    """Maker of the configured unit; None for the plain network."""
-    if attention.unit == NONE or not attention.stages:
-        return None
-    return AttentionFactory(attention.unit, attention.form)
+    """Return the maker of the configured unit; None for the plain network."""
+    return None if attention.unit == NONE or not attention.stages else AttentionFactory(attention)
+
+
+def unit_errors(attention: AttentionConfig) -> list[str]:
+    """Return what is wrong with the unit and its own options, one sentence each."""
+    found = UNITS.unknown("model.attention.unit", attention.unit, also=(NONE,))
+    if found:
+        return found
+    key = "model.attention.options"
+    if attention.unit == NONE:
+        return [f"{key}: expected none with model.attention.unit=none, got {attention.options}"] * bool(
+            attention.options
+        )
+    found = option_errors(key, UNITS[attention.unit], attention.options, passed=PASSED)
+    if not found and attention.options:
+        try:
+            with torch.device("meta"):
+                AttentionFactory(replace(attention, form="folded"))(64)
+        except (ValueError, ArithmeticError, RuntimeError) as error:
+            found.append(f"{key}: {attention.unit} cannot be made with {attention.options}: {error}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def cost(attention: AttentionConfig, shape: tuple[int, int, int], *, hidden: int
         return Cost(0, 0)
     channels, height, width = shape
     with torch.device("meta"):
-        unit: Any = AttentionFactory(attention.unit, attention.form)(channels, hidden)
+        unit: Any = AttentionFactory(attention)(channels, hidden)
     return Cost(sum(parameter.numel() for parameter in unit.parameters()), unit.multiply_adds(height, width))
 
 
@@ -107,6 +109,9 @@ def describe(attention: AttentionConfig) -> str:
     """The configured attention in a few words: `cbam attention in the last block of stages [1, 4]`."""
     if attention.unit == NONE or not attention.stages:
         return "no attention"
-    form = f" ({attention.form})" if attention.unit == "micro" else ""
+    own = [attention.form] * (attention.unit == "micro") + [
+        f"{key} {value}" for key, value in attention.options.items()
+    ]
+    form = f" ({', '.join(own)})" if own else ""
     place = "every block" if attention.blocks == "all" else "the last block"
     return f"{attention.unit} attention{form} in {place} of stages {sorted(set(attention.stages))}"

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mer.models.attention.registry import UNITS
 
+
+@UNITS.register("spatial")
 class SpatialAttention(nn.Module):
     """y = a r with one map a = sigmoid(conv 7x7 of [mean over channels, largest over channels]); neutral where a is 1.
 
@@ -38,6 +41,7 @@ class SpatialAttention(nn.Module):
         return (self.conv.weight.numel() + self.channels) * height * width
 
 
+@UNITS.register("cbam")
 class BlockAttention(nn.Module):
     """y = a g r: weights of channels g = sigmoid(MLP(mean(r)) + MLP(max(r))), (N, C), then `SpatialAttention` on g r.
 
@@ -53,6 +57,8 @@ class BlockAttention(nn.Module):
 
     def __init__(self, channels: int, *, reduction: int = 16) -> None:
         super().__init__()
+        if reduction < 1:
+            raise ValueError(f"reduction: expected 1 or more, got {reduction}")
         hidden = max(1, channels // reduction)
         self.squeeze = nn.Linear(channels, hidden, bias=False)
         self.excite = nn.Linear(hidden, channels, bias=False)

@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mer.models.attention.registry import UNITS
 
+
+@UNITS.register("coordinate")
 class CoordinateAttention(nn.Module):
     """y = g_h g_w r with weights of rows g_h (N, C, H, 1) and of columns g_w (N, C, 1, W); neutral where both are 1.
 
@@ -27,6 +30,8 @@ class CoordinateAttention(nn.Module):
 
     def __init__(self, channels: int, *, reduction: int = 32) -> None:
         super().__init__()
+        if reduction < 1:
+            raise ValueError(f"reduction: expected 1 or more, got {reduction}")
         hidden = max(8, channels // reduction)
         self.join = nn.Conv2d(channels, hidden, 1, bias=False)
         self.bn = nn.BatchNorm2d(hidden)

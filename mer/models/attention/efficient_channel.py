@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from mer.models.attention.registry import UNITS
+
 
 def kernel_size(channels: int) -> int:
     """Odd number of neighbours k of C channels: near (log2(C) + 1) / 2; 3, 5, 5, 5 for 64, 128, 256, 512.
@@ -20,6 +22,7 @@ def kernel_size(channels: int) -> int:
     return whole if whole % 2 else whole + 1
 
 
+@UNITS.register("eca")
 class EfficientChannelAttention(nn.Module):
     """y = g r with one weight a channel, g = sigmoid(mean(r) convolved along the channels), (N, C).
 

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mer.models.attention.registry import UNITS
+
 
 def weigh_channels(x: Tensor, weight: Tensor) -> Tensor:
     """Sum over channels of weight_c x_c: (N, 1, H, W) from (N, C, H, W) and (C,)."""
@@ -93,6 +95,7 @@ FORMS: dict[str, type[FoldedProjection] | type[ReleasedProjection]] = {
 }
 
 
+@UNITS.register("micro")
 class MicroAttention(nn.Module):
     """y = r + a * r with one map a = sigmoid(w . [s, h1, h2]) for all channels; neutral where a is 0.
 

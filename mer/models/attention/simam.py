@@ -9,10 +9,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mer.models.attention.registry import UNITS
+
 #: lambda of the paper.
 REGULARISER = 1e-4
 
 
+@UNITS.register("simam")
 class SimAM(nn.Module):
     """y = g r, g = sigmoid(d / (4 (mean(d) + lambda)) + 1/2), d = (r - mean(r))^2, (N, C, H, W); neutral where g is 1.
 

@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mer.models.attention.registry import UNITS
 
+
+@UNITS.register("se")
 class SqueezeExcitation(nn.Module):
     """y = g r with one weight a channel, g = sigmoid(W2 relu(W1 mean(r))), (N, C); neutral where g is 1.
 
@@ -25,6 +28,8 @@ class SqueezeExcitation(nn.Module):
 
     def __init__(self, channels: int, *, reduction: int = 16) -> None:
         super().__init__()
+        if reduction < 1:
+            raise ValueError(f"reduction: expected 1 or more, got {reduction}")
         hidden = max(1, channels // reduction)
         self.squeeze = nn.Linear(channels, hidden, bias=False)
         self.excite = nn.Linear(hidden, channels, bias=False)

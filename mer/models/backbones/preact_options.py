@@ -1,6 +1,6 @@
 """Options of the authors' pre-activation family: their values, what does not go together, the sizes that follow.
 
-Contract: `config_errors` lists what `mer.models.build.BACKBONES` asks of a family; `preact_resnet` makes the network.
+Contract: `config_errors` is that of `mer.models.backbones.registry`; `preact_resnet` makes the network.
 Source: the Caffe definitions that the authors released (ResNet-10); everything else is ours.
 """
 

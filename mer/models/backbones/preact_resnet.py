@@ -17,10 +17,12 @@ from mer.config import ModelConfig
 from mer.models.attention import attention_factory
 from mer.models.backbones.grid_pooling import grid_means
 from mer.models.backbones.preact_blocks import EXPANSION, NORMS, Block, Bottleneck
-from mer.models.backbones.preact_options import BLOCKS, BOTTLENECKS, GRID, stage_channels
+from mer.models.backbones.preact_options import BLOCKS, BOTTLENECKS, GRID, OPTIONS, config_errors, stage_channels
+from mer.models.backbones.registry import BACKBONES
 from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
 
 
+@BACKBONES.register("preact", title="ResNet-{depth}", options=OPTIONS, config_errors=config_errors)
 class MicroAttentionResNet(RecognitionNetwork):
     """Residual network whose attended stages carry an attention unit in every block or in the last one.
 

@@ -1,6 +1,6 @@
 """The ordinary (post-activation) residual networks, whose state dict carries torchvision's names, with attention slots.
 
-Contract: what `mer.models.build.BACKBONES` asks of a family; without attention the state dict holds torchvision's keys
+Contract: as `mer.models.backbones.registry` asks; without attention the state dict holds torchvision's keys
 and those of `data_norm`, which has no parameters, so that a file's weights fit by name. Source: He, Zhang, Ren, Sun,
 CVPR 2016, table 1; the stride of a bottleneck stands at its 3x3 convolution, as in the training of torchvision's files.
 """
@@ -16,6 +16,7 @@ from mer.config import ModelConfig
 from mer.models.attention import AttentionFactory, attention_factory
 from mer.models.backbones.imagenet_common import FixedNorm, features, imagenet_config_errors
 from mer.models.backbones.preact_options import GRID
+from mer.models.backbones.registry import BACKBONES
 from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
 
 #: Blocks a stage by depth (table 1 of the paper); depth counts conv1, the convolutions of the blocks, the classifier.
@@ -110,6 +111,15 @@ def _close(s: Tensor, h1: Tensor, h2: Tensor, unit: nn.Module | None) -> tuple[T
     return F.relu(r, inplace=True), a
 
 
+def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
+    """What is wrong with the options of this family, one sentence a key; `side` of the input where it is known."""
+    found = imagenet_config_errors(model, side)
+    if model.depth not in BLOCKS:
+        found.append(f"model.depth: expected one of {list(BLOCKS)} for model.backbone=resnet, got {model.depth}")
+    return found
+
+
+@BACKBONES.register("resnet", title="post-activation ResNet-{depth}", options=OPTIONS, config_errors=config_errors)
 class ResNet(RecognitionNetwork):
     """ResNet-18, -34 or -50 whose attended stages carry an attention unit in every block or in the last one.
 
@@ -177,11 +187,3 @@ class ResNet(RecognitionNetwork):
             if a is not None:
                 maps.append(a)
         return features(x, self.head), maps
-
-
-def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
-    """What is wrong with the options of this family, one sentence a key; `side` of the input where it is known."""
-    found = imagenet_config_errors(model, side)
-    if model.depth not in BLOCKS:
-        found.append(f"model.depth: expected one of {list(BLOCKS)} for model.backbone=resnet, got {model.depth}")
-    return found

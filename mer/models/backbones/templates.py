@@ -1,6 +1,6 @@
 """Templates: a few maps a class, compared with the whole input; no convolution, no hidden layer, for aligned faces.
 
-Contract: what `mer.models.build.BACKBONES` asks of a family. An input counts by its pattern alone: the vector of its
+Contract: as `mer.models.backbones.registry` asks. An input counts by its pattern alone: the vector of its
 cells' means, at length 1. A class has `TEMPLATES` directions among such vectors; its logit is the log of the sum of
 exp(`CONCENTRATION` cos), plus a bias. That is, but for a constant, a mixture of von Mises-Fisher densities for each
 class (Banerjee et al., Clustering on the unit hypersphere using von Mises-Fisher distributions, JMLR 6, 2005), learned
@@ -18,10 +18,8 @@ from torch.nn import functional as F
 
 from mer.config import ModelConfig
 from mer.models.backbones.grid_pooling import grid_means
+from mer.models.backbones.registry import BACKBONES
 from mer.models.network import RecognitionNetwork
-
-#: Fields of `ModelConfig` that this family uses: none.
-OPTIONS: frozenset[str] = frozenset()
 
 #: The input is seen as means over so many cells a side, whatever its size.
 CELLS = 14
@@ -37,6 +35,7 @@ CONCENTRATION = 6.0
 BEGIN = 1e-3
 
 
+@BACKBONES.register("templates", title=f"{TEMPLATES} templates a class")
 class TemplateNetwork(RecognitionNetwork):
     """Templates of every class; it has one level, the classifier, and no attention.
 
@@ -92,16 +91,3 @@ class TemplateClassifier(nn.Linear):
         """(N, classes) of (N, D)."""
         cosines = x @ self.directions().flatten(0, 1).T
         return torch.logsumexp(CONCENTRATION * cosines.unflatten(1, (-1, TEMPLATES)), dim=2) + self.bias
-
-
-def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
-    """What is wrong with the options of this family, one sentence a key; any `side` of the input is well."""
-    found = []
-    if model.depth is not None:
-        found.append(f"model.depth: expected null for model.backbone=templates, which has no layers, got {model.depth}")
-    if model.attention.unit != "none" and model.attention.stages:
-        found.append(
-            "model.attention.unit: expected none for model.backbone=templates, which has no stages, got "
-            f"{model.attention.unit}"
-        )
-    return found

@@ -111,8 +111,13 @@ def _function(model: ModelConfig) -> dict[str, Any]:
 
 def _places(attention: AttentionConfig) -> dict[str, Any]:
     if attention_factory(attention) is None:
-        return {"unit": "none", "stages": [], "blocks": None}
-    return {"unit": attention.unit, "stages": sorted(set(attention.stages)), "blocks": attention.blocks}
+        return {"unit": "none", "stages": [], "blocks": None, "options": {}}
+    return {
+        "unit": attention.unit,
+        "stages": sorted(set(attention.stages)),
+        "blocks": attention.blocks,
+        "options": attention.options,
+    }
 
 
 def _listed(names: dict[str, None]) -> str:

@@ -13,6 +13,7 @@ from mer.models import init_problems
 from mer.protocols import registry as protocols
 from mer.train.experiment import leak_waivers, null_runs, selection, stage_checks
 from mer.train.lightning import module
+from mer.utils.plugins import load_plugins
 
 #: What `trainer.accelerator` and `trainer.precision` may say, of what Lightning knows.
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
@@ -21,6 +22,7 @@ PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
 
 def check_config(config: Config) -> None:
     """Raise one ConfigError that lists every problem of the configuration, before any data are read."""
+    load_plugins(config.plugins)
     found = [
         *pipeline.source_config_errors(config.data, config),
         *protocols.config_errors(config.protocol),

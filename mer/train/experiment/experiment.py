@@ -19,6 +19,7 @@ from mer.models import checkpoint
 from mer.protocols.registry import Fold, make_folds, protocol_notes
 from mer.train.experiment import null_runs
 from mer.train.experiment.overlap import shared_subjects
+from mer.utils.plugins import load_plugins
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Experiment:
 
 def load_experiment(config: Config, *, progress: bool = False) -> Experiment:
     """The study of a configuration; draws or reads samples and fills the pixel cache where that was not done yet."""
+    load_plugins(config.plugins)  # a worker process begins here
     table = pipeline.load_samples(config.data, config, progress=progress)
     folds = make_folds(table, config.protocol, config.seed)
     samples = _with_inputs(table, config, progress=progress)

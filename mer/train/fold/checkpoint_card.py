@@ -6,11 +6,11 @@ nothing of the tested data trained it (zero shot), its scores on them stand in t
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
+from mer.config import as_settings
 from mer.evaluation import metrics
 from mer.protocols.registry import Fold
 from mer.train.experiment import trained_on
@@ -34,7 +34,7 @@ def of_fold(experiment: Experiment, fold: Fold, predictions: pd.DataFrame) -> di
     )
     card = {
         "classes": list(experiment.table.classes),
-        "input": asdict(experiment.config.input),
+        "input": as_settings(experiment.config.input),
         "trained_on": {**own, "stages": [_stage(experiment, name) for name in experiment.config.stages], **seen},
     }
     if not fold.train:

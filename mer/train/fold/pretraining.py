@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mer import run_files
-from mer.config import Config, ProtocolConfig
+from mer.config import Config, ProtocolConfig, as_settings
 from mer.errors import MerError
 from mer.models import checkpoint
 from mer.protocols.inner_splits import split_validation
@@ -61,7 +61,7 @@ class StageResult:
         table, config = self.stage.samples.table, self.config
         card = {
             "classes": list(table.classes),
-            "input": asdict(config.input),
+            "input": as_settings(config.input),
             "trained_on": {
                 "data": table.name,
                 "synthetic": table.synthetic,
@@ -206,6 +206,7 @@ def stage_hash(experiment: Experiment, stage: PretrainingStage) -> str:
     upto = names[: names.index(stage.name) + 1]
     relevant = Config(
         seed=config.seed,
+        plugins=config.plugins,
         input=config.input,
         model=config.model,
         init=config.init,

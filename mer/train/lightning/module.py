@@ -26,7 +26,7 @@ from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.inputs.representations.registry import REPRESENTATIONS
 from mer.models import build, freeze, parameter_groups
-from mer.models.build import BACKBONES
+from mer.models.backbones.registry import BACKBONES
 from mer.models.parameter_groups import level_config_errors
 from mer.models.pretrained.initialise import load_weights
 from mer.models.pretrained.load_report import LoadReport

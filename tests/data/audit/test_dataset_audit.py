@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from mer.config import FolderData, SyntheticData
-from mer.data import registry as catalog
 from mer.data.audit.dataset_audit import Audit, audit
 from mer.data.audit.findings import Finding
 from mer.data.loading.dataset_card import SYNTHETIC_MARK
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.fingerprints import near_copies
 from mer.data.synthetic.__main__ import layout_clips
 from mer.data.synthetic.layouts.registry import LAYOUTS, LayoutClip, write_tree
@@ -41,8 +41,8 @@ def read(path: Path) -> np.ndarray:
 def examined(root: Path, layout: str, **fields: object) -> Audit:
     settings = {"missing_apex": "middle" if layout in NO_APEX else "error", **fields}
     data = FolderData(name=layout, root=str(root), **settings)  # type: ignore[arg-type]
-    module = catalog.OFFICIAL[layout]
-    return audit(module.read(data, root.parent / "cache"), data, module.CARD, read=read)
+    module = DATASETS[layout]
+    return audit(module.read(data, root.parent / "cache"), data, module.card, read=read)
 
 
 def found(result: Audit, kind: str) -> list[Finding]:
@@ -247,7 +247,7 @@ def _moving(layout: str) -> list[LayoutClip]:
         still, moves = (cv2.resize(rng.random((6, 6)), (32, 32)) for _ in range(2))
         return lambda number: (200 * still + 5 * (number % 50) * (moves - 0.5) / 2 + 25).clip(0, 255).astype(np.uint8)
 
-    emotions = catalog.OFFICIAL[layout].CARD.label_sets["usual"].classes
+    emotions = DATASETS[layout].card.label_sets["usual"].classes
     people = [(subject, emotion) for subject in (3, 4, 5) for emotion in emotions]
     return [LayoutClip(who, what, ("4",), 10, 14, 19, frames(k)) for k, (who, what) in enumerate(people)]
 
@@ -274,11 +274,11 @@ def test_the_number_of_clips_stands_beside_the_published_totals(
     (item,) = (item for item in found(result, "counts") if item.where == "in all")
     assert item.text.startswith(f"{described} ") and item.text.endswith(f"published {' or '.join(map(str, totals))}")
     whole = replace(
-        catalog.OFFICIAL[layout].CARD,
-        totals={catalog.OFFICIAL[layout].CARD.part(FolderData(name=layout)): (described,)},
+        DATASETS[layout].card,
+        totals={DATASETS[layout].card.part(FolderData(name=layout)): (described,)},
     )
     data = FolderData(name=layout, root=str(root), missing_apex="middle")
-    again = audit(catalog.OFFICIAL[layout].read(data, tmp_path), data, whole, read=read)
+    again = audit(DATASETS[layout].read(data, tmp_path), data, whole, read=read)
     assert [item for item in found(again, "counts") if item.where == "in all"] == []
 
 
@@ -339,4 +339,4 @@ def test_near_copies_against_a_slow_count() -> None:
 
 
 def test_layouts_and_sets_are_the_same() -> None:
-    assert set(LAYOUTS) == set(catalog.OFFICIAL)
+    assert set(LAYOUTS) == set(DATASETS)

@@ -16,6 +16,7 @@ import pytest
 from mer.config import FolderData
 from mer.data import registry as catalog
 from mer.data.audit.dataset_audit import audit
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.table import SampleTable
 from mer.data.synthetic.layouts.registry import LAYOUTS, LayoutClip, write_tree
 from mer.errors import ConfigError, DatasetNotFoundError, SampleError
@@ -56,7 +57,7 @@ def picture(seed: int) -> np.ndarray:
 
 def clips(layout: str, *, subjects: Sequence[int] = (3, 4)) -> list[LayoutClip]:
     """A clip of each class of the usual label set for each person; all frames differ."""
-    emotions = catalog.OFFICIAL[layout].CARD.label_sets["usual"].classes
+    emotions = DATASETS[layout].card.label_sets["usual"].classes
     made = []
     for place, (subject, emotion) in enumerate((s, e) for s in subjects for e in emotions):
         start = 96 + 20 * place
@@ -75,7 +76,7 @@ def write(layout: str, root: Path, kind: str | None = None, made: list[LayoutCli
 
 def part(layout: str, kind: str) -> str | None:
     """Part to ask for where variants are parts of the set."""
-    return kind if kind in catalog.OFFICIAL[layout].CARD.parts else None
+    return kind if kind in DATASETS[layout].card.parts else None
 
 
 @pytest.mark.parametrize(("layout", "kind"), VARIANTS)
@@ -127,7 +128,7 @@ def test_missing_data_says_what_was_expected_and_how_to_get_it(layout: str, tmp_
     for root in (tmp_path / "empty", tmp_path / "nowhere"):
         with pytest.raises(DatasetNotFoundError) as caught:
             load(root, layout)
-        card = catalog.OFFICIAL[layout].CARD
+        card = DATASETS[layout].card
         assert all(part in str(caught.value) for part in (*card.expected_files, card.how_to_get, f"--layout {layout}"))
 
 
@@ -305,12 +306,12 @@ def test_fourdme_flags_that_contradict_the_text_are_said(tmp_path: Path) -> None
         book.active.cell(3, header[label]).value = int(label == other)
     book.save(sheet)
     data = FolderData(name="fourdme", root=str(root))
-    module = catalog.OFFICIAL["fourdme"]
+    module = DATASETS["fourdme"]
     reading = module.read(data, tmp_path)
     assert len(reading.inconsistencies) == 1 and reading.inconsistencies[0].startswith("row 3, text ")
     assert reading.inconsistencies[0].endswith(f"flags {other}")
     assert any("The text counts in 1 rows" in note for note in load(root, "fourdme").notes)
-    result = audit(reading, data, module.CARD, read=lambda path: np.asarray(cv2.imread(str(path), 0)))
+    result = audit(reading, data, module.card, read=lambda path: np.asarray(cv2.imread(str(path), 0)))
     assert [(one.kind, one.where) for one in result.findings if not one.harmless] == [("doubt", "row 3")]
     assert result.status == 1
 

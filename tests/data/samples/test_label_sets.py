@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from mer.data import registry as catalog
 from mer.data.datasets import casme2, ck_plus, fer2013, jaffe, mmew, oulu_casia, raf_db, samm, smic
 from mer.data.loading.dataset_card import USUAL, DatasetCard
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.label_sets import LabelSet, canonical_emotion, canonical_objective
 
-CARDS = tuple(module.CARD for module in catalog.OFFICIAL.values())
+CARDS = tuple(module.card for module in DATASETS.values())
 SETS = [pytest.param(card, name, id=f"{card.key}-{name}") for card in CARDS for name in card.label_sets]
 
 
@@ -65,8 +65,8 @@ def test_label_sets_are_whole(card: DatasetCard, name: str) -> None:
         (smic.CARD, USUAL, 164),
         (casme2.CARD, "all", 255),
         (samm.CARD, "all", 159),
-        (catalog.OFFICIAL["casme"].CARD, USUAL, 171),
-        (catalog.OFFICIAL["casme_sq"].CARD, "all", 57),
+        (DATASETS["casme"].card, USUAL, 171),
+        (DATASETS["casme_sq"].card, "all", 57),
         (mmew.CARD, USUAL, 234),
         (mmew.CARD, "all", 300),
         (ck_plus.CARD, USUAL, 327),

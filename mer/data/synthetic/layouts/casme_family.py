@@ -11,6 +11,7 @@ from typing import Any
 from mer.data.synthetic.layouts.writing import (
     _BASIC,
     _COARSE,
+    LAYOUTS,
     LayoutClip,
     _same,
     spelling,
@@ -28,6 +29,7 @@ CASME2_HEADER = (
 CASME2_NAMES = ("EP{:02d}_01f", "EP{:02d}_01", "EP{:02d}f", "EP{:02d}_01_01", "EP{:02d}_1")
 
 
+@LAYOUTS.register("casme2", profile="casme2", variants=("cropped", "selected", "raw"))
 def write_casme2(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`Cropped/sub01/EP02_01f/reg_img46.jpg`, unpadded; blank columns, subjects as number or text, odd clip names.
 
@@ -69,6 +71,7 @@ CASME_SQ_VARIANTS = tuple(
 )
 
 
+@LAYOUTS.register("casme", profile="casme", variants=("cropped", "selected"))
 def write_casme(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`Cropped/sub01/EP01_1/EP01_1-46.jpg`; two apex columns, a backslash for none, a column without heading.
 
@@ -91,6 +94,7 @@ def write_casme(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     write_sheet(out / "CASME-coded-20190721.xls", rows)
 
 
+@LAYOUTS.register("casme_sq", profile="smic", variants=CASME_SQ_VARIANTS)
 def write_casme_sq(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """First sheet without header, two sheets of naming rules; every fourth clip has offset 0 and ends at its apex.
 
@@ -123,6 +127,7 @@ def write_casme_sq(clips: Iterable[LayoutClip], out: Path, variant: str) -> None
     write_sheet(out / "CAS(ME)^2code_final.xlsx", rows, naming_rule1=first, naming_rule2=second)
 
 
+@LAYOUTS.register("casme3", profile="basic_others")
 def write_casme3(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`part_A/spNO.1/b/color/175.jpg` with `depth/` beside; `spNo` on disk for some, clips that share a recording.
 

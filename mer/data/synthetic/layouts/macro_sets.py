@@ -15,7 +15,7 @@ import numpy as np
 
 from mer.data.datasets import ck_plus, fer2013, raf_db
 from mer.data.datasets.jaffe import CODES
-from mer.data.synthetic.layouts.writing import LayoutClip, spelling, write_frames, write_image
+from mer.data.synthetic.layouts.writing import LAYOUTS, LayoutClip, spelling, write_frames, write_image
 
 _SIX = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 OULU_VARIANTS = tuple(f"{camera}_{light}" for camera, light in product(("vl", "ni"), ("strong", "weak", "dark")))
@@ -25,6 +25,7 @@ def _apex(clip: LayoutClip) -> np.ndarray:
     return clip.frames(clip.onset if clip.apex is None else clip.apex)
 
 
+@LAYOUTS.register("ck_plus", profile="basic_contempt")
 def write_ck_plus(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`cohn-kanade-images/S011/001/S011_001_00000016.png`, label a float in a file; one sequence a person lacks it."""
     seen: Counter[int] = Counter()
@@ -47,6 +48,7 @@ def write_ck_plus(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
         (labels / take / f"{last}_emotion.txt").write_text(f"   {number:.7e}\n", encoding="ascii")
 
 
+@LAYOUTS.register("oulu_casia", profile="basic", variants=OULU_VARIANTS)
 def write_oulu_casia(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`OriginalImg/VL/Strong/P012/Anger/000.jpeg`; a second clip of an emotion goes to a person numbered 100 higher."""
     camera, light = variant.split("_")
@@ -60,6 +62,7 @@ def write_oulu_casia(clips: Iterable[LayoutClip], out: Path, variant: str) -> No
         write_frames(clip, folder, "{:03d}.jpeg", start=0, peak=True)
 
 
+@LAYOUTS.register("mug", profile="basic")
 def write_mug(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`subjects3/001/happiness/take000/img_0000.jpg`; every third person's folder holds only itself again."""
     seen: Counter[tuple[int, str]] = Counter()
@@ -72,6 +75,7 @@ def write_mug(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
         write_frames(clip, out / "subjects3" / inner / emotion / take, "img_{:04d}.jpg", start=0)
 
 
+@LAYOUTS.register("jaffe", profile="basic_neutral")
 def write_jaffe(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`KA.AN1.39.tiff`, flat; every fourth image is `.tiff.bmp`, every fifth stands in both forms; a readme."""
     codes = {emotion: code for code, emotion in CODES.items()}
@@ -88,6 +92,7 @@ def write_jaffe(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     (out / "README_FIRST.txt").write_text("Invented images in the layout of JAFFE.\n", encoding="ascii")
 
 
+@LAYOUTS.register("fer2013", profile="basic_neutral")
 def write_fer2013(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`fer2013.csv`: emotion, pixels, Usage; of ten rows eight train, one is of either test. Nobody is named."""
     names = {word: str(number) for number, word in enumerate(fer2013.EMOTIONS)}
@@ -100,6 +105,7 @@ def write_fer2013(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
             file.write(f"{spelling(clip, names, 'fer2013')},{' '.join(map(str, grey.ravel()))},{usage}\n")
 
 
+@LAYOUTS.register("raf_db", profile="basic_neutral")
 def write_raf_db(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`EmoLabel/list_patition_label.txt`, `Image/aligned/train_00001_aligned.jpg`; every fifth image is of the test."""
     names = {word: str(number) for number, word in enumerate(raf_db.EMOTIONS, start=1)}

@@ -15,6 +15,7 @@ from mer.data.samples.label_sets import MEGC2019
 from mer.data.synthetic.layouts.writing import (
     _BASIC,
     _COARSE,
+    LAYOUTS,
     LayoutClip,
     _same,
     spelling,
@@ -37,6 +38,7 @@ SAMM_NOTES = (
 )
 
 
+@LAYOUTS.register("samm", profile="samm")
 def write_samm(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`SAMM/006/006_1_2/006_05562.jpg`, 4 or 5 digits by clip; notes above the header, Title Case, stray files."""
     rows: list[Sequence[Any]] = [(note,) for note in SAMM_NOTES] + [SAMM_HEADER]
@@ -57,6 +59,9 @@ def write_samm(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     write_sheet(out / "SAMM_Micro_FACS_Codes_v2.xlsx", rows)
 
 
+@LAYOUTS.register(
+    "smic", profile="smic", variants=("hs_cropped", "hs_raw", "vis_cropped", "vis_raw", "nir_cropped", "nir_raw")
+)
 def write_smic(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`SMIC_all_cropped/HS/s03/micro/negative/s3_ne_01/reg_image034013.bmp`, folders `s1` or `s03`, no sheet.
 
@@ -79,6 +84,7 @@ def write_smic(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
         write_image(still / "reg_image000001.bmp", clip.frames(clip.onset))
 
 
+@LAYOUTS.register("mmew", profile="basic", variants=("by_emotion", "by_person"))
 def write_mmew(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`Micro_Expression/happiness/S03-01-002/1.jpg`, or `S03/happiness/S03-01-002/1.jpg` (`by_person`); remarks."""
     header = ("Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion")
@@ -97,6 +103,7 @@ def write_mmew(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     write_sheet(out / "MMEW_Micro_Exp.xlsx", rows)
 
 
+@LAYOUTS.register("fourdme", profile="fourdme")
 def write_fourdme(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`gray_micro/03/03_01/1.jpg`; a column of flags a class, action units like `AU12(k)`, clips with two labels."""
     classes = ("Positive", "Negative", "Surprise", "Repression", "Others")
@@ -117,6 +124,7 @@ def write_fourdme(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     write_sheet(out / "4DME_Labelling_Micro_release v1.xlsx", rows)
 
 
+@LAYOUTS.register("dfme", profile="basic_contempt")
 def write_dfme(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`training/0003_001/00001.png` and `training.xlsx`; headings in lower case, no action units."""
     rows: list[Sequence[Any]] = [("Subject", "Filename", "onset", "apex", "offset", "label")]
@@ -131,6 +139,7 @@ def write_dfme(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     write_sheet(out / "training.xlsx", rows)
 
 
+@LAYOUTS.register("smic_e", profile="smic", variants=("hs", "vis", "nir"))
 def write_smic_e(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     """`HS_long/SMIC-HS-E/s01/s1_ne_01/image034013.jpg` with frames around the clip, sheet padded `s01_ne_01`.
 

@@ -7,21 +7,11 @@ reads the mark back. Layouts follow what the data sets' public pages and public 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from mer.data.loading.dataset_card import SYNTHETIC_MARK
-from mer.data.synthetic.layouts import macro_sets, micro_sets
-from mer.data.synthetic.layouts.casme_family import (
-    CASME_SQ_VARIANTS,
-    write_casme,
-    write_casme2,
-    write_casme3,
-    write_casme_sq,
-)
-from mer.data.synthetic.layouts.micro_sets import write_samm, write_smic
-from mer.data.synthetic.layouts.writing import LayoutClip
+from mer.data.synthetic.layouts.writing import LAYOUTS, Layout, LayoutClip
 from mer.errors import MerError
 
 __all__ = ["LAYOUTS", "Layout", "LayoutClip", "write_tree"]
@@ -76,39 +66,3 @@ def write_tree(
     if out.exists():
         out.rmdir()
     return partial.rename(out)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How to write one data set.
-
-    Attributes:
-        write: takes the clips, an empty folder and a variant.
-        profile: emotion mix of `mer.data.synthetic.clip_design.PROFILES` whose emotions the layout can name.
-        variants: parts or arrangements of the set; the first is the default.
-    """
-
-    write: Callable[[Iterable[LayoutClip], Path, str], None]
-    profile: str
-    variants: tuple[str, ...] = ("",)
-
-
-#: Layout by the key of its data set in `mer.data.registry`.
-LAYOUTS: Mapping[str, Layout] = {
-    "samm": Layout(write_samm, "samm"),
-    "casme2": Layout(write_casme2, "casme2", ("cropped", "selected", "raw")),
-    "smic": Layout(write_smic, "smic", ("hs_cropped", "hs_raw", "vis_cropped", "vis_raw", "nir_cropped", "nir_raw")),
-    "smic_e": Layout(micro_sets.write_smic_e, "smic", ("hs", "vis", "nir")),
-    "casme": Layout(write_casme, "casme", ("cropped", "selected")),
-    "casme_sq": Layout(write_casme_sq, "smic", CASME_SQ_VARIANTS),
-    "casme3": Layout(write_casme3, "basic_others"),
-    "mmew": Layout(micro_sets.write_mmew, "basic", ("by_emotion", "by_person")),
-    "fourdme": Layout(micro_sets.write_fourdme, "fourdme"),
-    "dfme": Layout(micro_sets.write_dfme, "basic_contempt"),
-    "ck_plus": Layout(macro_sets.write_ck_plus, "basic_contempt"),
-    "oulu_casia": Layout(macro_sets.write_oulu_casia, "basic", macro_sets.OULU_VARIANTS),
-    "mug": Layout(macro_sets.write_mug, "basic"),
-    "jaffe": Layout(macro_sets.write_jaffe, "basic_neutral"),
-    "fer2013": Layout(macro_sets.write_fer2013, "basic_neutral"),
-    "raf_db": Layout(macro_sets.write_raf_db, "basic_neutral"),
-}

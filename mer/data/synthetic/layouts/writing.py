@@ -13,6 +13,7 @@ import openpyxl
 
 from mer.data.samples.label_sets import MEGC2019
 from mer.errors import MerError, SampleError
+from mer.utils.registry import Registry
 
 _BASIC = ("surprise", "disgust", "happiness", "fear", "sadness", "anger")
 _COARSE = {**MEGC2019.mapping, "negative": "negative", "positive": "positive"}
@@ -45,6 +46,25 @@ class LayoutClip:
     offset: int
     frames: Callable[[int], np.ndarray]
     objective: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How to write one data set.
+
+    Attributes:
+        write: takes the clips, an empty folder and a variant.
+        profile: emotion mix of `mer.data.synthetic.clip_design.PROFILES` whose emotions the layout can name.
+        variants: parts or arrangements of the set; the first is the default.
+    """
+
+    write: Callable[[Iterable[LayoutClip], Path, str], None]
+    profile: str
+    variants: tuple[str, ...] = ("",)
+
+
+#: Layout by the key of its data set in `mer.data.registry`.
+LAYOUTS: Registry[Layout] = Registry("layout", "mer.data.synthetic.layouts", Layout)
 
 
 def spelling(clip: LayoutClip, names: Mapping[str, str], layout: str) -> str:

@@ -1,0 +1,106 @@
+"""Plugins: modules of a user that add data sets, attention units, protocols, inputs or backbones without a fork.
+
+A plugin is a module (`my_lab.units`) or a file (`my/units.py`) in the option `plugins`, or an installed package with
+an entry point of the group `mer`. Loading one runs its code, so name only what you trust; a checkpoint or a data file
+never loads one. A folder `conf` beside the module is added to Hydra's search path, for the YAML of its data set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+from mer.errors import ConfigError, MerError
+
+#: Group of the entry points of installed plugins.
+GROUP = "mer"
+
+#: Loaded plugins by the name under which they were asked for.
+LOADED: dict[str, ModuleType] = {}
+
+
+def load_plugins(names: Iterable[str]) -> None:
+    """Import plugins, each once; a relative path counts from the working folder.
+
+    Args:
+        names: modules (`my_lab.units`) or paths of Python files (`my/units.py`).
+
+    Raises:
+        ConfigError: names all that cannot be found or imported, and why.
+    """
+    found = []
+    for name in names:
+        if name not in LOADED:
+            try:
+                LOADED[name] = _import_file(Path(name)) if name.endswith(".py") else importlib.import_module(name)
+            except MerError as error:
+                found.append(f"plugins: {name}: {error}")
+            except Exception as error:  # the code of others fails in any way
+                expected = "expected a module that can be imported, or the path of a .py file"
+                found.append(f"plugins: {expected}, got {name!r}: {type(error).__name__}: {error}")
+    if found:
+        raise ConfigError(found)
+
+
+def load_installed() -> None:
+    """Import the plugins of installed packages, those with an entry point of the group `mer`; MerError if one fails."""
+    for point in importlib.metadata.entry_points(group=GROUP):
+        if point.value not in LOADED:
+            try:
+                LOADED[point.value] = importlib.import_module(point.module)
+            except Exception as error:
+                package = point.dist.name if point.dist else point.value
+                raise MerError(
+                    f"the installed plugin {point.value} of {package} cannot be imported "
+                    f"({type(error).__name__}: {error}); mend it, or remove it: pip uninstall {package}"
+                ) from error
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a file under a name made of its stem and its folder, so that two files of one stem do not collide."""
+    path = path.expanduser().resolve()
+    name = f"mer_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # the name ends in .py
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look a class's module up there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def conf_folders() -> list[Path]:
+    """Return the folders `conf` beside the files of loaded plugins."""
+    files = [Path(module.__file__) for module in LOADED.values() if module.__file__]
+    return [folder for folder in dict.fromkeys(file.parent / "conf" for file in files) if folder.is_dir()]
+
+
+def code_hash(module: str) -> str:
+    """Return the first 16 hex digits of the SHA-256 of a plugin's code: its file, or all files of its package."""
+    top = sys.modules[module.partition(".")[0]]
+    folder = next(iter(getattr(top, "__path__", ())), None)
+    files = sorted(Path(folder).rglob("*.py")) if folder else [Path(str(sys.modules[module].__file__))]
+    code = hashlib.sha256()
+    for file in files:
+        code.update(file.read_bytes())
+    return code.hexdigest()[:16]
+
+
+def code_hashes(names: Iterable[str]) -> list[str]:
+    """Return the code hashes of plugins, loaded where they are not, sorted; the folder of a file does not count."""
+    names = list(names)
+    load_plugins(names)
+    return sorted({code_hash(LOADED[name].__name__) for name in names})

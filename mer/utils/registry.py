@@ -1,0 +1,164 @@
+"""Registries: what can be chosen by name, one file each, ours and those of plugins.
+
+Every room has one `Registry`. A file adds its own with the decorator `register`, and is found because it lies in the
+folder of that registry; a plugin (`mer.utils.plugins`) does the same from outside. The keyword-only parameters of what
+is registered are its own options, e.g. `reduction` of an attention unit, set by `model.attention.options`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+import typing
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
+from dataclasses import field, make_dataclass
+from typing import Any, Generic, TypeVar
+
+from omegaconf import MISSING
+from omegaconf.errors import OmegaConfBaseException
+
+from mer.config import from_dict
+from mer.errors import MerError
+from mer.utils import plugins
+
+T = TypeVar("T")
+Made = TypeVar("Made", bound=Callable[..., Any])
+
+
+class Registry(MutableMapping[str, T], Generic[T]):
+    """Entries by name; the files of its folder and installed plugins are imported when it is first read.
+
+    Args:
+        kind: what an entry is, for messages: `attention unit`.
+        package: the folder whose files add entries, e.g. `mer.models.attention`; "" for none.
+        entry: makes the entry from a decorated function or class and the keywords of `register`; the object itself
+            where it is None.
+    """
+
+    def __init__(self, kind: str, package: str = "", entry: Callable[..., T] | None = None) -> None:
+        self.kind, self.package = kind, package
+        self._entry = entry
+        self._entries: dict[str, T] = {}
+        self._modules: dict[str, str] = {}
+        self._complete = False
+
+    def register(self, name: str, **about: Any) -> Callable[[Made], Made]:
+        """Return a decorator that adds a function or class under `name`.
+
+        Raises:
+            MerError: another module has registered that name.
+        """
+
+        def add(made: Made) -> Made:
+            other = self._modules.setdefault(name, made.__module__)
+            if other != made.__module__:
+                raise MerError(f"{self.kind} {name!r} is registered by {other} and by {made.__module__}; rename one.")
+            self._entries[name] = typing.cast(T, made) if self._entry is None else self._entry(made, **about)
+            return made
+
+        return add
+
+    def unknown(self, key: str, value: Any, *, also: Collection[str] = ()) -> list[str]:
+        """Return the problem with the name `value` of the option `key`, or nothing.
+
+        Args:
+            key: the option, e.g. `model.attention.unit`.
+            value: its value.
+            also: further names that are right, e.g. `none`.
+        """
+        return unknown_name(key, value, [*also, *self])
+
+    def plugin_code(self, name: str) -> dict[str, str]:
+        """Return `{"plugin": HASH}`, the hash of the code of the plugin that gives an entry; nothing for our own.
+
+        It belongs in the key of all that is kept of what the entry computes: a changed plugin must not find old values.
+        """
+        module = self._modules.get(name, "mer")
+        return {} if module.partition(".")[0] == "mer" else {"plugin": plugins.code_hash(module)}
+
+    def _read(self) -> dict[str, T]:
+        if not self._complete:
+            self._complete = True  # first, since what is imported may read it
+            if self.package:
+                folder = importlib.import_module(self.package)
+                for module in pkgutil.iter_modules(folder.__path__):
+                    importlib.import_module(f"{self.package}.{module.name}")
+            plugins.load_installed()
+        return self._entries
+
+    def __getitem__(self, name: str) -> T:
+        return self._read()[name]
+
+    def __setitem__(self, name: str, entry: T) -> None:
+        self._entries[name] = entry
+
+    def __delitem__(self, name: str) -> None:
+        del self._entries[name]
+        self._modules.pop(name, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+
+def unknown_name(key: str, value: Any, names: Collection[str]) -> list[str]:
+    """Return the problem with the value of the option `key`, which should be one of the `names`; nothing if it is."""
+    if value in names:
+        return []
+    near = difflib.get_close_matches(str(value), list(names), 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return [f"{key}: expected one of {', '.join(names)}, got {value!r}{hint}"]
+
+
+def accepted(made: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the arguments `given` that a function or class takes by name."""
+    known = inspect.signature(made).parameters
+    return {name: value for name, value in given.items() if name in known}
+
+
+def own_options(made: Callable[..., Any], *, passed: Collection[str] = ()) -> dict[str, inspect.Parameter]:
+    """Return the own options of a function or class: its keyword-only parameters without those `passed` to it."""
+    return {
+        name: parameter
+        for name, parameter in inspect.signature(made).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY and name not in passed
+    }
+
+
+def option_errors(
+    key: str, made: Callable[..., Any], values: Mapping[str, Any], *, passed: Collection[str] = ()
+) -> list[str]:
+    """Return what is wrong with the options of a registered function or class, one sentence each.
+
+    Args:
+        key: where the options stand in the configuration, e.g. `model.attention.options`.
+        made: the function or class; the annotations of its keyword-only parameters are the types.
+        values: the options that are set.
+        passed: keyword-only parameters that are passed by its caller and are no options.
+    """
+    known = own_options(made, passed=passed)
+    listed = ", ".join(f"{name}={parameter.default!r}" for name, parameter in known.items()) or "none of its own"
+    found = [
+        f"{key}.{name}: no such option of {made.__name__}, which has {listed}" for name in values if name not in known
+    ]
+    hints = typing.get_type_hints(made.__init__ if inspect.isclass(made) else made)
+    for name, parameter in known.items():
+        if name not in values:
+            if parameter.default is parameter.empty:
+                found.append(f"{key}.{name}: {made.__name__} needs a value")
+            continue
+        default = MISSING if parameter.default is parameter.empty else parameter.default
+        schema = make_dataclass("Options", [(name, hints.get(name, Any), field(default=default))])
+        try:
+            # the rules of all other options: an int is no text, a float may be an int
+            right = vars(from_dict(schema, {name: values[name]}))[name]
+        except OmegaConfBaseException as error:
+            found.append(f"{key}.{name}: {str(error).splitlines()[0]}")
+            continue
+        if right != values[name] or type(right) is bool is not type(values[name]):
+            found.append(f"{key}.{name}: expected {hints[name]}, got {values[name]!r}")
+    return found
