@@ -99,7 +99,7 @@ class Registry(MutableMapping[str, T], Generic[T]):
         self._modules.pop(name, None)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
+        return iter(sorted(self._read()))  # whatever was imported first
 
     def __len__(self) -> int:
         return len(self._read())

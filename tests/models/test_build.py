@@ -84,7 +84,7 @@ def test_no_unit_and_no_stage_are_the_plain_network(attention: dict) -> None:
 
 def test_an_unknown_unit_is_named_with_all_that_are_known() -> None:
     (problem,) = config_errors(ModelConfig(attention=AttentionConfig(unit="cbma")))
-    for word in ("model.attention.unit", "'cbma'", "'none'", *(repr(name) for name in UNITS)):
+    for word in ("model.attention.unit", "'cbma'", "'cbam'", "none", *UNITS):
         assert word in problem
 
 

@@ -97,7 +97,7 @@ def test_progress_wraps_the_clips(tmp_path: Path) -> None:
 
 
 def test_requests_that_make_no_sense(tmp_path: Path) -> None:
-    with pytest.raises(MerError, match=r"expected one of samm, casme2, smic, .* got 'mmwe'"):
+    with pytest.raises(MerError, match=r"expected one of casme, casme2, .* smic_e, got 'mmwe'"):
         write_tree("mmwe", [], tmp_path / "out")
     with pytest.raises(MerError, match="variant of mmew: expected one of by_emotion, by_person, got 'raw'"):
         write_tree("mmew", [], tmp_path / "out", variant="raw")
