@@ -158,6 +158,26 @@ def test_a_bad_list_is_refused_with_its_lines(
         catalog.load_samples(data, trees)
 
 
+def test_the_organisers_list_as_it_is_given_out(trees: Path, megc2019: SampleTable, tmp_path: Path) -> None:
+    """No header, CRLF, a row of commas between all rows, people as plain numbers, classes 0, 1, 2."""
+    code = {"negative": "0", "positive": "1", "surprise": "2"}
+    names = {"casme2": "CASME II", "samm": "SAMM", "smic": "SMIC"}
+    rows = megc2019.frame[["dataset", "subject", "clip", "label"]].to_numpy().tolist()
+    lines = []
+    for dataset, subject, clip, label in rows:
+        person = subject if dataset == "smic" else str(int(subject.removeprefix("sub")))
+        lines += [f"{names[dataset]},{person},{clip},{code[label]}", ",,,"]
+    path = tmp_path / "combined_3class_gt.csv"
+    path.write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    data = sized_trees.composite(trees, labels="megc2019", layouts=("casme2", "samm", "smic"), listed=path)
+    table = catalog.load_samples(data, trees)
+    pd.testing.assert_frame_equal(table.frame, megc2019.frame)
+    (note,) = [note for note in table.notes if "combined_3class_gt.csv" in note]
+    assert (
+        "442 of 444" in note and "negative 250, positive 109, surprise 83. This is the whole list of MEGC 2019" in note
+    )
+
+
 def test_a_list_that_is_not_there(trees: Path, tmp_path: Path) -> None:
     data = sized_trees.composite(trees, labels="megc2019", layouts=("samm",), listed=tmp_path / "none.csv")
     with pytest.raises(DatasetNotFoundError, match=r"no such file.*data\.list=null"):

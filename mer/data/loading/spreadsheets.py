@@ -43,7 +43,7 @@ def read_sheet(
         SampleError: the file cannot be read, or no row holds all the headings.
     """
     sheets = open_book(path)
-    names = {name: {_plain(heading) for heading in headings} for name, headings in columns.items()}
+    names = {name: {plain_heading(heading) for heading in headings} for name, headings in columns.items()}
     nearest: tuple[int, str] = (0, "no row with any of them")
     for title, sheet in sheets.items():
         rows = iter(sheet)
@@ -149,14 +149,14 @@ def frame(cell: Any) -> int | None:
     return int(word.split(".")[0])
 
 
-def _plain(heading: Any) -> str:
+def plain_heading(heading: Any) -> str:
     """Heading without case, spaces and punctuation: `Onset Frame`, `OnsetFrame`, `onset_frame` are one."""
     return re.sub(r"[\W_]+", "", text(heading)).casefold()
 
 
 def _places(cells: tuple[Any, ...], names: Mapping[str, Collection[str]]) -> dict[str, int]:
     """Position of the first cell that carries one of each name's headings; a repeated one is numbered, `OnsetF2`."""
-    once = [_plain(cell) for cell in cells]
+    once = [plain_heading(cell) for cell in cells]
     plain = [
         f"{cell}{seen}" if (seen := once[: i + 1].count(cell)) > 1 and cell else cell for i, cell in enumerate(once)
     ]

@@ -1,0 +1,90 @@
+"""Official lists of samples (data set, subject, clip, label), in the forms that organisers and people give them.
+
+Contract: reads one file, a CSV or a workbook, with or without a header; what a row means in a table of samples is
+decided by `mer.data.composite`. Classes may be the numbers of MEGC 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mer.data.loading import spreadsheets
+from mer.data.loading.annotations import ALL
+from mer.data.samples.label_sets import ROMAN, canonical_objective
+from mer.data.samples.schema import raise_for_rows
+from mer.errors import DatasetNotFoundError, SampleError
+
+LIST_COLUMNS = ("dataset", "subject", "clip", "label")
+#: Our name -> headings in lists, without case, blanks and punctuation.
+HEADINGS: Mapping[str, frozenset[str]] = {
+    "dataset": frozenset({"dataset", "datasets", "database", "db", "source", "set"}),
+    "subject": frozenset({"subject", "subjects", "sub", "subjectid", "person", "participant", "subid"}),
+    "clip": frozenset({"clip", "filename", "file", "video", "videoname", "sample", "clipname", "material", "sampleid"}),
+    "label": frozenset({"label", "labels", "class", "gt", "target", "emotion", "category", "3class", "classlabel"}),
+}
+#: Classes of the organisers' list of MEGC 2019, given as numbers.
+NUMBERS = {"0": "negative", "1": "positive", "2": "surprise"}
+#: Samples of each class in the whole list of MEGC 2019, 442 in all.
+MEGC2019_COUNTS = {"negative": 250, "positive": 109, "surprise": 83}
+
+
+def read_list(path: Path) -> list[dict[str, str]]:
+    """Return the rows of an official list: trimmed cells of `LIST_COLUMNS`, and `row`, its number in a spreadsheet.
+
+    A file without a header has these columns in this order; blank rows and rows of separators only are passed over.
+
+    Raises:
+        DatasetNotFoundError: there is no such file.
+        SampleError: it is no such table, or has empty cells.
+    """
+    if not path.is_file():
+        raise DatasetNotFoundError(
+            f"data.list={path}: no such file. Expected a CSV with the columns {', '.join(LIST_COLUMNS)}, one row a "
+            "sample, as the challenge's organisers give it out; without it set data.list=null (selection by label)."
+        )
+    sheets = spreadsheets.open_book(path)
+    found = next((rows for rows in sheets.values() if any(any(map(spreadsheets.text, row)) for row in rows)), [])
+    rows = [(number, [spreadsheets.text(cell) for cell in cells]) for number, cells in enumerate(found, 1)]
+    rows = [(number, cells) for number, cells in rows if any(cells)]
+    places, rows = _places(rows, path)
+    listed, bad = [], []
+    for number, cells in rows:
+        row = {name: cells[place] if place < len(cells) else "" for name, place in places.items()}
+        listed.append({**row, "row": str(number)})
+        bad += [f"line {number}: column {column}" for column in LIST_COLUMNS if not row[column]]
+    raise_for_rows(bad, f"{path}: cells that are empty:", "Fill the cells, or remove the rows.", shown=ALL)
+    return listed
+
+
+def class_of(label: str, classes: Sequence[str]) -> str | None:
+    """Return the class that a list's label means: its name in any case, or its number where the classes are MEGC's."""
+    named = {name.casefold(): name for name in classes}
+    if set(classes) <= set(ROMAN):  # objective classes, as MEGC 2018 counts them
+        return named.get(canonical_objective(label).casefold())
+    if set(classes) == set(NUMBERS.values()):
+        named |= {number: name for number, name in NUMBERS.items() if number not in named}
+    plain = label.casefold()
+    return named.get(plain[:-2] if plain.endswith(".0") and plain not in named else plain)
+
+
+def _places(rows: list[tuple[int, list[str]]], path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]:
+    """Place of each column, and the rows below the header, or all where there is none."""
+    first = rows[0][1] if rows else []
+    headed = [spreadsheets.plain_heading(cell) for cell in first]
+    places = {
+        name: next(place for place, cell in enumerate(headed) if cell in headings)
+        for name, headings in HEADINGS.items()
+        if any(cell in headings for cell in headed)
+    }
+    if len(places) == len(LIST_COLUMNS):
+        return places, rows[1:]
+    width = max((len(cells) for _, cells in rows), default=0)
+    # without a header the first row is a sample: no cell of it is a heading, and none is empty
+    if not places and width >= len(LIST_COLUMNS) and all([*first, ""][: len(LIST_COLUMNS)]):
+        return {name: place for place, name in enumerate(LIST_COLUMNS)}, rows
+    absent = [name for name in LIST_COLUMNS if name not in places]
+    raise SampleError(
+        f"{path}: missing column(s) {', '.join(absent)}; expected {', '.join(LIST_COLUMNS)}, got "
+        f"{', '.join(first) or 'nothing'}. Add or rename the columns in its first line."
+    )

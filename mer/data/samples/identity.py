@@ -1,0 +1,83 @@
+"""One spelling of names: people, data sets and clips, as other programs, keyboards and spreadsheets write them.
+
+Contract: pure functions of text; ids themselves are never changed, only compared by these keys. Letters of every script
+count; case, width, accents' normal form, blanks and invisible characters do not.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+#: Data sets under other names, by the letters and digits of the name. CAS(ME)^2 would else be CASME II.
+_ALIASES = {
+    **dict.fromkeys(("casmesq", "casmesquared", "casmesquare"), "casme_sq"),
+    **dict.fromkeys(("smice", "smichse", "smicvise", "smicnire"), "smic_e"),
+    **dict.fromkeys(("smichs", "smicvis", "smicnir"), "smic"),
+    "4dme": "fourdme",
+    "ckplus": "ck_plus",
+    "ck+": "ck_plus",
+    "rafdb": "raf_db",
+    "oulucasia": "oulu_casia",
+}
+#: Data sets under two names, whose people and their numbers are the same: SMIC-E is SMIC with more frames a clip.
+_SAME_PEOPLE = {"smic_e": "smic"}
+
+
+def text_key(text: str) -> str:
+    """Return a text in one normal form, folded, without blanks, control and format characters: `É 1` -> `é1`."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return unicodedata.normalize("NFKC", "".join(letter for letter in folded if not _invisible(letter)))
+
+
+def person_key(subject: str) -> str:
+    """Return one text for all spellings of a person's id: `S01`, `s1` and `s 001`; `1`, `01` and `1.0`.
+
+    Letters, digits and symbols of every script are kept; signs such as `-` and `_` are one, runs of them too.
+    """
+    key = text_key(subject)
+    if re.fullmatch(r"\d+\.0*", key):
+        key = key.partition(".")[0]
+    key = re.sub(r"\d+", lambda digits: str(int(digits.group())), key)
+    plain = re.sub(r"-+", "-", "".join("-" if unicodedata.category(letter)[0] == "P" else letter for letter in key))
+    return plain if plain.strip("-") else key
+
+
+def dataset_key(name: str) -> str:
+    """Return one text for all spellings of a data set's name: `CASME II`, `casme2` and `CASME-2`; `CAS(ME)^2` differs.
+
+    Known sets get the key of their card: `casme2`, `casme_sq`, `smic_e`.
+    """
+    if re.search(r"\(\s*me\s*\)\s*\^?\s*[2\u00b2]|me\s*[\^\u00b2]\s*2?$", name.strip(), re.IGNORECASE):
+        return "casme_sq"
+    key = re.sub(r"(?<=casme)[-_ ]*(iii|ii)(?![a-z])", lambda match: str(len(match.group(1))), text_key(name))
+    plain = "".join(letter for letter in key if unicodedata.category(letter)[0] in "LMN" or letter == "+")
+    return _ALIASES.get(plain, plain if plain else key)
+
+
+def people_of(dataset: str) -> str:
+    """Return the key of the data set whose people a data set shows: SMIC-E shows those of SMIC."""
+    key = dataset_key(dataset)
+    return _SAME_PEOPLE.get(key, key)
+
+
+def number_key(subject: str) -> str:
+    """Return the number of a person whose id is letters and one number (`sub01` -> `1`), else `person_key`."""
+    key = person_key(subject)
+    match = re.fullmatch(r"\D*?(\d+)", key)
+    return match.group(1) if match else key
+
+
+def clip_keys(clip: str) -> tuple[str, str]:
+    """Return a clip's name as it is (behind `=`) and without padding zeros: CASME II has clips with either."""
+    name = text_key(clip)
+    return f"={name}", re.sub(r"(?<!\d)0+(?=\d)", "", name)
+
+
+def control_characters(text: str) -> str:
+    """Return the control characters of an id and bytes that are no text, written out; "" where there are none."""
+    return "".join(repr(letter)[1:-1] for letter in text if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp"))
+
+
+def _invisible(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Cf", "Cc", "Zs", "Zl", "Zp") or "\ufe00" <= letter <= "\ufe0f"
