@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mer.config import FolderData
-from mer.data.audit.findings import KINDS, Finding, copies, of_counts, of_files, of_sheet, of_total
+from mer.data.audit.findings import KINDS, Finding, apexes_as_released, copies, of_counts, of_files, of_sheet, of_total
 from mer.data.audit.frame_files import ClipFiles, examine
 from mer.data.loading.annotations import Annotations, ClipAnnotation
 from mer.data.loading.build_table import build_sample_table, is_synthetic, published
@@ -112,16 +112,22 @@ def audit(
     drawn = is_synthetic(data)
     words = [_word(clip, labels) for clip in clips]
     counts = {name: sum(labels.mapping.get(word) == name for word in words) for name in labels.classes}
-    expected = {} if drawn else published(labels, data, card)
+    release, expected = published(labels, data, card, counts=counts, sheet=reading.origin.name)
+    expected = {} if drawn else expected
     people = Counter(clip.subject for clip in clips)
-    announced = None if drawn or (card.counted and card.part(data) not in card.counted) else card.people
+    announced = None if drawn else card.people_in(card.part(data))
     described = len({(clip.subject, clip.clip) for clip in clips}) if card.recordings else len(clips)
     totals = () if drawn else tuple(card.totals.get(card.part(data), ()))
+    known = apexes_as_released(clips, card, drawn=drawn)
     findings = [
         *(Finding("cell", fault.split(":")[0].split(",")[0], "", "", fault) for fault in reading.errors),
         *(Finding("doubt", doubt.split(",")[0], "", "", doubt) for doubt in reading.inconsistencies),
-        *of_sheet(clips, words, labels, card),
-        *(found for clip, item in zip(clips, files, strict=True) for found in of_files(clip, item, card)),
+        *of_sheet(clips, words, labels, card, drawn=drawn),
+        *(
+            found
+            for clip, item in zip(clips, files, strict=True)
+            for found in of_files(clip, item, card, as_released=known)
+        ),
         *(Finding("unlisted", path.name, "", "", f"{path}: no row names it") for path in reading.unlisted),
         *copies(clips, whole, still=card.still),
         *of_counts(counts, expected, len(people), announced),
@@ -142,7 +148,7 @@ def audit(
         totals=totals,
         excluded=dict(Counter(word or "none given" for word in words if word in labels.excluded)),
         findings=tuple(sorted(findings, key=lambda found: list(KINDS).index(found.kind))),
-        notes=(*reading.notes, *repaired),
+        notes=(*reading.notes, *repaired, *([f"Counts are compared with the release {release}."] if release else [])),
         unusable=_refusal(reading, data, card),
         synthetic=drawn,
     )

@@ -45,7 +45,7 @@ CARD = DatasetCard(
 )
 
 LAYOUT = SheetSet(
-    sheet=r"casme[-_ ]cod(ed|ing).*\.xlsx?",
+    sheet=r"casme[-_ ]cod(ed|ing).*",
     columns=CASME_COLUMNS,
     person=r"(?:sub)?0*(\d+)",
     subject="sub{:02d}",

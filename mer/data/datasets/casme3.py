@@ -33,17 +33,23 @@ CARD = DatasetCard(
     # About one clip in ten, as users of the release report and its authors confirm.
     gaps=True,
     # Announced, and in the copies that circulate.
-    totals={"": (1109, 862, 687)},
+    totals={"": (1109, 921, 862, 860, 687)},
+    # Of v2: 55 lie on the onset, 2 before it.
+    odd_apexes=57,
 )
 
 LAYOUT = SheetSet(
-    sheet=r"cas\(me\)\^?3[-_ ]part[-_ ]a[-_ ]me[-_ ]label.*\.xlsx?",
+    sheet=r"cas\(me\)\^?3[-_ ]part[-_ ]a[-_ ]me[-_ ]label.*",
     columns={**CASME_COLUMNS, "objective": ("Objective class", "Objective classes")},
     optional=("objective",),
     person=r"spno\.?0*(\d+)",
+    holds=r"spno\.?\d+(_.+)?",
     subject="spNO.{}",
-    frames={"": ("part_A", "part_A/data/part_A", "data/part_A", "Part_A_ME_clip/frame", ".")},
-    clip=("{person}/{clip}/color", "{person}/{clip}"),
+    frames={
+        "": ("part_A", "part_A/data/part_A", "data/part_A", "Part_A_ME_clip/frame", "Part_A_ME_clip", "frame", ".")
+    },
+    # The last is the package of clips, `Part_A_ME_clip/frame/spNO.1_b_166/166.jpg`.
+    clip=("{person}/{clip}/color", "{person}/{clip}", "{subject}_{clip}_{onset}/color", "{subject}_{clip}_{onset}"),
     # Most recordings hold no micro-expression.
     whole=False,
 )

@@ -50,10 +50,12 @@ CARD = DatasetCard(
     },
     counted=tuple(f"micro_{place}" for place in _PLACES),
     people=22,
+    part_people={f"{kind}_{place}": people for kind, people in (("micro", 14), ("macro", 20)) for place in _PLACES},
+    totals={f"{kind}_{place}": (count,) for kind, count in (("micro", 57), ("macro", 300)) for place in _PLACES},
 )
 
 _PERSON = re.compile(r"s?0*(\d+)", re.IGNORECASE)
-_SHEET = r"cas\(me\)\^?2[-_ ]?code[-_ ]?final.*\.xlsx?"
+_SHEET = r"(cas\(me\)\^?2|casme(_sq|2)?)?[-_ ]?code[-_ ]?final.*"
 
 
 @DATASETS.register("casme_sq", card=CARD)
@@ -71,7 +73,7 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
         raise CARD.not_found(root, f"the frames in the folder {_PLACES[place][0]}")
     own = {f"{which}_{one}": places for which in ("micro", "macro") for one, places in _PLACES.items()}
     read_from = frames_note(frames, data, CARD, own)
-    sheet = find_sheet(root, _SHEET)
+    sheet = find_sheet(root, _SHEET, frames)
     if sheet is None:
         raise CARD.not_found(root, "the sheet CAS(ME)^2code_final.xlsx")
     first, people, codes = _book(sheet)

@@ -31,7 +31,7 @@ CARD = DatasetCard(
 )
 
 LAYOUT = SheetSet(
-    sheet=r"(.*[-_ ])?train(ing)?([-_ ].*)?\.xlsx?",
+    sheet=r"(.*[-_ ])?train(ing)?([-_ ].*)?",
     columns={**CASME_COLUMNS, "emotion": ("label", "Emotion", "Estimated Emotion")},
     optional=("aus",),
     person=r"(?:sub|s)?0*(\d+)",

@@ -34,7 +34,7 @@ CARD = DatasetCard(
 )
 
 LAYOUT = SheetSet(
-    sheet=r"4dme[-_ ]labell?ing[-_ ]micro.*\.xlsx?",
+    sheet=r"4dme[-_ ]labell?ing[-_ ]micro.*",
     columns={
         "subject": ("sub_ID",),
         "clip": ("fold_name",),
@@ -65,7 +65,7 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
     root = open_root(data, CARD)
     frames, read_from = frames_folder(root, data, CARD, LAYOUT)
     finder = Finder(frames, LAYOUT)
-    sheet = find_sheet(root, LAYOUT.sheet)
+    sheet = find_sheet(root, LAYOUT.sheet, frames)
     if sheet is None:
         raise CARD.not_found(root, "the sheet 4DME_Labelling_Micro_release v1.xlsx")
     rows = spreadsheets.read_sheet(sheet, LAYOUT.columns, optional=LAYOUT.optional)

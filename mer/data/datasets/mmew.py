@@ -45,7 +45,7 @@ CARD = DatasetCard(
 )
 
 LAYOUT = SheetSet(
-    sheet=r"mmew[-_ ]micro[-_ ]exp.*\.xlsx?",
+    sheet=r"mmew[-_ ]micro[-_ ]exp.*",
     columns=CASME_COLUMNS,
     person=r"s0*(\d+)",
     subject="S{:02d}",

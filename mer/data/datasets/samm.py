@@ -45,10 +45,12 @@ CARD = DatasetCard(
             | {"disgust": 9, "fear": 8, "sadness": 6},
         ),
     },
+    # 028_4_1 and 032_3_1: the apex lies outside.
+    odd_apexes=2,
 )
 
 LAYOUT = SheetSet(
-    sheet=r"samm[-_ ](\d{8}[-_ ])?micro[-_ ]facs[-_ ]codes.*\.xlsx?",
+    sheet=r"samm[-_ ](\d{8}[-_ ])?micro[-_ ]facs[-_ ]codes.*",
     columns={
         "subject": ("Subject",),
         "clip": ("Filename",),

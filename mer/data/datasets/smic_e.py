@@ -45,21 +45,41 @@ CARD = DatasetCard(
     people=16,
 )
 
+#: Intervals a row that are looked for.
+_MOST = 6
+_NAMES = {2: "Second", 3: "Third", 4: "Fourth", 5: "Fifth", 6: "Sixth"}
+_ORDINALS = {1: "st", 2: "nd", 3: "rd"}
+
+
+def _further(end: str, k: int) -> tuple[str, ...]:
+    """Headings of a further interval: `OnsetF2`, `Onset2F`, `2nd OnsetF`, `Second onset` and what is like them."""
+    word = ("first", "second", "third", "fourth", "fifth", "sixth")[k - 1]
+    first = [f"{k}{end}", f"{k}{_ORDINALS.get(k, 'th')}{end}", f"{word}{end}", f"{end}{word}"]
+    own = [
+        f"{end}{k}",
+        f"{end}F{k}",
+        f"{end}{k}F",
+        f"{end}frame{k}",
+        f"{end}{k}frame",
+        f"{end}{k}{_ORDINALS.get(k, 'th')}",
+    ]
+    return tuple(f"{name}{tail}" for name in (*first, *own) for tail in ("", "F", "frame"))
+
+
 _COLUMNS = {
     "subject": ("Subject",),
     "clip": ("Filename",),
     "onset": ("OnsetF", "Onset"),
     "offset": ("OffsetF", "Offset"),
-    "onset2": ("OnsetF2", "Onset2"),
-    "offset2": ("OffsetF2", "Offset2"),
+    **{f"{end}{k}": _further(end, k) for k in range(2, _MOST + 1) for end in ("onset", "offset")},
 }
 
 
 def _layout(part: str) -> SheetSet:
     return SheetSet(
-        sheet=rf"smic[-_ ]{part}[-_ ]e[-_ ]annotation.*\.xlsx?",
+        sheet=rf"smic[-_ ]{part}[-_ ]e[-_ ]annotation.*",
         columns=_COLUMNS,
-        optional=("onset2", "offset2"),
+        optional=tuple(name for name in _COLUMNS if name[-1].isdecimal()),
         person=r"s0*(\d+)",
         subject="s{:02d}",
         frames={one: _places(one) for one in CARD.parts},
@@ -87,7 +107,7 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
     layout = _layout(part)
     frames, read_from = frames_folder(root, data, CARD, layout)
     finder = Finder(frames, layout)
-    sheet = find_sheet(root, layout.sheet)
+    sheet = find_sheet(root, layout.sheet, frames)
     if sheet is None:
         raise CARD.not_found(root, f"the sheet SMIC-{part.upper()}-E_annotation.xlsx")
     notes = [f"Coding sheet: {sheet.name}.", read_from]
@@ -97,10 +117,11 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
             continue  # remarks below the table
         row["emotion"] = _emotion(spreadsheets.text(row["clip"]))
         rows.append(row)
-        second = _second(row)
-        if second:
-            rows.append(second)
-            notes.append(f"Second interval in row {row['row']}: a clip of its own.")
+        for k in range(2, _MOST + 1):
+            further = _interval(row, k)
+            if further:
+                rows.append(further)
+                notes.append(f"{_NAMES[k]} interval in row {row['row']}: a clip of its own.")
     reading = clips_of_rows(rows, sheet, subject=layout.named, folder=finder.folder)
     clips = tuple(replace(clip, clip=clip.folder.name if clip.folder.is_dir() else clip.clip) for clip in reading.clips)
     return replace(reading, clips=clips, notes=tuple(notes), unlisted=finder.unlisted())
@@ -112,10 +133,10 @@ def _emotion(clip: str) -> str:
     return _CODES[match.group(1).lower()] if match else ""
 
 
-def _second(row: dict[str, Any]) -> dict[str, Any] | None:
-    """The row of the second interval; None where there is none, or remarks stand in its cells."""
+def _interval(row: dict[str, Any], k: int) -> dict[str, Any] | None:
+    """The row of a further interval; None where there is none, or remarks stand in its cells."""
     try:
-        onset, offset = spreadsheets.frame(row["onset2"]), spreadsheets.frame(row["offset2"])
+        onset, offset = spreadsheets.frame(row[f"onset{k}"]), spreadsheets.frame(row[f"offset{k}"])
     except ValueError:
         return None
     return {**row, "onset": onset, "offset": offset} if onset and offset else None

@@ -16,13 +16,15 @@ import pandas as pd
 from mer.config import FolderData
 from mer.data.facs.notation import unread_parts
 from mer.data.loading.annotations import ALL, Annotations, ClipAnnotation
-from mer.data.loading.corrections import apply_corrections
+from mer.data.loading.corrections import COLUMNS, apply_corrections
 from mer.data.loading.dataset_card import SYNTHETIC_MARK, USUAL, DatasetCard, config_errors
 from mer.data.samples.label_sets import LabelSet, canonical_emotion, canonical_objective
 from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError, SampleError
 
+#: The other way to correct a row.
+_OR_TABLE = f", or list them in data.repairs_table=FILE.csv ({','.join(COLUMNS)})"
 #: Clips that a note of harmless oddities names.
 _SHOWN = 5
 
@@ -42,14 +44,31 @@ def build_sample_table(reading: Annotations, data: FolderData, card: DatasetCard
     wrong = config_errors(data, card)
     if wrong:
         raise ConfigError(wrong)
+    clips, repaired = apply_corrections(reading.clips, data, card.key)
+    idle = [note for note in repaired if " fits no clip: " in note]
+    try:
+        return _build(reading, clips, repaired, data, card)
+    except SampleError as error:
+        if not idle:
+            raise
+        raise SampleError("\n".join([str(error), *idle])) from error
+
+
+def _build(
+    reading: Annotations,
+    clips: Sequence[ClipAnnotation],
+    repaired: Sequence[str],
+    data: FolderData,
+    card: DatasetCard,
+) -> SampleTable:
+    """The table of clips whose corrections have been applied."""
     name = data.labels or USUAL
     labels, origin = card.label_sets[name], reading.origin
-    clips, repaired = apply_corrections(reading.clips, data, card.key)
     remedy = "Correct them in a copy of the data, as in the official archive."
     raise_for_rows(reading.errors, f"{origin}: cells or files that cannot be used:", remedy, shown=ALL)
     synthetic = is_synthetic(data)
     unread = [f"{clip}: {', '.join(map(repr, rest))}" for clip in clips if (rest := unread_parts(clip.aus))]
-    told = [*reading.notes, *repaired, *([labels.note] if labels.note and not synthetic else [])]
+    told = [*reading.notes, *repaired]
     if synthetic:
         told.append(f"The clips are drawn, in the layout of {card.title}; no person was recorded.")
     if unread:
@@ -57,14 +76,20 @@ def build_sample_table(reading: Annotations, data: FolderData, card: DatasetCard
         shown = "; ".join(unread[:_SHOWN]) + more
         told.append(f"Action units: {len(unread)} clips with a part that is none, which stays text: {shown}.")
     chosen = _labelled(clips, labels, told, f"label set {name!r}", origin)
+    if labels.note and not synthetic:
+        sizes = Counter(item.label for item in chosen)
+        told.append(labels.note.format(total=len(chosen), **{label: sizes[label] for label in labels.classes}))
     if not card.still:
         _check_span(chosen, origin)
     chosen = _with_files(chosen, origin)
     chosen = _with_apex(chosen, data.missing_apex, told, origin)
     frame = _frame(chosen, card, origin, described=clips)
     counts = {label: int((frame["label"] == label).sum()) for label in labels.classes}
-    if not synthetic and (expected := published(labels, data, card)) and counts != expected:
+    release, expected = published(labels, data, card, counts=counts, sheet=origin.name)
+    if not synthetic and expected and counts != expected:
         told.append(_difference(counts, expected, card.title, name))
+    elif not synthetic and release:
+        told.append(f"Counts are those of the release {release} of {card.title}.")
     return SampleTable(frame, labels.classes, name=card.title, notes=tuple(told), synthetic=synthetic)
 
 
@@ -73,9 +98,20 @@ def is_synthetic(data: FolderData) -> bool:
     return (Path(data.root).expanduser() / SYNTHETIC_MARK).is_file()
 
 
-def published(labels: LabelSet, data: FolderData, card: DatasetCard) -> dict[str, int]:
-    """Published count of each class for the part that `data` asks for, empty where unknown."""
-    return dict(labels.published) if not card.counted or card.part(data) in card.counted else {}
+def published(
+    labels: LabelSet, data: FolderData, card: DatasetCard, *, counts: Mapping[str, int], sheet: str
+) -> tuple[str, dict[str, int]]:
+    """Return the release to compare with, "" for the usual one, and its count of each class, {} where unknown.
+
+    That is the release whose counts are those found; else the one that the sheet's name holds; else the usual one.
+    """
+    if card.counted and card.part(data) not in card.counted:
+        return "", {}
+    releases = {"": labels.published, **labels.releases}
+    fits = [name for name, expected in releases.items() if expected == counts]
+    named = [name for name in labels.releases if name in sheet]
+    chosen = [*fits, *named, ""][0]
+    return chosen, dict(releases[chosen])
 
 
 @dataclass(frozen=True)
@@ -103,7 +139,9 @@ def _labelled(
             unknown.append(f"{clip}: {word!r}")
     words = ", ".join(sorted({*labels.mapping, *labels.excluded} - {""}))
     head = f"{origin}: unknown {labels.column} for {name}; expected one of {words} (case is free), got"
-    raise_for_rows(unknown, head, "Correct the cell in a copy of the sheet, or choose another data.labels.", shown=ALL)
+    raise_for_rows(
+        unknown, head, f"Correct the cell in a copy of the sheet{_OR_TABLE}, or choose another data.labels.", shown=ALL
+    )
     if left_out:
         notes.append(f"Left out by {name}: {', '.join(f'{word} {count}' for word, count in sorted(left_out.items()))}.")
     if not kept:
@@ -120,7 +158,7 @@ def _check_span(chosen: Sequence[_Chosen], origin: Path) -> None:
         if item.clip.onset is None or item.clip.offset is None or item.clip.onset > item.clip.offset
     ]
     head = f"{origin}: expected an onset and an offset, onset <= offset, got"
-    raise_for_rows(bad, head, "Correct the rows in a copy of the sheet.", shown=ALL)
+    raise_for_rows(bad, head, f"Correct the rows in a copy of the sheet{_OR_TABLE}.", shown=ALL)
 
 
 def _with_files(chosen: Sequence[_Chosen], origin: Path) -> list[_Chosen]:
@@ -143,7 +181,8 @@ def _with_apex(chosen: Sequence[_Chosen], handling: str, notes: list[str], origi
     if handling == "error" or (handling == "drop" and every):
         head = f"{origin}: {len(listed)} of {len(chosen)} clips without a usable apex (data.missing_apex={handling}):"
         remedy = "Set data.missing_apex=middle (the frame halfway from onset to offset, marked as imputed)"
-        raise_for_rows(listed, head, f"{remedy}{'' if every else ' or =drop'}.", shown=ALL)
+        more = "" if every else f" or =drop{_OR_TABLE}"
+        raise_for_rows(listed, head, f"{remedy}{more}.", shown=ALL)
     if lacking:
         done = {"middle": "the frame nearest halfway from onset to offset stands in", "drop": "left out"}[handling]
         count = f"all {len(lacking)} clips, {done}" if every else f"{len(lacking)} clips, {done}: {'; '.join(listed)}"
@@ -212,7 +251,7 @@ def _frame(
                 there = f"it holds {min(files)} .. {max(files)}"
                 missing.append(f"{clip}: {column} frame {number} in {clip.folder} ({there})")
         rows.append(row)
-    remedy = "Copy the frames from the official archive, or correct the rows in a copy of the sheet."
+    remedy = f"Copy the frames from the official archive, or correct the rows in a copy of the sheet{_OR_TABLE}."
     raise_for_rows(missing, f"{origin}: {len(missing)} frames that it names are not on disk:", remedy, shown=ALL)
     ids = Counter(row["sample_id"] for row in rows)
     twice = [str(item.clip) for item, row in zip(chosen, rows, strict=True) if ids[row["sample_id"]] > 1]

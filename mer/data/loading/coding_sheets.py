@@ -15,6 +15,7 @@ from mer.config import FolderData
 from mer.data.loading.annotations import Annotations, ClipAnnotation, read_coding_sheet
 from mer.data.loading.dataset_card import DatasetCard, frames_note, open_root
 from mer.data.loading.file_search import clip_folder, find_file, find_folder, numbered_folders, subfolders
+from mer.errors import SampleError
 
 #: Headings of the sets by the group behind CASME, which others took over.
 CASME_COLUMNS: Mapping[str, Collection[str]] = {
@@ -39,8 +40,8 @@ class SheetSet:
         person: pattern of a person's folder and of the sheet's subject; group 1 is the number.
         subject: format of the subject in our tables, from that number.
         frames: part -> folders below the root that may hold the frames, in order of preference; "" is the only part.
-        clip: where a clip's frames lie inside: "{person}" (by number), "{emotion}", "{clip}" or a fixed name a level;
-            the first that exists counts.
+        clip: where a clip's frames lie inside: "{person}" (by number), "{emotion}", "{clip}", a fixed name or a name
+            with "{subject}", "{clip}" and "{onset}" a level; the first that exists counts.
         holds: pattern of at least one folder inside `frames`; "" takes `person`.
         unpadded: whether zeros before the numbers in a clip's name do not count (SMIC: s1_ne_01, s01_ne_01).
         whole: whether each folder of a clip should stand in the sheet.
@@ -72,14 +73,29 @@ def read_sheet_set(data: FolderData, card: DatasetCard, layout: SheetSet) -> Ann
     """
     root = open_root(data, card)
     frames, note = frames_folder(root, data, card, layout)
-    sheet = find_sheet(root, layout.sheet)
-    if sheet is None:
+    sheet = find_sheet(root, layout.sheet, frames)
+    named = [sheet] if sheet is not None else sheets_in(root, frames)
+    readings = [found for path in named if (found := _read(path, frames, layout, asked=sheet is not None))]
+    if not readings:
         raise card.not_found(root, f"the sheet {PurePosixPath(card.expected_files[0]).name}")
+    reading, finder = max(readings, key=lambda found: sum(clip.folder.is_dir() for clip in found[0].clips))
+    by_content = "" if sheet is not None else " (found by its headings)"
+    notes = (f"Coding sheet: {reading.origin.name}{by_content}.", note)
+    return replace(reading, notes=notes, unlisted=finder.unlisted())
+
+
+def _read(sheet: Path, frames: Path, layout: SheetSet, *, asked: bool) -> tuple[Annotations, Finder] | None:
+    """The clips of a sheet; None where it was not asked for by name and has other headings or other clips."""
     finder = Finder(frames, layout)
-    reading = read_coding_sheet(
-        sheet, layout.columns, optional=layout.optional, subject=layout.named, folder=lambda clip: finder.folder(clip)
-    )
-    return replace(reading, notes=(f"Coding sheet: {sheet.name}.", note), unlisted=finder.unlisted())
+    try:
+        found = read_coding_sheet(
+            sheet, layout.columns, optional=layout.optional, subject=layout.named, folder=finder.folder
+        )
+    except SampleError:
+        if asked:
+            raise
+        return None
+    return (found, finder) if asked or any(clip.folder.is_dir() for clip in found.clips) else None
 
 
 def frames_folder(root: Path, data: FolderData, card: DatasetCard, layout: SheetSet) -> tuple[Path, str]:
@@ -97,10 +113,37 @@ def frames_folder(root: Path, data: FolderData, card: DatasetCard, layout: Sheet
     return found, frames_note(found, data, card, names)
 
 
-def find_sheet(root: Path, pattern: str) -> Path | None:
-    """The sheet whose whole name matches, in the root, up to two levels below it, or beside it."""
+#: Endings of files that `spreadsheets.open_book` reads.
+SHEET_SUFFIXES = frozenset({".xls", ".xlsx", ".xlsm", ".ods", ".csv", ".tsv", ".txt"})
+
+
+def find_sheet(root: Path, pattern: str, frames: Path | None = None) -> Path | None:
+    """The sheet whose name matches: in the root, up to two levels below, on the way to the frames, or beside the root.
+
+    Args:
+        root: of the data set.
+        pattern: of the whole name without its ending; what stands in square brackets before it does not count.
+        frames: folder of the frames.
+    """
+    named = re.compile(rf"(\[.*\][-_ ]*)?(?:{pattern})\.({'|'.join(end[1:] for end in SHEET_SUFFIXES)})", re.IGNORECASE)
+    return find_file((*_places(root, frames), root.parent), named)
+
+
+def sheets_in(root: Path, frames: Path | None = None) -> list[Path]:
+    """All files that may be sheets, whatever their names, where `find_sheet` looks but beside the root; sorted."""
+    found = {
+        path
+        for place in _places(root, frames)
+        for path in place.iterdir()
+        if path.suffix.casefold() in SHEET_SUFFIXES and path.name[0] not in "~." and path.is_file()
+    }
+    return sorted(found)
+
+
+def _places(root: Path, frames: Path | None) -> list[Path]:
     inner = [place for outer in subfolders(root).values() for place in subfolders(outer).values()]
-    return find_file((root, *subfolders(root).values(), *inner, root.parent), re.compile(pattern, re.IGNORECASE))
+    way = [] if frames is None else [place for place in (frames, *frames.parents) if place.is_relative_to(root)]
+    return list(dict.fromkeys((root, *subfolders(root).values(), *inner, *reversed(way))))
 
 
 class Finder:
@@ -117,6 +160,7 @@ class Finder:
         number = int(re.findall(r"\d+", clip.subject)[-1])
         person = self._people.get(number, self._frames / clip.subject)
         names = {"{person}": person.name, "{emotion}": clip.emotion, "{clip}": clip.clip}
+        names |= {"{subject}": clip.subject, "{onset}": str(clip.onset)}
         ways = [self._follow(template, names) for template in self._layout.clip]
         place, passed = next((way for way in ways if way[0].is_dir()), ways[0])
         self._used |= passed
@@ -127,7 +171,8 @@ class Finder:
         place, passed = self._frames, set()
         for level in template.split("/"):
             alike = self._layout.unpadded and level == "{clip}"
-            place = clip_folder(place, names.get(level, level), unpadded=alike)
+            name = names[level] if level in names else _filled(level, names)
+            place = clip_folder(place, name, unpadded=alike)
             if level in ("{clip}", "{person}"):
                 passed.add(place)
         return place, passed
@@ -140,6 +185,13 @@ class Finder:
             path for parent in {path.parent for path in self._used} if parent.is_dir() for path in _inside(parent)
         }
         return tuple(sorted(inside - self._used))
+
+
+def _filled(level: str, names: Mapping[str, str]) -> str:
+    """A level of several names, `{subject}_{clip}_{onset}`."""
+    for key, name in names.items():
+        level = level.replace(key, name)
+    return level
 
 
 def _inside(parent: Path) -> Iterable[Path]:

@@ -16,6 +16,7 @@ from typing import Any
 from mer.config import FolderData
 from mer.data.loading import spreadsheets
 from mer.data.loading.annotations import ClipAnnotation
+from mer.data.samples.identity import dataset_key, number_key, person_key, text_key
 from mer.data.samples.schema import raise_for_rows
 from mer.errors import DatasetNotFoundError
 
@@ -47,9 +48,10 @@ class Correction:
     reason: str
 
     def fits(self, clip: ClipAnnotation) -> bool:
-        """Whether the repair is meant for a clip; case of the names does not count."""
-        names = (clip.subject.casefold(), clip.clip.casefold())
-        return names == (self.subject.casefold(), self.clip.casefold()) and self.onset in (None, clip.onset)
+        """Whether the repair is meant for a clip; its person may be given by number, `6` for `006` or `sub06`."""
+        people = {person_key(clip.subject), number_key(clip.subject)}
+        same = person_key(self.subject) in people and text_key(clip.clip) == text_key(self.clip)
+        return same and self.onset in (None, clip.onset)
 
 
 def apply_corrections(
@@ -100,7 +102,7 @@ def read_repairs(path: Path, dataset: str) -> list[Correction]:
     found, bad = [], []
     for where, row in rows:
         cells = {column: (row[column] or "").strip() for column in COLUMNS}
-        if cells["dataset"].casefold() != dataset:
+        if dataset_key(cells["dataset"]) != dataset_key(dataset):
             continue
         try:
             found.append(_repair(where, cells))

@@ -38,6 +38,8 @@ class DatasetCard:
         counted: parts for which the published counts hold; empty = all.
         still: whether a clip is one image, without onset and offset.
         people: subjects announced for the counted parts, None where unknown.
+        part_people: part -> subjects announced where it is another number.
+        odd_apexes: clips of the official release whose apex is missing, outside onset .. offset, or on the onset.
         gaps: whether the official release itself lacks frames within clips.
         totals: part -> numbers of clips that a whole release describes, whatever their label; several where several
             releases or copies circulate.
@@ -53,6 +55,8 @@ class DatasetCard:
     counted: Collection[str] = ()
     still: bool = False
     people: int | None = None
+    part_people: Mapping[str, int] = field(default_factory=dict)
+    odd_apexes: int = 0
     gaps: bool = False
     totals: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     recordings: bool = False
@@ -60,6 +64,11 @@ class DatasetCard:
     def part(self, data: FolderData) -> str:
         """The part that a configuration asks for: `data.part`, or the first; "" where the set has one only."""
         return data.part or next(iter(self.parts), "")
+
+    def people_in(self, part: str) -> int | None:
+        """Return the number of subjects announced for a part, None where unknown."""
+        known = not self.counted or part in self.counted
+        return self.part_people.get(part, self.people if known else None)
 
     def not_found(self, root: Path, what: str) -> DatasetNotFoundError:
         """The error for a missing root, sheet or folder of frames: expected, got, and both remedies."""

@@ -37,7 +37,9 @@ class LabelSet:
         source: publication or protocol that defines it.
         column: annotation it reads, "emotion" or "objective".
         published: samples a class in the official release, to compare with; empty where unknown.
-        note: a sentence that every table under this set carries, "" for none.
+        releases: samples a class in other releases, by what the names of their sheets hold, e.g. "20190701".
+        note: a sentence that every table under this set carries, "" for none; `{total}` and `{NAME}` stand for the
+            number of clips, in all and of a class.
     """
 
     classes: tuple[str, ...]
@@ -46,6 +48,7 @@ class LabelSet:
     excluded: Collection[str] = ()
     column: str = "emotion"
     published: Mapping[str, int] = field(default_factory=dict)
+    releases: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     note: str = ""
 
 
@@ -81,10 +84,15 @@ MEGC2019 = LabelSet(
 
 
 def emotion_labels(
-    *classes: str, source: str, left_out: Collection[str] = (), published: Mapping[str, int] | None = None
+    *classes: str,
+    source: str,
+    left_out: Collection[str] = (),
+    published: Mapping[str, int] | None = None,
+    releases: Mapping[str, Mapping[str, int]] | None = None,
 ) -> LabelSet:
     """Label set whose classes are annotated emotions themselves."""
-    return LabelSet(classes, identity_mapping(*classes), source, left_out, published=published or {})
+    mapping = identity_mapping(*classes)
+    return LabelSet(classes, mapping, source, left_out, published=published or {}, releases=releases or {})
 
 
 def three_classes(*known: str, published: Mapping[str, int] | None = None, note: str = "") -> LabelSet:

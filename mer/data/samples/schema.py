@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mer.data.samples.identity import control_characters
 from mer.errors import SampleError
 
 #: Columns of a sample table in their order; the meaning of each stands in `mer.data.samples.table.SampleTable`.
@@ -83,6 +84,15 @@ def _refuse_values(frame: pd.DataFrame, name: str) -> None:
         )
     for column in REQUIRED_TEXT:
         refuse(column, _is_blank, "a text that is not empty", "Fill the cell, or leave the row out.")
+    for column in REQUIRED_TEXT:
+        refuse(
+            column,
+            lambda value: bool(control_characters(value)),
+            "printable text in UTF-8, without control characters such as line ends",
+            "Rename it in the list, or the folder on disk: ids become names of folders and cells of CSV files.",
+        )
+    for column in PATH_COLUMNS:
+        refuse(column, _is_not_utf8, "a path in UTF-8", "Rename the folder or file (on Linux: convmv or mv).")
     for column in NUMBER_COLUMNS:
         refuse(column, _is_no_frame_number, "a frame number (integer >= 0) or <NA>", "Correct the number.")
     for column in PATH_COLUMNS:
@@ -103,6 +113,10 @@ def _is_no_text(value: Any) -> bool:
 
 def _is_blank(value: str) -> bool:
     return not value.strip()
+
+
+def _is_not_utf8(value: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _is_relative(value: str) -> bool:

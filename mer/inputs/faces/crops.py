@@ -23,7 +23,7 @@ from mer.errors import SampleError
 from mer.inputs.cache.cached_step import CachedStep, Files, Watch, ignore_step, plan_step
 from mer.inputs.faces import mtcnn
 from mer.inputs.faces.crop_files import Crops, crop_name, make_crops, open_crops
-from mer.inputs.faces.landmarks import read_landmarks
+from mer.inputs.faces.landmarks import landmarks_of, read_landmarks
 from mer.inputs.frames import clip_frames
 from mer.inputs.representations.registry import REPRESENTATIONS, SPAN
 
@@ -70,7 +70,7 @@ def _plan(
     files = [_files(row, config) for row in rows]
 
     def settings(clip: int, hashes: Mapping[str, bytes]) -> dict[str, Any]:
-        row, points = rows[clip], known.get(rows[clip]["sample_id"])
+        row, points = rows[clip], landmarks_of(rows[clip]["sample_id"], known)
         own = files[clip]
         paths = () if isinstance(own, SampleError) else own
         return {
@@ -86,7 +86,7 @@ def _plan(
         paths = files[clip]
         assert not isinstance(paths, SampleError)  # `CachedStep` makes none of these
         row = rows[clip]
-        points = known.get(row["sample_id"])
+        points = landmarks_of(row["sample_id"], known)
         return make_crops(folder, _first(row), paths, face, points, {**own, "data": table.name})
 
     return plan_step(

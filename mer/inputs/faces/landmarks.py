@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mer.config import FaceConfig
+from mer.data.samples.identity import text_key
 from mer.data.samples.schema import raise_for_rows
 from mer.errors import SampleError
 from mer.inputs.faces.alignment import POINTS
@@ -29,4 +31,10 @@ def read_landmarks(face: FaceConfig) -> dict[str, np.ndarray]:
     numbers = listed[list(COLUMNS[1:])].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
     bad = [f"row {k + 2}: {listed['sample_id'][k]}" for k in np.nonzero(~np.isfinite(numbers).all(axis=1))[0]]
     raise_for_rows(bad, f"{path}: expected a number in every landmark column, got none in", "Leave such rows out.")
-    return dict(zip(listed["sample_id"], numbers.reshape(-1, 5, 2), strict=True))
+    points = dict(zip(listed["sample_id"], numbers.reshape(-1, 5, 2), strict=True))
+    return {**{text_key(str(sample)): found for sample, found in points.items()}, **points}
+
+
+def landmarks_of(sample_id: str, known: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Return the landmarks of a sample by its id as it is, else in another normal form or case, or with blanks."""
+    return known.get(sample_id, known.get(text_key(sample_id)))

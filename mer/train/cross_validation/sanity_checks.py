@@ -29,6 +29,7 @@ from mer.train.cross_validation.train_folds import is_main_process
 from mer.train.experiment import trained_on
 from mer.train.experiment.experiment import Experiment
 from mer.train.experiment.null_runs import NULLS, ONSET, null_configs, what_is_seen, why_not
+from mer.train.experiment.overlap import codes_of, person_codes
 from mer.utils.atomic_files import read_json, write_json
 
 #: Most folds whose networks are probed, spread evenly over the protocol.
@@ -79,7 +80,8 @@ def describe_initial_weights(experiment: Experiment) -> str:
     if seen is None:
         told = "which does not say whether it learned from these clips and their true labels"
     else:
-        met = int((frame["sample_id"].isin(seen.samples) | experiment.table.subjects.isin(seen.subjects)).sum())
+        people = np.isin(person_codes(experiment.table), sorted(codes_of(seen.subjects)))
+        met = int((frame["sample_id"].isin(seen.samples) | people).sum())
         told = f"which learned from {met} of these {len(frame)} clips, or from their people, with true labels"
         if not met:
             return f" They begin with {init.path}, which learned from none of these clips and people."

@@ -7,22 +7,23 @@ the same person.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import numpy as np
 
+from mer.data.samples.identity import people_of, person_key
 from mer.data.samples.table import SampleTable
 from mer.inputs.prepared_samples import PreparedSamples
 
-#: Data sets under two names, whose people and their numbers are the same: SMIC-E is SMIC with more frames a clip.
-SAME_PEOPLE = {"smic_e": "smic"}
-
 
 def person_code(dataset: str, subject: str) -> str:
-    """Text that is one for all spellings of a person's id: `S01`, `s1` and `s001` of one data set."""
-    plain = re.sub(r"\d+", lambda digits: str(int(digits.group())), subject.casefold())
-    return f"{SAME_PEOPLE.get(dataset, dataset)}:{re.sub(r'[^a-z0-9]+', '-', plain)}"
+    """Return a text that is one for all spellings of a person: `S01`, `s1` and `s001` of `CASME II` and `casme2`."""
+    return f"{people_of(dataset)}:{person_key(subject)}"
+
+
+def codes_of(subjects: Iterable[str]) -> frozenset[str]:
+    """Return `person_code` of each "dataset:subject"; what stands behind the first colon is the subject."""
+    return frozenset(person_code(dataset, name) for dataset, _, name in (one.partition(":") for one in subjects))
 
 
 def person_codes(table: SampleTable) -> np.ndarray:
@@ -59,6 +60,6 @@ def shared_subjects(other: PreparedSamples, own: PreparedSamples, tested: Iterab
 
 
 def samples_without(other: PreparedSamples, barred: Iterable[str]) -> tuple[str, ...]:
-    """Ids of the samples of `other` of subjects who are not barred, in the table's order."""
-    free = ~other.table.subjects.isin(set(barred))
+    """Ids of the samples of `other` of people who are not barred in any spelling, in the table's order."""
+    free = ~np.isin(person_codes(other.table), sorted(codes_of(barred)))
     return tuple(other.table.frame["sample_id"][free])

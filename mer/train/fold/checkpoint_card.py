@@ -15,6 +15,7 @@ from mer.evaluation import metrics
 from mer.protocols.registry import Fold
 from mer.train.experiment import trained_on
 from mer.train.experiment.experiment import Experiment
+from mer.train.experiment.overlap import codes_of
 
 
 def of_fold(experiment: Experiment, fold: Fold, predictions: pd.DataFrame) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def _zero_shot(experiment: Experiment, fold: Fold, saw: trained_on.TrainedOn) ->
     """Whether the tested data can have trained a network that no fold trained."""
     init, table = experiment.config.init, experiment.table
     subjects = set(table.subjects[table.frame["sample_id"].isin(fold.test)])
-    if saw.samples & {*fold.test} or saw.subjects & subjects:
+    if saw.samples & {*fold.test} or codes_of(saw.subjects) & codes_of(subjects):
         return "Clips or people of the tested data were among those that trained it before."
     if init.name == "file" and trained_on.read_trained_on(init) is None:
         return f"Nothing was trained on the tested data here; what {init.path} saw before, it does not say."

@@ -17,7 +17,7 @@ from mer.inputs.input_arrays import compute_rows
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.train.experiment import null_runs, trained_on
 from mer.train.experiment.experiment import Experiment
-from mer.train.experiment.overlap import person_code, person_codes
+from mer.train.experiment.overlap import codes_of, person_codes
 from mer.train.leaks.pairs import Pair, identical_across, identical_pairs, near_duplicate_rows, near_duplicates_across
 from mer.utils.hashing import digest
 
@@ -183,8 +183,7 @@ def _init(experiment: Experiment, sides: np.ndarray) -> Iterator[Leak]:
     if seen is None:
         return
     met: dict[str, list[tuple[int, str]]] = {}
-    # an id with more colons than one is a data set's own affair: its name ends at the first
-    known_people = {person_code(dataset, name) for dataset, _, name in (one.partition(":") for one in seen.subjects)}
+    known_people = codes_of(seen.subjects)
     held_out = np.any(sides > 1, axis=0)
     table, codes = experiment.table, person_codes(experiment.table)
     listed = zip(table.subjects, codes, table.frame["sample_id"], experiment.samples.pictures, strict=True)

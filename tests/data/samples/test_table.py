@@ -160,3 +160,17 @@ def test_missing_files_are_listed_and_stop_the_hash(tmp_path: Path) -> None:
     assert made.missing_files() == [("s1", str(tmp_path / "here" / "0.png"))]
     with pytest.raises(SampleError, match=r"s1: .*0\.png"):
         made.content_hash()
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"subject": "a\nb"}, r"column subject.*\n.*s1.*'a\\nb'"),
+        ({"dataset": "a\x00"}, "column dataset"),
+        ({"subject": "p\udcff"}, "column subject"),
+        ({"folder": "/data/p\udcff"}, "column folder: expected a path in UTF-8"),
+    ],
+)
+def test_ids_and_paths_that_no_file_can_hold_are_refused_early(change: dict[str, str], part: str) -> None:
+    with pytest.raises(SampleError, match=part):
+        three(**change)
