@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -183,11 +184,17 @@ def _cut(path: Path) -> None:
     [
         ("faces/*/*.png", _cut, "faces"),
         ("faces/*/*.png", Path.unlink, "faces"),
+        ("faces/*/*.png", lambda path: path.write_bytes(path.read_bytes()[::-1]), "faces"),
         ("faces/*/crops.json", _cut, "faces"),
         ("faces/*/crops.json", Path.unlink, "faces"),
         ("apex/*.json", _cut, "apexes"),
         ("apex/*.json", lambda path: path.write_text('{"place": 99999}'), "apexes"),
         ("apex/*.json", lambda path: path.write_text("[]"), "apexes"),
+        (
+            "apex/*.json",
+            lambda path: path.write_text(re.sub(r'"place": \d+', '"place": 0', path.read_text())),
+            "apexes",
+        ),
     ],
 )
 def test_a_damaged_entry_is_made_again(

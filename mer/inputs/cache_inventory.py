@@ -24,10 +24,10 @@ from mer.inputs.input_arrays import PARTS
 KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "faces": ((), "aligned crops, a folder a clip"),
     "apex": ((".json",), "apexes that were looked for, a file a clip"),
-    PARTS: ((".npy",), "inputs of clips whose table is not finished"),
+    PARTS: ((".npy", ".json"), "inputs of clips whose table is not finished"),
     "pixels": ((".npy", ".json"), "inputs of whole tables"),
-    "drawn": ((".npy",), "drawn inputs"),
-    "prints": ((".npy",), "prints of key frames, for the leak audit"),
+    "drawn": ((".npy", ".json"), "drawn inputs"),
+    "prints": ((".npy", ".json"), "prints of key frames, for the leak audit"),
     "synthetic": ((), "drawn clips"),
     "fer2013": ((), "images taken out of fer2013.csv"),
 }

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.format import open_memmap
 
 from mer.config import InputConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError
+from mer.inputs.cache.arrays import reserve_array, write_index
 from mer.inputs.input_arrays import CODE_VERSION, open_pixels
 from mer.inputs.representations.registry import REPRESENTATIONS, standardise_channels
 from mer.utils.atomic_files import write_atomically
@@ -55,10 +55,11 @@ def drawn_cache(
     if maps.shape != expected:
         raise ValueError(f"{table.name}: expected drawn maps of shape {expected}, got {maps.shape}")
     with write_atomically(path) as temporary:
-        pixels = open_memmap(temporary, mode="w+", dtype=np.float32, shape=expected)
+        pixels = reserve_array(temporary, expected, np.float32)
         for row, one in enumerate(maps):
             pixels[row] = standardise_channels(one)
         pixels.flush()
+        write_index(path, temporary, {})
     written = open_pixels(path, rows=len(table), size=config.size)
     if written is None:
         raise OSError(f"the cache file {path} cannot be read back; is the disk full?")

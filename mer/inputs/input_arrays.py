@@ -15,18 +15,18 @@ from typing import Any
 import cv2
 import numpy as np
 import PIL
-from numpy.lib.format import open_memmap
 
 from mer.config import InputConfig, as_settings
 from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
+from mer.inputs.cache.arrays import open_array, remove_array, reserve_array, save_array, write_index
 from mer.inputs.cache.cached_step import CachedStep, Watch, ignore_step, plan_step
 from mer.inputs.cache.threads import thread_map
 from mer.inputs.flow.dense_flow import METHODS
 from mer.inputs.input_files import all_files, clip_hashes, compute_input, needed_files, table_hash
 from mer.inputs.representations.representation import REPRESENTATIONS
-from mer.utils.atomic_files import write_atomically, write_json
+from mer.utils.atomic_files import write_atomically
 from mer.utils.hashing import digest
 from mer.utils.timing import WRITING, timed
 
@@ -98,8 +98,8 @@ def plan_inputs(table: SampleTable, config: InputConfig, cache_dir: Path, *, pro
 
     def compute(row: int, part: Path, settings: dict[str, Any]) -> np.ndarray:
         values = compute_input(needed[row], config)
-        with timed(WRITING), write_atomically(part) as temporary:
-            np.save(temporary, values)
+        with timed(WRITING):
+            save_array(part, values)
         return values
 
     step = plan_step(
@@ -126,21 +126,19 @@ def _fill(plan: Plan, *, progress: bool) -> np.ndarray:
     """Compute the planned inputs as far as their parts are not kept; errors as `compute_inputs`."""
     with write_atomically(plan.path) as temporary:
         _gather(plan, temporary, progress)
-        # before the array is renamed into place: where there is an array, there is an index
-        write_json(plan.path.with_suffix(".json"), {**plan.settings, "data": plan.table.name})
+        write_index(plan.path, temporary, {**plan.settings, "data": plan.table.name})
     written = open_pixels(plan.path, rows=len(plan.table), size=plan.size)
     if written is None:
         raise OSError(f"the cache file {plan.path} cannot be read back; is the disk full?")
     for part in plan.step.entries:
-        part.unlink(missing_ok=True)
+        remove_array(part)
     return written
 
 
 def open_pixels(path: Path, *, rows: int, size: int) -> np.ndarray | None:
     """Return the kept array, or None where there is none or it is damaged."""
-    try:
-        pixels = open_memmap(path, mode="r")
-    except (FileNotFoundError, ValueError):  # numpy raises ValueError for a cut or foreign file
+    pixels = open_array(path)
+    if pixels is None:
         return None
     fits = pixels.ndim == 4 and (len(pixels), *pixels.shape[2:]) == (rows, size, size)
     return pixels if fits and pixels.dtype in (np.uint8, np.float32) else None
@@ -148,9 +146,8 @@ def open_pixels(path: Path, *, rows: int, size: int) -> np.ndarray | None:
 
 def _open_part(path: Path, size: int) -> np.ndarray | None:
     """Return the kept input of one clip, or None where there is none or it is damaged."""
-    try:
-        part = np.load(path)
-    except (OSError, ValueError, EOFError):
+    part = open_array(path)
+    if part is None:
         return None
     fits = part.ndim == 3 and part.shape[1:] == (size, size) and part.dtype in (np.uint8, np.float32)
     return part if fits else None
@@ -159,7 +156,7 @@ def _open_part(path: Path, size: int) -> np.ndarray | None:
 def _gather(plan: Plan, target: Path, progress: bool) -> None:
     """Write all inputs as one .npy file, row by row, so that memory holds few of them at a time."""
     table = plan.table
-    pixels: np.ndarray | None = None
+    pixels: np.memmap | None = None
     bad = []
     with plan.step.results(progress=progress) as results:
         for row, (sample, result) in enumerate(zip(table.frame["sample_id"], results, strict=True)):
@@ -167,7 +164,7 @@ def _gather(plan: Plan, target: Path, progress: bool) -> None:
                 bad.append(f"{sample}: {result}")
                 continue
             if pixels is None:
-                pixels = open_memmap(target, mode="w+", dtype=result.dtype, shape=(len(table), *result.shape))
+                pixels = reserve_array(target, (len(table), *result.shape), result.dtype)
             if result.shape != pixels.shape[1:] or result.dtype != pixels.dtype:
                 bad.append(f"{sample}: has {_kind(result)}, but samples before it have {_kind(pixels[row])}")
             else:
@@ -175,7 +172,7 @@ def _gather(plan: Plan, target: Path, progress: bool) -> None:
     remedy = "Copy these files again from the original, or leave their rows out."
     raise_for_rows(bad, f"{table.name}: images that cannot be used:", remedy, shown=SHOWN)
     assert pixels is not None  # no table is empty
-    pixels.flush()  # type: ignore[attr-defined]
+    pixels.flush()
 
 
 def compute_rows(table: SampleTable, config: InputConfig, rows: Sequence[int]) -> list[np.ndarray]:

@@ -26,6 +26,8 @@ from mer.inputs.cache.cached_step import CachedStep, Files, Watch, ignore_step, 
 from mer.inputs.frames import clip_frames
 from mer.inputs.frames.image_files import read_span, to_grey
 from mer.utils.atomic_files import read_json, write_json
+from mer.utils.disk_space import name_full_disk
+from mer.utils.hashing import digest
 
 #: Raise when a spotter finds another frame in the same clip.
 CODE_VERSION = 1
@@ -76,7 +78,9 @@ def _plan(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress:
         own = files[clip]
         assert not isinstance(own, SampleError)  # `CachedStep` makes none of these
         found = SPOTTERS[config.apex](np.stack([to_grey(frame) for frame in read_span(own)]))
-        write_json(entry, {**known, "data": table.name, "frames": len(own), "place": found})
+        index = {**known, "data": table.name, "frames": len(own), "place": found}
+        with name_full_disk(entry.parent):
+            write_json(entry, {**index, "check": digest(index)})
         return own[found]
 
     return plan_step(
@@ -136,8 +140,11 @@ def _span(row: dict[str, str]) -> Files:
 def _kept(entry: Path, files: Files) -> str | None:
     """The frame that was found in a clip of these files, None where nothing is kept or the entry is damaged."""
     try:
-        place = read_json(entry)["place"]
+        index = read_json(entry)
+        place, check = index["place"], index.pop("check", None)  # entries of earlier versions have none
     except (OSError, ValueError, LookupError, TypeError):
+        return None
+    if check not in (None, digest(index)):
         return None
     if isinstance(files, SampleError) or not isinstance(place, int) or not 0 <= place < len(files):
         return None

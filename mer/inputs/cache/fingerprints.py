@@ -17,10 +17,10 @@ import PIL
 from mer.data.samples.fingerprints import GRID, VIEWS, Pairing, Print, clip_prints
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
+from mer.inputs.cache.arrays import open_array, save_array
 from mer.inputs.cache.file_hashes import file_hashes
 from mer.inputs.cache.threads import thread_map
 from mer.inputs.frames.image_files import read_image
-from mer.utils.atomic_files import write_atomically
 from mer.utils.hashing import digest
 
 #: Raise when the prints of the same files become others.
@@ -59,8 +59,7 @@ def key_frame_prints(table: SampleTable, cache_dir: Path) -> Prints:
         for row, clip in zip(kept, clips, strict=True):
             for place, (look, change) in enumerate(clip):
                 row[place] = _signed(look), _signed(change)
-        with write_atomically(path) as temporary:
-            np.save(temporary, kept)
+        save_array(path, kept)
     (looks, changes), *views = ((_bits(view[:, 0]), _bits(view[:, 1])) for view in kept.swapaxes(0, 1))
     return Prints(looks, changes, list(views))
 
@@ -85,9 +84,8 @@ def _signed(one: Print) -> np.ndarray:
 
 def _open(path: Path, *, rows: int) -> np.ndarray | None:
     """The kept prints, or None where there are none or the file is damaged."""
-    try:
-        kept = np.load(path)
-    except (FileNotFoundError, ValueError, EOFError):
+    kept = open_array(path)
+    if kept is None:
         return None
     shapes = [(rows, count, 2, BITS) for count in (1, 1 + len(VIEWS))]
     return kept if kept.shape in shapes and kept.dtype == np.int8 else None

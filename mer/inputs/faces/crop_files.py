@@ -11,10 +11,13 @@ import numpy as np
 from PIL import Image
 
 from mer.config import FaceConfig
+from mer.inputs.cache.file_hashes import file_hashes
 from mer.inputs.faces import mtcnn
 from mer.inputs.faces.alignment import alignment, crop
 from mer.inputs.frames.image_files import read_image
 from mer.utils.atomic_files import read_json, write_folder_atomically, write_json
+from mer.utils.disk_space import name_full_disk
+from mer.utils.hashing import stream_sha256
 from mer.utils.timing import WRITING, timed
 
 #: File in a folder of crops: what decided them, and the bytes of each, or that no face was found.
@@ -29,14 +32,35 @@ class Crops:
     found: bool
 
 
-def open_crops(folder: Path) -> Crops | None:
-    """Return the crops as they were made, None where there are none or some are missing or cut."""
+def open_crops(folder: Path, hashes: Mapping[str, bytes] | None = None) -> Crops | None:
+    """Return the crops as they were made, None where there are none or some are missing or not what was written.
+
+    Args:
+        folder: of the crops.
+        hashes: SHA-256 of the files by path as far as known; without, only the sizes are compared, as for crops of
+            earlier versions, whose index has no hashes.
+    """
     try:
-        crops = read_json(folder / INDEX)["crops"]
+        index = read_json(folder / INDEX)
+        crops, written = index["crops"], index.get("sha256", {})
         whole = crops is None or all((folder / name).stat().st_size == size for name, size in crops.items())
+        found = {name: (hashes or {}).get(str(folder / name)) for name in written}
+        whole = whole and all(value is None or value.hex() == written[name] for name, value in found.items())
     except (OSError, ValueError, LookupError, AttributeError, TypeError):
         return None
     return Crops(folder, found=crops is not None) if whole else None
+
+
+def crop_hashes(folders: Sequence[Path], cache_dir: Path) -> dict[str, bytes]:
+    """Return the SHA-256 of all crops in these folders by path; unchanged files are not read again."""
+    paths = [str(path) for folder in folders if folder.is_dir() for path in sorted(folder.glob("*.png"))]
+    return file_hashes(paths, cache_dir, title="crops of faces")
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether another process has written these crops by now; one that is damaged gives way."""
+    hashes = {str(path): bytes.fromhex(stream_sha256(path)) for path in folder.glob("*.png")}
+    return open_crops(folder, hashes) is not None
 
 
 def make_crops(
@@ -60,7 +84,10 @@ def make_crops(
     start = read_image(first)
     if face.detector == "mtcnn":
         points = mtcnn.landmarks(start, smallest=face.smallest)
-    with write_folder_atomically(target, keep=lambda: open_crops(target) is not None) as folder:
+    with (
+        name_full_disk(target.parent),
+        write_folder_atomically(target, keep=lambda: _is_whole(target)) as folder,
+    ):
         if points is not None:
             matrix = alignment(points, face.size)
             for path in paths:
@@ -68,7 +95,8 @@ def make_crops(
                 with timed(WRITING):
                     picture.save(folder / crop_name(Path(path)), compress_level=1)
         sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-        write_json(folder / INDEX, {**index, "crops": None if points is None else sizes})
+        hashes = {name: stream_sha256(folder / name) for name in sizes}
+        write_json(folder / INDEX, {**index, "crops": None if points is None else sizes, "sha256": hashes})
     return Crops(target, found=points is not None)
 
 

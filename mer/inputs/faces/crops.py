@@ -22,7 +22,7 @@ from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
 from mer.inputs.cache.cached_step import CachedStep, Files, Watch, ignore_step, plan_step
 from mer.inputs.faces import mtcnn
-from mer.inputs.faces.crop_files import Crops, crop_name, make_crops, open_crops
+from mer.inputs.faces.crop_files import Crops, crop_hashes, crop_name, make_crops, open_crops
 from mer.inputs.faces.landmarks import landmarks_of, read_landmarks
 from mer.inputs.frames import clip_frames
 from mer.inputs.representations.registry import REPRESENTATIONS, SPAN
@@ -89,16 +89,18 @@ def _plan(
         points = landmarks_of(row["sample_id"], known)
         return make_crops(folder, _first(row), paths, face, points, {**own, "data": table.name})
 
-    return plan_step(
+    step = plan_step(
         f"faces of {table.name}",
         files,
         cache_dir,
         place="faces/{}",
         settings=settings,
-        load=lambda clip, folder: open_crops(folder),
+        load=lambda clip, folder: open_crops(folder, known_crops),
         compute=compute,
         progress=progress,
     )
+    known_crops = crop_hashes(step.entries, cache_dir)
+    return step
 
 
 def _apply(table: SampleTable, face: FaceConfig, crops: CachedStep[Crops], *, progress: bool) -> SampleTable:
