@@ -1,14 +1,13 @@
 """Open an image file: known formats only, limits from its header, turned as its orientation says. The one way in.
 
 Contract: nothing is decoded before format, bytes, pixels, depth and number of pictures have been looked at, and no
-other program is ever started. Limits are environment variables, so that they go into no cache key: `MER_MAX_IMAGE_MB`
-(bytes of a file in millions, default 256) and `MER_MAX_IMAGE_MEGAPIXELS` (default 64).
+other program is ever started. Limits are environment variables, so that they go into no cache key:
+`MER_LIMIT_IMAGE_BYTES` (of a file, default 256 million) and `MER_LIMIT_IMAGE_PIXELS` (default 64 million).
 """
 
 from __future__ import annotations
 
 import io
-import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,12 +16,13 @@ from typing import IO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mer.errors import SampleError
+from mer.errors import MerError, SampleError
+from mer.utils.limits import LimitError, limit, require_within, variable
 
 #: Formats that Pillow decodes by itself; others may start programs (PostScript: Ghostscript).
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-#: Limits by environment variable: default, and unit in bytes or pixels.
-LIMITS = {"MER_MAX_IMAGE_MB": 256.0, "MER_MAX_IMAGE_MEGAPIXELS": 64.0}
+#: Names and values of the limits, as `mer.utils.limits` takes them.
+BYTES, PIXELS = ("image_bytes", 256_000_000), ("image_pixels", 64_000_000)
 ORIENTATION = 0x0112
 #: Without one of these a PNG, JPEG or WebP file says nothing of orientation.
 _MARKS = (b"Exif", b"eXIf", b"EXIF", b"exif", b"rientation", b"xmp", b"XMP")
@@ -39,7 +39,7 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
         status = Path(path).stat()
         if not stat.S_ISREG(status.st_mode):
             raise SampleError(f"{path}: expected an image file, got a folder or a device")
-        _check_limit(path, "MER_MAX_IMAGE_MB", status.st_size, "MB")
+        require_within(*BYTES, status.st_size, f"{path}: bytes")
         with Path(path).open("rb") as file:
             with _header(file) as image:
                 _check_header(path, image)
@@ -49,12 +49,14 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
             with _header(file) as image:
                 ImageOps.exif_transpose(image, in_place=True)
                 yield image
-    except SampleError:
+    except LimitError as error:
+        raise SampleError(str(error)) from error
+    except MerError:
         raise
     except FileNotFoundError as error:
         raise SampleError(f"no image at {path}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise SampleError(_too_large(path, str(error), "MER_MAX_IMAGE_MEGAPIXELS")) from error
+        raise SampleError(f"{path}: {error}; if the file is meant, set {variable(PIXELS[0])} to more") from error
     except UnidentifiedImageError as error:
         known = ", ".join(FORMATS)
         raise SampleError(f"{path} is no image file that can be read (expected one of {known}, not empty)") from error
@@ -77,7 +79,7 @@ def reading_mark(content: bytes) -> bytes:
     with suppress(Exception), _header(io.BytesIO(content)) as image:  # whoever reads it says what is wrong
         marks = ["deep"] if _is_deep(image) else []
         marks += ["several"] if _pictures(image) > 1 else []
-        if not marks and image.width * image.height <= _limit("MER_MAX_IMAGE_MEGAPIXELS") * 1e6:
+        if not marks and image.width * image.height <= limit(*PIXELS):
             turned = image.getexif().get(ORIENTATION, 1)  # decodes a PNG, whose tags may come last
             marks = [f"orientation={turned}"] if turned in range(2, 9) else []
         return ",".join(marks).encode()
@@ -86,19 +88,19 @@ def reading_mark(content: bytes) -> bytes:
 
 def max_bytes() -> int:
     """Return the largest size of an image file in bytes."""
-    return int(_limit("MER_MAX_IMAGE_MB") * 1e6)
+    return limit(*BYTES)
 
 
 def _header(file: IO[bytes]) -> Image.Image:
     """Open by the header; Pillow's own limit on pixels gives way where ours was lifted above it."""
-    most = int(_limit("MER_MAX_IMAGE_MEGAPIXELS") * 1e6)
+    most = limit(*PIXELS)
     if Image.MAX_IMAGE_PIXELS is not None and most > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = most
     return Image.open(file, formats=FORMATS)
 
 
 def _check_header(path: str | Path, image: Image.Image) -> None:
-    _check_limit(path, "MER_MAX_IMAGE_MEGAPIXELS", image.width * image.height, "megapixels")
+    require_within(*PIXELS, image.width * image.height, f"{path}: pixels")
     if _is_deep(image):
         raise SampleError(
             f"{path}: expected 8 bits a channel, got {image.mode} with deeper values, whose range is not known; "
@@ -130,23 +132,3 @@ def _decoder(image: Image.Image) -> tuple[object, ...]:
 def _pictures(image: Image.Image) -> int:
     """Number of pictures that are frames; the previews in a phone's JPEG (MPO) are none."""
     return 1 if image.format in ("JPEG", "MPO") else int(getattr(image, "n_frames", 1))
-
-
-def _limit(name: str) -> float:
-    text = os.environ.get(name, "")
-    try:
-        value = float(text) if text else LIMITS[name]
-    except ValueError:
-        value = -1.0
-    if not 0 < value < float("inf"):
-        raise SampleError(f"{name}: expected a number above 0, got {text!r}")
-    return value
-
-
-def _check_limit(path: str | Path, name: str, value: int, unit: str) -> None:
-    if value > _limit(name) * 1e6:
-        raise SampleError(_too_large(path, f"{value / 1e6:,.0f} {unit}", name))
-
-
-def _too_large(path: str | Path, what: str, name: str) -> str:
-    return f"{path}: {what}, above the limit of {_limit(name):g}; if the file is meant, set {name} to more"
