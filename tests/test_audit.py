@@ -48,7 +48,7 @@ def test_json_holds_every_finding_with_its_row(tree: Path, capsys: pytest.Captur
     ("arguments", "part"),
     [
         (["data=casme2", "data.root=/nowhere"], "missing: the folder itself"),
-        (["data=synthetic"], "expected one of samm, casme2"),
+        (["data=synthetic"], "expected one of casme, casme2"),
         (["data=casme9"], "casme9"),
         (["data=casme2", "data.root=/nowhere", "data.part=best"], "data.part"),
         (["data=casme2", "data.rot=/nowhere"], "rot"),
