@@ -1,7 +1,8 @@
 """What a data set on disk holds and what does not fit: `python -m mer.audit data=casme2 data.root=FOLDER [--json]`.
 
-Takes the overrides of `mer.run` for the group `data`. Reads every frame, changes nothing. Exit status: 0 all fits, 1
-something does not, 2 the set cannot be used with these settings, or is not there.
+Takes the overrides of `mer.run` for the group `data`; for a list of your own: data=manifest data.manifest=FILE.
+Reads every frame, changes nothing. Exit status: 0 all fits, 1 something does not, 2 the set cannot be used with these
+settings, or is not there.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from rich.progress import track
 from rich.table import Table
 
 from mer.compose import load_config
-from mer.config import Config, FolderData
+from mer.config import Config, FolderData, ManifestData
 from mer.data import registry as catalog
 from mer.data.audit.dataset_audit import Audit, audit
 from mer.data.audit.findings import KINDS
+from mer.data.audit.table_audit import audit_table, refused
 from mer.data.loading.dataset_registry import DATASETS
-from mer.errors import ConfigError, MerError
+from mer.errors import ConfigError, MerError, SampleError
 from mer.inputs.frames.image_files import read_image
 from mer.utils.console import say
 
@@ -40,6 +42,8 @@ def audit_config(config: Config, *, progress: bool = False) -> Audit:
         SampleError: its sheet cannot be read.
     """
     data = config.data
+    if isinstance(data, ManifestData):
+        return _of_manifest(data, Path(config.cache_dir))
     if data.name not in DATASETS or not isinstance(data, FolderData):
         raise ConfigError([f"data: expected one of {', '.join(DATASETS)}, got {data.name!r}; try data=casme2"])
     wrong = catalog.config_errors(data)
@@ -56,6 +60,16 @@ def audit_config(config: Config, *, progress: bool = False) -> Audit:
         transient=True,
     )
     return audit(reading, data, dataset.card, read=read_image, threads=os.cpu_count() or 1, progress=bar)
+
+
+def _of_manifest(data: ManifestData, cache_dir: Path) -> Audit:
+    """The audit of a manifest; one that cannot be loaded is told as unusable."""
+    origin, labels = Path(data.manifest).expanduser(), data.labels or "of the file"
+    try:
+        table = catalog.load_samples(data, cache_dir)
+    except SampleError as error:
+        return refused(origin.name, origin, labels=labels, reason=str(error))
+    return audit_table(table, origin, labels=labels, read=read_image, threads=os.cpu_count() or 1)
 
 
 def as_json(found: Audit) -> dict[str, Any]:

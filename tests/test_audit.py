@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from mer import audit
@@ -62,3 +64,34 @@ def test_what_cannot_be_audited(arguments: list[str], part: str, capsys: pytest.
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert (audit.main(["--help"]), audit.main([])) == (0, 2)
     assert "data.root=FOLDER" in capsys.readouterr().out
+
+
+def manifest(folder: Path, *rows: str, header: str = "sample_id,dataset,subject,label,onset,path") -> Path:
+    path = folder / "mine.csv"
+    path.write_text("\n".join([header, *rows]), encoding="utf-8")
+    return path
+
+
+def test_a_manifest_is_audited(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noise = np.random.default_rng(0)
+    for clip in range(6):
+        base = cv2.resize(noise.uniform(0, 255, (9, 9)), (64, 64))
+        for frame in range(2):
+            picture = np.clip(base + cv2.resize(noise.normal(0, 30, (9, 9)), (64, 64)), 0, 255).astype(np.uint8)
+            cv2.imwrite(str(tmp_path / f"{clip}_{frame}.png"), picture)
+    rows = [f"c{k},mine,p{k % 3},{'ab'[k % 2]},{k}_0.png,{k}_1.png" for k in range(6)]
+    given = [f"data.manifest={manifest(tmp_path, *rows)}", "data=manifest"]
+    assert audit.main(given) == 0
+    shown = capsys.readouterr().out
+    assert "mine.csv: 6 clips of 3 subjects, 12 frames" in shown and "no findings" in shown
+    (tmp_path / "1_1.png").write_bytes((tmp_path / "1_1.png").read_bytes()[:50])
+    cv2.imwrite(str(tmp_path / "2_1.png"), np.zeros((32, 64), np.uint8))
+    rows[4] = "c4,mine,p1,a,4_1.png,4_1.png"
+    rows.append("c6,mine,p2,a,0_0.png,0_1.png")
+    assert audit.main([*given, f"data.manifest={manifest(tmp_path, *rows)}", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    kinds = {(finding["kind"], finding["where"]) for finding in found["findings"]}
+    assert kinds == {("unreadable", "c1"), ("size", "c2"), ("apex", "c4"), ("copy", "c6")}
+    assert audit.main([*given, f"data.manifest={manifest(tmp_path, rows[0], rows[0])}"]) == 2
+    assert "expected each id once" in capsys.readouterr().out
+    assert audit.main(["data=manifest", "data.manifest=/nowhere.csv"]) == 2

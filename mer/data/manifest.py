@@ -1,15 +1,17 @@
 """Image files listed in a CSV: a user's own data, or maps computed elsewhere.
 
 Contract: columns sample_id, dataset, subject, label, path; optionally onset, apex, offset, which are paths of those
-frames. Relative paths count from the CSV's folder. `path` stands in where no apex is given. Pixels are left as they
-are. Classes are the labels of the file in sorted order, or those that `data.labels` lists
-("negative,positive,surprise"), in that order.
+frames, folder (of all frames), aus and emotion (as annotated). Relative paths count from the CSV's folder. `path`
+stands in where no apex is given. Pixels are left as they are. Classes are the labels of the file in sorted order, or
+those that `data.labels` lists ("negative,positive,surprise"), in that order. Rows without a label train and test
+nothing: they are left out, with a note.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,12 +19,20 @@ from pathlib import Path
 import pandas as pd
 
 from mer.config import ManifestData
+from mer.data.facs.notation import unread_parts
+from mer.data.samples.identity import text_key
 from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import DatasetNotFoundError, SampleError
 
 REQUIRED = ("sample_id", "dataset", "subject", "label", "path")
 FRAMES = ("onset", "apex", "offset")
+#: Further columns that are read: annotated units and emotion, and the folder of a clip's frames.
+FURTHER = ("folder", "aus", "emotion")
+#: What stands for "no label" where `data.labels` does not list it: blanks, and what programs write for them.
+UNLABELLED = frozenset({"", "nan", "na", "n/a", "#n/a", "<na>", "null", "?"})
+#: Rows that a note names.
+SHOWN = 5
 
 #: Likeness from which a rare label counts as a slip of a frequent one (ratio of difflib): "positve" and "positive" have
 #: .93, "disgust1" and "disgust2" .88.
@@ -46,12 +56,14 @@ def load(data: ManifestData, cache_dir: Path) -> SampleTable:
         )
     listed = _read(path)
     _check(listed, path)
+    listed, notes = _labelled(_with_one_spelling(listed, data.labels), data.labels, path)
     folder = path.parent
     images = {
         column: [str(folder / cell) if cell else "" for cell in listed.get(column, [""] * len(listed))]
         for column in ("path", *FRAMES)
     }
-    _check_images(listed, images, path)
+    folders = [str(folder / cell) if cell else "" for cell in listed.get("folder", [""] * len(listed))]
+    _check_images(listed, images, folders, path)
     _refuse_alike_subjects(listed, path)
     classes = _classes(listed, data.labels, path)
     unknown = pd.array([None] * len(listed), dtype="Int64")
@@ -62,16 +74,17 @@ def load(data: ManifestData, cache_dir: Path) -> SampleTable:
             "onset": unknown,
             "apex": unknown,
             "offset": unknown,
-            "aus": "",
-            "emotion": listed["label"].str.casefold(),
-            "folder": "",
+            "aus": listed.get("aus", ""),
+            "emotion": listed.get("emotion", listed["label"]).str.casefold(),
+            "folder": folders,
             "apex_source": ["annotated" if apex else "" for apex in images["apex"]],
             "onset_path": images["onset"],
             "apex_path": [apex or image for apex, image in zip(images["apex"], images["path"], strict=True)],
             "offset_path": images["offset"],
         }
     )
-    return SampleTable(frame, classes, name=path.name)
+    notes += _notes(frame, listed)
+    return SampleTable(frame, classes, name=path.name, notes=tuple(notes))
 
 
 def given_classes(labels: str | None) -> tuple[str, ...]:
@@ -116,7 +129,7 @@ def _read(path: Path) -> pd.DataFrame:
 def _check(listed: pd.DataFrame, path: Path) -> None:
     """SampleError for missing columns, no rows, empty cells and repeated ids."""
     absent = [column for column in REQUIRED if column not in listed.columns]
-    twice = sorted({column for column in (*REQUIRED, *FRAMES) if list(listed.columns).count(column) > 1})
+    twice = sorted({column for column in (*REQUIRED, *FRAMES, *FURTHER) if list(listed.columns).count(column) > 1})
     if twice:
         raise SampleError(
             f"{path}: column(s) {', '.join(twice)} stand there twice; expected once. Rename or remove one."
@@ -132,7 +145,7 @@ def _check(listed: pd.DataFrame, path: Path) -> None:
         )
     if len(listed) == 0:
         raise SampleError(f"{path}: expected one row a clip below the header, found none. Add the rows.")
-    for column in ("sample_id", "dataset", "subject", "label"):
+    for column in ("sample_id", "dataset", "subject"):
         bad = [_line(listed, row) for row in range(len(listed)) if not listed[column].iloc[row]]
         raise_for_rows(bad, f"{path}: column {column} is empty in", "Fill the cells, or remove the rows.")
     counts = Counter(listed["sample_id"])
@@ -140,8 +153,56 @@ def _check(listed: pd.DataFrame, path: Path) -> None:
     raise_for_rows(bad, f"{path}: column sample_id: expected each id once, got", "Give each clip its own id.")
 
 
-def _check_images(listed: pd.DataFrame, images: dict[str, list[str]], path: Path) -> None:
-    """SampleError that lists every image that is not on disk, and every row without any."""
+def _with_one_spelling(listed: pd.DataFrame, labels: str | None) -> pd.DataFrame:
+    """The rows with one spelling for labels that are one number: `0`, `0.0` and `00`."""
+    wanted = {number: label for label in given_classes(labels) if (number := _number(label)) is not None}
+    for label in sorted(set(listed["label"]), key=lambda label: (len(label), label)):
+        if (number := _number(label)) is not None:
+            wanted.setdefault(number, label)
+    spelled = [label if (number := _number(label)) is None else wanted[number] for label in listed["label"]]
+    return listed.assign(label=spelled)
+
+
+def _number(label: str) -> float | None:
+    return float(label) if re.fullmatch(r"[+-]?\d+(\.\d*)?", label) else None
+
+
+def _labelled(listed: pd.DataFrame, labels: str | None, path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The rows with a label, and a note of the others; SampleError where no row has one."""
+    classes = given_classes(labels)
+    none = [label.casefold() in UNLABELLED and label not in classes for label in listed["label"]]
+    if all(none):
+        raise SampleError(
+            f"{path}: column label is empty in all {len(listed)} rows. Training and scores need labels: fill it."
+        )
+    if not any(none):
+        return listed, []
+    told = _few([_line(listed, row) for row, empty in enumerate(none) if empty])
+    return listed[[not empty for empty in none]], [f"Left out {sum(none)} clips without a label: {told}."]
+
+
+def _notes(frame: pd.DataFrame, listed: pd.DataFrame) -> list[str]:
+    """Sentences on clips that show no motion, and on text among action units that is none."""
+    still = [
+        _line(listed, row)
+        for row, (onset, apex) in enumerate(zip(frame["onset_path"], frame["apex_path"], strict=True))
+        if onset and Path(onset).resolve() == Path(apex).resolve()
+    ]
+    unread = [f"{_line(listed, row)}: {rest}" for row, text in enumerate(frame["aus"]) if (rest := unread_parts(text))]
+    found = []
+    if still:
+        found.append(f"The apex is the onset in {len(still)} clips, so that they show no motion: {_few(still)}.")
+    if unread:
+        found.append(f"Action units: {len(unread)} clips with a part that is none, which stays text: {_few(unread)}.")
+    return found
+
+
+def _few(rows: list[str]) -> str:
+    return "; ".join(rows[:SHOWN]) + (f"; and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
+
+
+def _check_images(listed: pd.DataFrame, images: dict[str, list[str]], folders: list[str], path: Path) -> None:
+    """SampleError that lists every image and folder that is not on disk, and every row without any image."""
     bad = []
     for row in range(len(listed)):
         paths = {column: images[column][row] for column in images}
@@ -152,6 +213,8 @@ def _check_images(listed: pd.DataFrame, images: dict[str, list[str]], path: Path
             for column, image in paths.items()
             if image and not Path(image).is_file()
         ]
+        if folders[row] and not Path(folders[row]).is_dir():
+            bad.append(f"{_line(listed, row)}: column folder: no such folder {folders[row]}")
     raise_for_rows(
         bad, f"{path}: images that are not on disk:", "Correct the paths: they count from the CSV's folder.", shown=1000
     )
@@ -177,11 +240,12 @@ def _classes(listed: pd.DataFrame, labels: str | None, path: Path) -> tuple[str,
         raise_for_rows(bad, head, "Correct the labels, or list them in data.labels.")
         return classes
     found = sorted(set(listed["label"]))
-    folded = Counter(label.casefold() for label in found)
-    alike = [label for label in found if folded[label.casefold()] > 1]
+    folded = Counter(text_key(label) for label in found)
+    alike = [label for label in found if folded[text_key(label)] > 1]
     if alike:
         raise SampleError(
-            f"{path}: column label: {', '.join(alike)} differ in case only, and would be classes of their own. "
+            f"{path}: column label: {', '.join(alike)} differ in case only (or in blanks or signs not seen), and would "
+            "be classes of their own. "
             "Spell them alike, or list the classes in data.labels."
         )
     counts = Counter(listed["label"])

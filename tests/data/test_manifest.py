@@ -87,7 +87,7 @@ def test_missing_columns_list_expected_and_found(folder: Path) -> None:
     assert "not to be a comma" in refused(folder, HEADER.replace(",", ";"), "1;a;s;pos;img/1.png")
 
 
-@pytest.mark.parametrize("column", ["sample_id", "dataset", "subject", "label"])
+@pytest.mark.parametrize("column", ["sample_id", "dataset", "subject"])
 def test_empty_cells_name_column_and_line(folder: Path, column: str) -> None:
     cells = dict(zip(HEADER.split(","), GOOD[1].split(","), strict=True)) | {column: " "}
     text = refused(folder, HEADER, GOOD[0], ",".join(cells.values()), GOOD[2])
@@ -161,3 +161,41 @@ def test_files_that_are_no_manifest(folder: Path, content: bytes, part: str) -> 
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match=r"data\.manifest=.*no\.csv.*synthetic_loso"):
         catalog.load_samples(ManifestData(name="manifest", manifest=str(tmp_path / "no.csv")), tmp_path)
+
+
+@pytest.mark.parametrize("empty", ["", " ", "nan", "NaN", "N/A", "NA", "?", "null"])
+def test_rows_without_a_label_are_left_out_and_told(folder: Path, empty: str) -> None:
+    table = load(folder, HEADER, *GOOD, f"b/4,b,008,{empty},img/1.png")
+    assert table.frame["sample_id"].tolist() == ["a/1", "a/2", "b/1"] and table.classes == ("neg", "pos")
+    assert table.notes == ("Left out 1 clips without a label: line 5 (sample_id 'b/4').",)
+    if empty.strip():
+        named = load(folder, HEADER, *GOOD, f"b/4,b,008,{empty},img/1.png", labels=f"neg,pos,{empty}")
+        assert len(named) == 4
+    assert "column label is empty in all 1 rows" in refused(folder, HEADER, f"b/4,b,008,{empty},img/1.png")
+
+
+def test_numbers_as_labels_are_one_class_in_every_spelling(folder: Path) -> None:
+    rows = [f"{k},a,s{k},{label},img/1.png" for k, label in enumerate(("0", "0.0", "1", "01", "1.0", "0."))]
+    table = load(folder, HEADER, *rows)
+    assert table.classes == ("0", "1") and table.frame["label"].tolist() == ["0", "0", "1", "1", "1", "0"]
+    assert load(folder, HEADER, *rows, labels="1.0,0.0").frame["label"].tolist()[:3] == ["0.0", "0.0", "1.0"]
+    assert load(folder, HEADER, *[row.replace(",0,", ",0.0,") for row in (rows[1], rows[4])]).classes == ("0.0", "1.0")
+
+
+def test_labels_in_two_normal_forms_are_refused(folder: Path) -> None:
+    rows = ["1,a,s,caf\u00e9,img/1.png", "2,a,t,cafe\u0301,img/2.png", "3,a,t,b,img/2.png"]
+    assert "would be classes of their own" in refused(folder, HEADER, *rows)
+
+
+def test_an_apex_that_is_the_onset_is_told(folder: Path) -> None:
+    table = load(folder, f"{HEADER},onset,apex", f"{GOOD[0]},img/2.png,img/./2.png", f"{GOOD[1]},img/1.png,img/2.png")
+    assert table.notes == ("The apex is the onset in 1 clips, so that they show no motion: line 2 (sample_id 'a/1').",)
+
+
+def test_units_emotions_and_folders_are_read(folder: Path) -> None:
+    table = load(folder, f"{HEADER},aus,emotion,folder", f"{GOOD[0]},R14 or 17,Happy,img", f"{GOOD[1]},4+glare,,")
+    assert table.frame["aus"].tolist() == ["R14 or 17", "4+glare"]
+    assert table.frame["emotion"].tolist() == ["happy", ""]
+    assert table.frame["folder"].tolist() == [str((folder / "img").resolve()), ""]
+    assert len(table.notes) == 1 and "'glare'" in table.notes[0]
+    assert "no such folder" in refused(folder, f"{HEADER},folder", f"{GOOD[0]},none", GOOD[1])
