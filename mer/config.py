@@ -174,7 +174,8 @@ class InputConfig:
 class FaceConfig:
     """How frames become aligned crops of faces before anything else looks at them."""
 
-    #: `none` (the frames are crops already), `mtcnn` (`pip install mer[face]`) or `precomputed` (see `landmarks`).
+    #: `none` (the frames are crops already), `mtcnn` (`pip install mer[face]`), `precomputed` (see `landmarks`) or
+    #: `auto`: `mtcnn` for the data sets and parts whose frames show more than the face (docs/data), else `none`.
     detector: str = "none"
     #: Side of the square crops in pixels.
     size: int = 224

@@ -117,7 +117,10 @@ def outlook(config: Config) -> list[dict[str, Any]]:
             table = pipeline.load_samples(data, config, watch=look)
             seen = null_runs.apply_onset_only(table, config) if key == "data" else table
             pipeline.load_inputs(seen, data, config, watch=look)
+        walked = "inputs" in missing
         for name in pipeline.steps_of(data, config):
+            if walked and name not in missing:
+                continue  # not needed: the frames are crops of faces already
             clips, lacking = missing.get(name, (None, None))
             found.append({"source": key, "data": data.name, "step": name, "clips": clips, "missing": lacking})
     return found

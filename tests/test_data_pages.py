@@ -33,6 +33,8 @@ def test_page_names_what_the_loader_knows(name: str, monkeypatch: pytest.MonkeyP
     for labels in card.label_sets.values():
         wanted.append(", ".join(f"{c} {labels.published[c]}" if labels.published else c for c in labels.classes))
         wanted.append(labels.source)
+    whole = not card.crops or any(part not in card.crops for part in card.parts)
+    wanted.append("`face=auto`" if whole else "crops of faces already")
     if card.people:
         wanted.append(f"subjects: {card.people}.")
     assert [part for part in wanted if part not in page] == []

@@ -44,7 +44,8 @@ def load(data: CompositeData, load_part: Callable[[DataConfig], SampleTable]) ->
         frame = _listed(frame, Path(data.list).expanduser().resolve(), classes, notes)
     name = " + ".join(table.name for table in tables.values())
     synthetic = any(table.synthetic for table in tables.values())
-    return SampleTable(frame, classes, name=name, notes=tuple(notes), synthetic=synthetic)
+    uncropped = tuple(key for table in tables.values() for key in table.uncropped)
+    return SampleTable(frame, classes, name=name, notes=tuple(notes), synthetic=synthetic, uncropped=uncropped)
 
 
 def config_errors(data: CompositeData, part_problems: Callable[[DataConfig], list[str]]) -> list[str]:

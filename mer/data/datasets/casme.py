@@ -39,6 +39,7 @@ CARD = DatasetCard(
         "cropped": "registered and cropped faces, `Cropped/`",
         "selected": "the same frames uncropped, `CASME_raw_selected/`",
     },
+    crops=("cropped",),
     people=19,
     # Announced, and in the coding sheet that circulates.
     totals={"cropped": (195, 189), "selected": (195, 189)},

@@ -69,6 +69,7 @@ CARD = DatasetCard(
         "selected": "the same frames uncropped, `CASME2_RAW_selected/`",
         "raw": "whole recordings around each clip, `CASME2-RAW/`",
     },
+    crops=("cropped",),
     people=26,
     # sub04 EP12_01f has none, that of sub05 EP09_05f is its onset.
     odd_apexes=2,

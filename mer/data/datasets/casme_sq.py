@@ -48,6 +48,7 @@ CARD = DatasetCard(
         f"{kind}_{place}": f"{kind}-expressions, `{_PLACES[place][0]}/`"
         for kind, place in product(("micro", "macro"), _PLACES)
     },
+    crops=("micro_cropped", "macro_cropped"),
     counted=tuple(f"micro_{place}" for place in _PLACES),
     people=22,
     part_people={f"{kind}_{place}": people for kind, people in (("micro", 14), ("macro", 20)) for place in _PLACES},

@@ -49,6 +49,7 @@ CARD = DatasetCard(
         "megc2019": three_classes(*_COUNTS),
     },
     parts={"all": "all images", **{part: f"images of Usage {usage}" for usage, part in _USAGES.items()}},
+    crops=("all", *_USAGES.values()),
     counted=("all",),
     still=True,
 )

@@ -39,6 +39,7 @@ CARD = DatasetCard(
         "megc2019": three_classes(*_COUNTS),
     },
     parts={"all": "training and test images", "train": "training images", "test": "test images"},
+    crops=("all", "train", "test"),
     counted=("all",),
     still=True,
 )

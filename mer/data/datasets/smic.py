@@ -42,6 +42,7 @@ CARD = DatasetCard(
         )
         for version, how in (("cropped", "registered and cropped faces"), ("raw", "whole images"))
     },
+    crops=("hs_cropped", "vis_cropped", "nir_cropped"),
     counted=("hs_cropped", "hs_raw"),
     totals={
         f"{camera}_{version}": (164 if camera == "hs" else 71,)

@@ -90,7 +90,10 @@ def _build(
         told.append(_difference(counts, expected, card.title, name))
     elif not synthetic and release:
         told.append(f"Counts are those of the release {release} of {card.title}.")
-    return SampleTable(frame, labels.classes, name=card.title, notes=tuple(told), synthetic=synthetic)
+    uncropped = () if card.has_crops(data) else (card.key,)
+    return SampleTable(
+        frame, labels.classes, name=card.title, notes=tuple(told), synthetic=synthetic, uncropped=uncropped
+    )
 
 
 def is_synthetic(data: FolderData) -> bool:

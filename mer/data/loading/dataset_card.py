@@ -35,6 +35,7 @@ class DatasetCard:
         apply: how to get it.
         label_sets: by the name that `data.labels` gives; `usual` is the default.
         parts: by the name that `data.part` gives, what it is; the first is the default. Empty: the set has one part.
+        crops: parts whose frames are crops of faces already, "" for the only part; all others show more than the face.
         counted: parts for which the published counts hold; empty = all.
         still: whether a clip is one image, without onset and offset.
         people: subjects announced for the counted parts, None where unknown.
@@ -52,6 +53,7 @@ class DatasetCard:
     how_to_get: str
     label_sets: Mapping[str, LabelSet]
     parts: Mapping[str, str] = field(default_factory=dict)
+    crops: Collection[str] = ()
     counted: Collection[str] = ()
     still: bool = False
     people: int | None = None
@@ -69,6 +71,10 @@ class DatasetCard:
         """Return the number of subjects announced for a part, None where unknown."""
         known = not self.counted or part in self.counted
         return self.part_people.get(part, self.people if known else None)
+
+    def has_crops(self, data: FolderData) -> bool:
+        """Return whether the frames of the part that a configuration asks for are crops of faces already."""
+        return self.part(data) in self.crops
 
     def not_found(self, root: Path, what: str) -> DatasetNotFoundError:
         """The error for a missing root, sheet or folder of frames: expected, got, and both remedies."""

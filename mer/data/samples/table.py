@@ -32,6 +32,7 @@ class SampleTable:
         name: what the source is called in reports.
         notes: what the loader imputed, dropped or repaired, one sentence each.
         synthetic: whether the samples were drawn by us.
+        uncropped: data sets whose frames are known to show more than the face.
 
     Raises:
         SampleError: on construction, naming row, column, expected, got and remedy.
@@ -43,6 +44,7 @@ class SampleTable:
     name: str
     notes: tuple[str, ...] = ()
     synthetic: bool = False
+    uncropped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))

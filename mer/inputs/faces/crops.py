@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pandas as pd
 
 from mer.config import FaceConfig, InputConfig
@@ -22,6 +23,7 @@ from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
 from mer.inputs.cache.cached_step import CachedStep, Files, Watch, ignore_step, plan_step
 from mer.inputs.faces import mtcnn
+from mer.inputs.faces.choice import detector_of, rows_to_crop, uncropped_sets, warning
 from mer.inputs.faces.crop_files import Crops, crop_hashes, crop_name, make_crops, open_crops
 from mer.inputs.faces.landmarks import landmarks_of, read_landmarks
 from mer.inputs.frames import clip_frames
@@ -29,7 +31,7 @@ from mer.inputs.representations.registry import REPRESENTATIONS, SPAN
 
 #: Raise when the same frames give other crops.
 CODE_VERSION = 1
-DETECTORS = ("none", "mtcnn", "precomputed")
+DETECTORS = ("none", "auto", "mtcnn", "precomputed")
 
 
 def align_faces(
@@ -41,7 +43,7 @@ def align_faces(
     progress: bool = False,
     watch: Watch = ignore_step,
 ) -> SampleTable:
-    """Return the table with crops in place of frames; itself where no detector is asked for.
+    """Return the table with crops in place of frames; itself where nothing is to be cropped.
 
     Args:
         table: the samples.
@@ -54,19 +56,22 @@ def align_faces(
     Raises:
         SampleError: names every clip without a face, and every frame that cannot be read.
     """
-    if face.detector == "none":
-        return table
-    step = _plan(table, face, config, cache_dir, progress=progress)
+    mask = rows_to_crop(table, face)
+    if not mask.any():
+        shown = uncropped_sets(table) if face.detector == "none" else []
+        return replace(table, notes=(*table.notes, warning(shown))) if shown else table
+    face = detector_of(face)
+    rows: list[dict[str, Any]] = table.frame[mask].to_dict("records")
+    step = _plan(table.name, rows, face, config, cache_dir, progress=progress)
     watch("faces", step)
-    return _apply(table, face, step, progress=progress)
+    return _apply(table, mask, face, step, progress=progress)
 
 
 def _plan(
-    table: SampleTable, face: FaceConfig, config: InputConfig, cache_dir: Path, *, progress: bool
+    name: str, rows: list[dict[str, Any]], face: FaceConfig, config: InputConfig, cache_dir: Path, *, progress: bool
 ) -> CachedStep[Crops]:
-    """Plan the crops of a table from the content of its files, without computing any."""
+    """Plan the crops of some rows of a table from the content of their files, without computing any."""
     known = read_landmarks(face) if face.detector == "precomputed" else {}
-    rows: list[dict[str, Any]] = table.frame.to_dict("records")  # type: ignore[assignment]
     files = [_files(row, config) for row in rows]
 
     def settings(clip: int, hashes: Mapping[str, bytes]) -> dict[str, Any]:
@@ -87,10 +92,10 @@ def _plan(
         assert not isinstance(paths, SampleError)  # `CachedStep` makes none of these
         row = rows[clip]
         points = landmarks_of(row["sample_id"], known)
-        return make_crops(folder, _first(row), paths, face, points, {**own, "data": table.name})
+        return make_crops(folder, _first(row), paths, face, points, {**own, "data": name})
 
     step = plan_step(
-        f"faces of {table.name}",
+        f"faces of {name}",
         files,
         cache_dir,
         place="faces/{}",
@@ -103,14 +108,22 @@ def _plan(
     return step
 
 
-def _apply(table: SampleTable, face: FaceConfig, crops: CachedStep[Crops], *, progress: bool) -> SampleTable:
-    """Return the table with the crops of a step in place of frames; errors as `align_faces`."""
+def _apply(
+    table: SampleTable, mask: np.ndarray, face: FaceConfig, crops: CachedStep[Crops], *, progress: bool
+) -> SampleTable:
+    """Return the table with the crops of a step in place of the frames of some rows; errors as `align_faces`."""
     rows: list[dict[str, Any]] = table.frame.to_dict("records")  # type: ignore[assignment]
+    total = int(mask.sum())
     bad: list[str] = []
     missed: list[str] = []
     changed: list[dict[str, Any]] = []
     with crops.results(progress=progress) as results:
-        for row, result in zip(rows, results, strict=True):
+        crop_of = iter(results)
+        for row, wanted in zip(rows, mask, strict=True):
+            if not wanted:
+                changed.append(row)
+                continue
+            result = next(crop_of)
             if isinstance(result, SampleError):
                 bad.append(f"{row['sample_id']}: {result}")
             elif not result.found:
@@ -119,15 +132,18 @@ def _apply(table: SampleTable, face: FaceConfig, crops: CachedStep[Crops], *, pr
                 folder = str(result.folder) if row["folder"] else ""
                 changed.append({**row, "folder": folder, **_paths(row, result.folder)})
     raise_for_rows(bad, f"{table.name}: clips whose frames cannot be used:", "Copy these files again.", shown=ALL)
-    if missed and (face.missed == "error" or not changed):
+    if missed and (face.missed == "error" or len(missed) == total):
         remedy = (
             "Give landmarks (face.detector=precomputed), a lower face.smallest, or leave them out (face.missed=drop)."
         )
-        raise_for_rows(missed, f"{table.name}: no face found in {len(missed)} of {len(rows)} clips:", remedy, shown=ALL)
-    note = f"Faces: {face.detector} in {len(changed)} of {len(rows)} clips, crops of {face.size} pixels."
+        raise_for_rows(missed, f"{table.name}: no face found in {len(missed)} of {total} clips:", remedy, shown=ALL)
+    found = total - len(missed)
+    note = f"Faces: {face.detector} in {found} of {total} clips, crops of {face.size} pixels."
+    if total < len(rows):
+        note += f" The frames of the other {len(rows) - total} clips are crops already."
     if missed:
         note += f" Left out, without a face: {', '.join(missed)}."
-    return replace(table, frame=pd.DataFrame(changed), notes=(*table.notes, note))
+    return replace(table, frame=pd.DataFrame(changed), notes=(*table.notes, note), uncropped=())
 
 
 def config_errors(face: FaceConfig) -> list[str]:

@@ -18,6 +18,7 @@ from torch import nn
 from mer.config import Config
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.inputs.prepared_samples import PreparedSamples
+from mer.inputs.faces.choice import describe_faces
 from mer.models import count_parameters
 from mer.models.attention import describe as describe_attention
 from mer.models.build import describe as describe_model
@@ -65,6 +66,7 @@ def describe(experiment: Experiment, console: Console, *, origin: Sequence[str])
         + (" (synthetic: drawn, not recorded)" if table.synthetic else ""),
         "classes": ", ".join(f"{name} {(table.frame['label'] == name).sum()}" for name in table.classes),
         "protocol": f"{config.protocol.name}: {len(experiment.folds)} folds; {parts} clips",
+        "faces": describe_faces(table, config.face),
         "input": f"{config.input.representation} {'x'.join(map(str, experiment.inputs.shape[1:]))}",
         "network": f"{describe_model(config.model)}, {describe_attention(config.model.attention)}, "
         f"{_parameters(module.network)}",

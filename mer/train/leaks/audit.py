@@ -72,6 +72,9 @@ def checked(experiment: Experiment) -> list[str]:
     ]
     if with_files:
         found.append(LIMITATIONS)
+        found.append(
+            "Clips that look like those of most other people (a shared background) were compared by bytes only."
+        )
     if with_files < count:
         found.append(f"{count - with_files} clips have no image files; of these only ids and inputs were compared.")
     again = f"; those of {min(RECOMPUTED, count)} clips, computed again alone, were the same" if with_files else ""

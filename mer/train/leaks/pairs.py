@@ -19,6 +19,9 @@ from mer.inputs.cache.fingerprints import Prints, key_frame_prints
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.train.experiment.overlap import person_codes
 
+#: A clip that looks like clips of so many other people, and of this share of them, shows a common background.
+COMMON_PEOPLE, COMMON_SHARE = 3, 0.5
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -46,10 +49,20 @@ def identical_pairs(samples: PreparedSamples) -> list[Pair]:
 
 
 def near_duplicate_rows(samples: PreparedSamples, cache: Path) -> list[Pair]:
-    """Pairs of rows of two people that look and move alike."""
+    """Return pairs of rows of two people that look and move alike, but for those that share a background only.
+
+    A copy looks like the clip of one other person; a clip that looks like those of most people shows a background that
+    all of them have.
+    """
     subjects = samples.table.subjects.tolist()
     prints = key_frame_prints(samples.table, cache)
-    return [pair for pair in _near(prints, prints) if pair.a < pair.b and subjects[pair.a] != subjects[pair.b]]
+    pairs = [pair for pair in _near(prints, prints) if pair.a < pair.b and subjects[pair.a] != subjects[pair.b]]
+    alike: dict[int, set[str]] = {}
+    for pair in pairs:
+        alike.setdefault(pair.a, set()).add(subjects[pair.b])
+        alike.setdefault(pair.b, set()).add(subjects[pair.a])
+    most = max(COMMON_PEOPLE, (len(set(subjects)) - 1) * COMMON_SHARE)
+    return [pair for pair in pairs if min(len(alike[pair.a]), len(alike[pair.b])) < most]
 
 
 def identical_across(other: PreparedSamples, own: PreparedSamples) -> list[Pair]:

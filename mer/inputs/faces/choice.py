@@ -1,0 +1,74 @@
+"""Decide which clips a face detector crops, and say what is done with the faces of a table.
+
+Contract: `face.detector=auto` crops the data sets whose card says that their frames show more than the face, and no
+others; what it decides depends on the table alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mer.config import FaceConfig
+from mer.data.samples.table import SampleTable
+from mer.errors import ConfigError
+from mer.inputs.faces import mtcnn
+from mer.inputs.frames.image_files import read_image
+
+AUTO = "auto"
+
+
+def detector_of(face: FaceConfig) -> FaceConfig:
+    """Return the configuration with a detector by name in place of `auto`.
+
+    Raises:
+        ConfigError: `auto` needs a detector that is not installed.
+    """
+    if face.detector != AUTO:
+        return face
+    lacking = mtcnn.config_errors()
+    if lacking:
+        ways = (
+            "these frames show more than the face; face=none reads them as they are, face=precomputed takes landmarks"
+        )
+        raise ConfigError([f"{line} ({ways})" for line in lacking])
+    return replace(face, detector="mtcnn")
+
+
+def rows_to_crop(table: SampleTable, face: FaceConfig) -> np.ndarray:
+    """Return for each row of the table whether its frames are to be cropped: bool (N,)."""
+    if face.detector != AUTO:
+        return np.full(len(table), face.detector != "none")
+    return table.frame["dataset"].isin(uncropped_sets(table)).to_numpy()
+
+
+def uncropped_sets(table: SampleTable) -> list[str]:
+    """Return the data sets of a table whose frames show more than the face."""
+    return [name for name in table.uncropped if not _drawn_as_crops(table, name)]
+
+
+def warning(names: Sequence[str]) -> str:
+    """Return the warning that whole frames of these data sets are read as if they were faces."""
+    return (
+        f"Faces: frames of {', '.join(names)} show more than the face and are NOT cropped (face.detector=none), so the "
+        "network hardly sees the face and scores may be those of chance. face=auto crops them (pip install mer[face])."
+    )
+
+
+def describe_faces(table: SampleTable, face: FaceConfig) -> str:
+    """Return what is done with the faces of a table that `align_faces` gave, in words."""
+    told = [note for note in table.notes if note.startswith("Faces: ")]
+    if told:
+        return " ".join(told).removeprefix("Faces: ")
+    return "frames are taken as crops of faces" if face.detector == "none" else "frames are crops of faces already"
+
+
+def _drawn_as_crops(table: SampleTable, name: str) -> bool:
+    """Return whether a data set was drawn by us as crops: square frames, which no recording has."""
+    if not table.synthetic:
+        return False
+    first = table.frame[table.frame["dataset"] == name].iloc[0]
+    height, width = read_image(first["onset_path"] or first["apex_path"]).shape[:2]
+    return height == width
