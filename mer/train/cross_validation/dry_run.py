@@ -17,8 +17,8 @@ from torch import nn
 
 from mer.config import Config
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
-from mer.inputs.prepared_samples import PreparedSamples
 from mer.inputs.faces.choice import describe_faces
+from mer.inputs.prepared_samples import PreparedSamples
 from mer.models import count_parameters
 from mer.models.attention import describe as describe_attention
 from mer.models.build import describe as describe_model
