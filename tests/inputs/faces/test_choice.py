@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from mer.config import FaceConfig, FolderData, InputConfig
-from mer.data.datasets import DATASETS
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError
 from mer.inputs.faces import choice, mtcnn
