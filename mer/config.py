@@ -351,6 +351,8 @@ class EvaluationConfig:
     attention_samples: int = 12
     #: Whether a test sample's probabilities are the mean of those of the input and of its mirror image.
     flip: bool = False
+    #: Whether report.html shows inputs in which a participant's face can be seen. Motion and drawn people: always.
+    pictures: bool = False
 
 
 @dataclass
@@ -363,6 +365,8 @@ class LoggerConfig:
     mode: str = "offline"
     project: str = "mer"
     entity: str | None = None
+    #: W&B only: whether inputs in which a participant's face can be seen are logged. Motion and drawn people: always.
+    media: bool = False
 
 
 @dataclass

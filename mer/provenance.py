@@ -33,7 +33,7 @@ RESULT_KEYS = (
 #: They are free at any depth, as in the parts of a composite.
 FREE_KEYS = {
     **dict.fromkeys(("data", "stages", "cotrain"), ("root", "manifest", "list", "repairs_table")),
-    "evaluation": ("bootstrap", "random_draws"),
+    "evaluation": ("bootstrap", "random_draws", "pictures"),
     "protocol": ("waive",),
 }
 #: Keys of the hardware that do: another number of devices or threads sums in another order.

@@ -39,6 +39,7 @@ from mer.train.cross_validation.train_folds import is_main_process, missing_fold
 from mer.train.cross_validation.wandb_tracking import open_tracker
 from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import Experiment, load_experiment
+from mer.train.experiment.picture_consent import may_show_inputs
 from mer.train.fold.pretraining import train_shared
 from mer.train.leaks import audit as leaks
 from mer.utils.atomic_files import read_json, write_json
@@ -81,7 +82,9 @@ def _train(
         open_run_folder(experiment, folder, whole)  # type: ignore[arg-type]
         write_json(folder / run_files.LEAKS, audited)
         _announce(experiment, len(todo), folder, console)
-    with open_tracker(config, folder, whole, synthetic=experiment.table.synthetic, enabled=main) as tracker:  # type: ignore[arg-type]
+    media = may_show_inputs(experiment, asked=config.logger.media)
+    synthetic = experiment.table.synthetic
+    with open_tracker(config, folder, whole, synthetic=synthetic, media=media, enabled=main) as tracker:  # type: ignore[arg-type]
         for fold in experiment.folds:
             if fold not in todo:
                 tracker.fold(fold, run_files.fold_folder(folder, fold.name))

@@ -34,23 +34,28 @@ TEMPLATE = "report.html.j2"
 PICTURE = 128
 
 
-def write_report(run: str | Path) -> Path:
+def write_report(run: str | Path, *, inputs: bool = False) -> Path:
     """Path of the report, written from what lies in the run's folder.
 
     `results.json` and `predictions.csv` must be there; curves, attention maps, failures, manifest and configuration are
     shown where they are.
+
+    Args:
+        run: the run's folder.
+        inputs: whether the network's inputs are shown; without, attention maps stand on a blank ground, so that no
+            participant's face leaves the machine with the report.
     """
     run = Path(run)
-    return write_page(run / run_files.REPORT, TEMPLATE, _context(run))
+    return write_page(run / run_files.REPORT, TEMPLATE, _context(run, inputs=inputs))
 
 
-def _context(run: Path) -> dict[str, Any]:
+def _context(run: Path, *, inputs: bool) -> dict[str, Any]:
     """All that the template shows."""
     results = _json(run / run_files.RESULTS)
     manifest = _json(run / run_files.MANIFEST)
     folders = run_files.completed_folds(run)
     config = run / run_files.CONFIG
-    samples = list(_attention(folders, read_predictions(run / run_files.PREDICTIONS)))
+    samples = list(_attention(folders, read_predictions(run / run_files.PREDICTIONS), inputs=inputs))
     return {
         "results": results,
         "headings": caveats.HEADINGS,
@@ -70,6 +75,7 @@ def _context(run: Path) -> dict[str, Any]:
             [pd.read_csv(folder / run_files.CURVES) for folder in folders if (folder / run_files.CURVES).is_file()]
         ),
         "attention": samples,
+        "inputs_shown": inputs,
         "no_attention": _why_no_attention(manifest),
         "wheel": data_uri(flow_colour_wheel(64)) if any(sample["motion"] for sample in samples) else None,
         "folds": _folds(run),
@@ -103,7 +109,7 @@ def _subjects(predictions: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _attention(folders: list[Path], predictions: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _attention(folders: list[Path], predictions: pd.DataFrame, *, inputs: bool) -> Iterator[dict[str, Any]]:
     """Pictures, ranges and answers of every sample of which attention maps were kept."""
     answers = predictions.set_index("sample_id")
     for folder in folders:
@@ -112,14 +118,14 @@ def _attention(folders: list[Path], predictions: pd.DataFrame) -> Iterator[dict[
             continue
         with np.load(path) as kept:
             for place, sample in enumerate(kept["sample_ids"].astype(str)):
-                image = kept["images"][place]
+                image = kept["images"][place] if inputs else np.zeros_like(kept["images"][place])
                 maps = [(int(stage), kept[f"map_{stage}"][place]) for stage in kept["stages"]]
                 yield {
                     "sample": sample,
                     "label": answers.loc[sample, "label"],
                     "predicted": answers.loc[sample, "predicted"],
                     "motion": is_motion(image),
-                    "picture": data_uri(resized(input_picture(image), longest=PICTURE)),
+                    "picture": data_uri(resized(input_picture(image), longest=PICTURE)) if inputs else None,
                     "maps": [_map(image, stage, values) for stage, values in maps],
                 }
 

@@ -41,6 +41,11 @@ class Representation:
     motion: bool = False
     channels_known: bool = True
 
+    @property
+    def shows_face(self) -> bool:
+        """Whether a person can be recognised in the input: everything but fields of motion, to be safe."""
+        return not self.motion
+
 
 #: Representation by `input.representation`.
 REPRESENTATIONS: Registry[Representation] = Registry("representation", "mer.inputs.representations", Representation)

@@ -24,6 +24,7 @@ from mer.models import build, count_parameters, freeze
 from mer.provenance import config_hash, environment, flatten, result_config
 from mer.train.cross_validation import sanity_checks, stage_notes
 from mer.train.experiment.experiment import Experiment
+from mer.train.experiment.picture_consent import may_show_inputs
 from mer.train.experiment.selection import ResultFiles
 from mer.train.leaks import audit as leaks
 from mer.utils.atomic_files import read_json, write_atomically, write_json
@@ -111,7 +112,7 @@ def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
     if results["complete"]:
         run_files.remove_leftovers(run)
     confusion_png(run)
-    write_report(run)
+    write_report(run, inputs=may_show_inputs(experiment, asked=config.evaluation.pictures))
     return results
 
 

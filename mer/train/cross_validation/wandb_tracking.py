@@ -36,8 +36,8 @@ class NoTracker:
 class WandbTracker:
     """Sends curves, scores, predictions and pictures of one run to one W&B run."""
 
-    def __init__(self, run: Any) -> None:
-        self.run = run
+    def __init__(self, run: Any, *, media: bool) -> None:
+        self.run, self.media = run, media
 
     def fold(self, fold: Fold, folder: Path) -> None:
         """Log the curves of a finished fold as `folds/<fold>/<curve>` over its epochs."""
@@ -50,7 +50,7 @@ class WandbTracker:
             self.run.log({f"{prefix}/{key}": value for key, value in row.items() if value == value})
 
     def summary(self, results: dict[str, Any], run: Path) -> None:
-        """Log pooled scores with intervals, confusion matrix, the table of predictions and attention pictures."""
+        """Log pooled scores with intervals, confusion matrix, predictions; attention pictures if they may be shown."""
         import wandb
 
         for score in ("uf1", "uar", "accuracy", "weighted_f1"):
@@ -72,7 +72,7 @@ class WandbTracker:
             ),
             "predictions": wandb.Table(dataframe=predictions),
         }
-        pictures = list(attention_pictures(run))
+        pictures = list(attention_pictures(run)) if self.media else []
         if pictures:
             media["attention"] = [wandb.Image(picture, caption=caption) for caption, picture in pictures]
         self.run.log(media)
@@ -90,9 +90,17 @@ def attention_pictures(run: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 @contextmanager
 def open_tracker(
-    config: Config, run: Path, whole_config: dict[str, Any], *, synthetic: bool, enabled: bool = True
+    config: Config, run: Path, whole_config: dict[str, Any], *, synthetic: bool, media: bool, enabled: bool = True
 ) -> Iterator[NoTracker | WandbTracker]:
     """Tracker of one run, finished when the block ends, also when it ends in an error; `enabled` on one rank only.
+
+    Args:
+        config: of the run; `logger` decides.
+        run: the run's folder.
+        whole_config: what W&B shows as the configuration.
+        synthetic: whether the samples are drawn.
+        media: whether pictures of inputs may be logged (`may_show_inputs`).
+        enabled: whether this rank tracks.
 
     Raises:
         MerError: W&B cannot begin, for lack of a key or of the network with `logger.mode=online`.
@@ -130,6 +138,6 @@ def open_tracker(
     except (wandb.errors.CommError, wandb.errors.UsageError) as error:
         raise MerError(f"W&B cannot begin ({error}); logger.mode=offline needs neither account nor network") from error
     try:
-        yield WandbTracker(handle)
+        yield WandbTracker(handle, media=media)
     finally:
         handle.finish()

@@ -6,6 +6,7 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mer import run_files
@@ -59,7 +60,7 @@ class Page(HTMLParser):
 
 
 def page(run: Path) -> Page:
-    return Page(write_report(run).read_text(encoding="utf-8"))
+    return Page(write_report(run, inputs=True).read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -70,13 +71,13 @@ def run(table: SampleTable, tmp_path: Path) -> Path:
 
 
 def test_the_same_folder_gives_the_same_bytes(run: Path) -> None:
-    path = write_report(run)
+    path = write_report(run, inputs=True)
     assert path == run / run_files.REPORT
     first = path.read_bytes()
-    assert write_report(run).read_bytes() == first
+    assert write_report(run, inputs=True).read_bytes() == first
     moved = run.parent / "moved"
     shutil.copytree(run, moved)
-    assert write_report(moved).read_bytes() == first
+    assert write_report(moved, inputs=True).read_bytes() == first
 
 
 def test_nothing_is_loaded_and_nothing_runs(run: Path) -> None:
@@ -115,7 +116,7 @@ def test_links_labels_and_alternatives(run: Path) -> None:
 
 
 def test_both_colour_schemes_and_narrow_screens_are_served(run: Path) -> None:
-    raw = write_report(run).read_text(encoding="utf-8")
+    raw = write_report(run, inputs=True).read_text(encoding="utf-8")
     assert "prefers-color-scheme: dark" in raw
     assert '<meta name="color-scheme" content="light dark">' in raw
     assert 'name="viewport" content="width=device-width, initial-scale=1"' in raw
@@ -300,3 +301,16 @@ def test_names_are_escaped_everywhere(tmp_path: Path) -> None:
     for words in (f"a{evil}", f"d{evil}", f"note {evil}"):
         assert words in shown.text
     assert [image["alt"] for image in shown.all("img") if f"Input of d{evil}" in image["alt"]]
+
+
+def test_no_input_is_in_the_file_unless_asked_for(run: Path) -> None:
+    """Pictures do not depend on the inputs at all: a report of blank inputs has the same bytes."""
+    path = write_report(run)
+    hidden = path.read_bytes()
+    assert "evaluation.pictures=true" in Page(hidden.decode("utf-8")).text
+    for kept in run.glob(f"folds/*/{run_files.ATTENTION}"):
+        with np.load(kept) as found:
+            arrays = dict(found)
+        np.savez(kept, **{**arrays, "images": np.ones_like(arrays["images"])})
+    assert write_report(run).read_bytes() == hidden
+    assert write_report(run, inputs=True).read_bytes() != hidden

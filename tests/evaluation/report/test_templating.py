@@ -42,7 +42,7 @@ def report(table: SampleTable, tmp_path: Path) -> Path:
             row["smic"] = 0
     results |= {"experiment": "a_name_that_is_" + "very_" * 12 + "long", "sanity": SANITY}
     write_json(tmp_path / "run" / run_files.RESULTS, results)
-    return write_report(tmp_path / "run")
+    return write_report(tmp_path / "run", inputs=True)
 
 
 @pytest.fixture

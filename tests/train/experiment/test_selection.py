@@ -171,7 +171,7 @@ def test_the_tracked_run_carries_the_mark(
 
     monkeypatch.setattr(wandb, "init", lambda **given: asked.update(given) or Handle())
     config = replace(tiny_config, protocol=protocol, logger=replace(tiny_config.logger, name="wandb"))
-    with open_tracker(config, tmp_path, {}, synthetic=True):
+    with open_tracker(config, tmp_path, {}, synthetic=True, media=True):
         pass
     assert asked["name"] == name and asked["tags"] == tags
 
