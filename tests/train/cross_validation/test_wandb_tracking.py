@@ -7,11 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pandas as pd
 import pytest
 
 from mer import run_files
-from tests.helpers.command import TINY, command
+from mer.evaluation.report.input_images import data_uri, input_picture, resized
+from tests.helpers.command import TINY, TINY_RECIPE, command
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +86,49 @@ def test_without_it_nothing_of_wandb_is_written(tmp_path: Path, cache_dir: Path)
     )
     assert done.returncode == 0, done.stderr
     assert not list(tmp_path.rglob("*wandb*"))
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with `list.csv`: pictures of invented people, which nothing marks as drawn."""
+    folder = tmp_path_factory.mktemp("recorded")
+    random = np.random.default_rng(0)
+    lines = ["sample_id,dataset,subject,label,path"]
+    for subject in ("p1", "p2", "p3"):
+        for label in ("negative", "positive"):
+            name = f"{subject}_{label}"
+            cv2.imwrite(str(folder / f"{name}.png"), random.integers(0, 256, (32, 32), dtype=np.uint8))
+            lines.append(f"{name},mine,{subject},{label},{name}.png")
+    (folder / "list.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_faces_of_participants_leave_the_machine_only_when_asked(recorded: Path, tmp_path: Path, asked: bool):
+    done = command(
+        "mer.run",
+        "+experiment=manifest_plain",
+        "input=apex",
+        *TINY_RECIPE,
+        f"data.manifest={recorded / 'list.csv'}",
+        "logger=wandb",
+        f"logger.media={asked}",
+        f"evaluation.pictures={asked}",
+        f"cache_dir={tmp_path / 'cache'}",
+        f"hydra.run.dir={tmp_path / 'run'}",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "run"
+    logged = [path.name.partition("_")[0] for path in run.glob("wandb/offline-run-*/files/media/images/*.png")]
+    report = (run / run_files.REPORT).read_text(encoding="utf-8")
+    kept = 0
+    for path in run.glob(f"folds/*/{run_files.ATTENTION}"):
+        with np.load(path) as found:
+            pictures = [data_uri(resized(input_picture(image), longest=128)) for image in found["images"]]
+        kept += len(pictures)
+        assert [picture in report for picture in pictures] == [asked] * len(pictures)
+    assert kept == 3
+    assert logged.count("attention") == (3 if asked else 0) and "confusion" in logged
+    (store,) = run.glob("wandb/offline-run-*/run-*.wandb")
+    assert (b"media/images/attention" in store.read_bytes()) == asked
