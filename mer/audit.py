@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from mer.cli import guarded
 from mer.compose import load_config
 from mer.config import Config, FolderData, ManifestData
 from mer.data import registry as catalog
@@ -25,7 +26,7 @@ from mer.data.audit.dataset_audit import Audit, audit
 from mer.data.audit.findings import KINDS
 from mer.data.audit.table_audit import audit_table, refused
 from mer.data.loading.dataset_registry import DATASETS
-from mer.errors import ConfigError, MerError, SampleError
+from mer.errors import ConfigError, SampleError
 from mer.inputs.frames.image_files import read_image
 from mer.utils.console import say
 
@@ -112,6 +113,7 @@ def show(found: Audit, console: Console) -> None:
         say(console, f"Can be used; {count or 'no'} finding{'' if count == 1 else 's'} to look at.")
 
 
+@guarded
 def main(arguments: list[str] | None = None) -> int:
     """Audit one data set; the exit status."""
     given = sys.argv[1:] if arguments is None else arguments
@@ -119,11 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(__doc__)
         return 0 if given else 2
     overrides = [argument for argument in given if argument != "--json"]
-    try:
-        found = audit_config(load_config(overrides), progress="--json" not in given)
-    except MerError as error:
-        print(f"mer: {error}", file=sys.stderr)
-        return 2
+    found = audit_config(load_config(overrides), progress="--json" not in given)
     if "--json" in given:
         print(json.dumps(as_json(found), indent=1))
     else:

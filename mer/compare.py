@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from mer.errors import MerError
+from mer.cli import guarded
 from mer.evaluation.comparison.compare import compare
 from mer.evaluation.comparison.hard_clips import clip_table, hard_clips
 from mer.evaluation.comparison.html_page import write_comparison
@@ -23,7 +23,7 @@ from mer.evaluation.comparison.learning_curve import learning_curve
 from mer.evaluation.comparison.runs import group_by_config, read_run, run_folders
 from mer.evaluation.comparison.tables import comparison_console, configuration_rows, pair_rows
 from mer.utils.atomic_files import write_atomically, write_json, write_png
-from mer.utils.console import say, say_error
+from mer.utils.console import say
 from mer.utils.hashing import digest
 
 #: Names of what is written.
@@ -74,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
+@guarded
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of `python -m mer.compare`."""
     given = parser().parse_args(arguments)
@@ -81,12 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser().error(f"--draws: expected 1 or more, got {given.draws}")
     names = [str(path.resolve()) for path in given.runs]
     out = given.out or Path("outputs") / f"comparison_{digest(names)[:8]}"
-    try:
-        run(given.runs, out, draws=given.draws, seed=given.seed, console=Console())
-    except MerError as error:
-        say_error(error)
-        sys.exit(2)
+    run(given.runs, out, draws=given.draws, seed=given.seed, console=Console())
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

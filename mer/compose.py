@@ -7,10 +7,11 @@ that compute nothing begin at once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
@@ -21,8 +22,10 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from mer.config import DATA_SCHEMAS, Config
-from mer.errors import ConfigError
+from mer import override_errors, run_files
+from mer.config import DATA_SCHEMAS, Config, DataConfig
+from mer.errors import ConfigError, MerError
+from mer.overrides import readable
 from mer.utils import plugins
 
 
@@ -75,13 +78,100 @@ def named_plugins(overrides: Sequence[str]) -> list[str]:
 
 
 def load_config(overrides: Sequence[str]) -> Config:
-    """The configuration of these overrides, as on the command line of `mer.run`; ConfigError where they make none."""
+    """Return the configuration of these overrides, as on the command line of `mer.run`.
+
+    Raises:
+        ConfigError: every override that is none, all at once, each with the nearest that is one.
+    """
+    options = [one for one in overrides if one.startswith("-")]
+    if options:
+        raise ConfigError(f"{one}: no such option of this command" for one in options)
+    left, wrong = readable(overrides), []
+    begin_composition(left)
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        while True:
+            try:
+                composed = compose("config", left)
+                break
+            except (HydraException, OmegaConfBaseException) as error:
+                culprit = override_errors.culprit(error, left)
+                wrong.append((culprit, error))
+                if culprit is None:
+                    raise ConfigError(override_errors.explain(error, one, {}) for one, error in wrong) from error
+                left = [override for override in left if override != culprit]
+        if wrong:
+            whole: Any = OmegaConf.to_container(compose("config", left, return_hydra_config=True), resolve=False)
+            raise ConfigError(override_errors.explain(error, culprit, whole) for culprit, error in wrong)
+    return to_config(composed)
+
+
+def check_overrides(arguments: Sequence[str], *, sweep: bool) -> None:
+    """Compose what a command line of `mer.run` asks for, each value of a sweep once, before anything begins.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    parsed = OverridesParser.create().parse_overrides(list(arguments))
+    several = [one for one in parsed if one.is_sweep_override() and sweep]
+    fixed = [str(one.input_line) for one in parsed if one not in several]
+    choices = [
+        [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
+        for one in several
+        if one.is_discrete_sweep()
+    ]
+    first = [values[0] for values in choices]
+    load_config([*fixed, *first])
+    for place, values in enumerate(choices):
+        for value in values[1:]:
+            load_config([*fixed, *first[:place], value, *first[place + 1 :]])
+
+
+def stored_config(folder: Path, overrides: Sequence[str] = ()) -> Config:
+    """Return what a run was asked for, from the `config.yaml` in its folder, with overrides of single keys.
+
+    Raises:
+        MerError: the folder holds no run, or one of another version.
+    """
+    path = folder / run_files.CONFIG
+    if not (path.is_file() and (folder / run_files.MANIFEST).is_file()):
+        jobs = sorted(job.name for job in folder.glob(f"*/{run_files.MANIFEST}"))
+        hint = f"; its jobs are runs: resume={folder / jobs[0].split('/')[0]}" if jobs else ""
+        what = "it holds no config.yaml and manifest.json" if folder.is_dir() else "there is no such folder"
+        raise MerError(
+            f"resume={folder}: expected the folder of a run that has begun (outputs/NAME/TIME or hydra.run.dir), but "
+            f"{what}{hint}"
+        )
     try:
-        begin_composition(overrides)
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return to_config(compose("config", list(overrides)))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError([str(error)]) from error
+        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
+        plugins.load_installed()
+        plugins.load_plugins(stored.get("plugins") or [])
+        for part in (stored, stored["cotrain"], *stored["stages"].values()):
+            part["data"] = _source(part["data"])
+        merged = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(stored))
+        OmegaConf.set_struct(merged, True)
+        merged = OmegaConf.merge(merged, OmegaConf.from_dotlist(list(overrides)))
+        assert isinstance(merged, DictConfig)
+        return to_config(merged)
+    except (OmegaConfBaseException, yaml.YAMLError, KeyError, TypeError) as error:
+        raise MerError(
+            f"resume={folder}: {override_errors.plain(error)}; {path} or what was typed does not fit this version"
+        ) from error
+
+
+def _source(plain: dict[str, Any] | None) -> DictConfig | None:
+    """A stored source of samples under the schema that has its keys."""
+    if plain is None:
+        return None
+    schemas: list[type[DataConfig]] = [DataConfig, *DATA_SCHEMAS.values()]
+    known = {one: {field.name for field in fields(one)} for one in schemas}
+    schema = min(
+        (one for one in known if known[one] >= set(plain)), key=lambda one: len(known[one]), default=DataConfig
+    )
+    if "parts" in plain:
+        plain = {**plain, "parts": {name: _source(part) for name, part in plain["parts"].items()}}
+    merged = OmegaConf.merge(OmegaConf.structured(schema), plain)
+    assert isinstance(merged, DictConfig)
+    return merged
 
 
 def to_config(composed: DictConfig) -> Config:
@@ -92,12 +182,13 @@ def to_config(composed: DictConfig) -> Config:
             raise ConfigError(f"{key}: a value is needed, e.g. {key}=..." for key in missing)
         config = OmegaConf.to_object(composed)
     except (OmegaConfBaseException, MissingMandatoryValue) as error:
-        raise ConfigError([str(error)]) from error
+        key, line = getattr(error, "full_key", None), override_errors.plain(error)
+        raise ConfigError([f"{key}: {line}" if key else line]) from error
     assert isinstance(config, Config)  # the schema stands first in the defaults list
     plugins.load_plugins(config.plugins)
     unknown = list(_unknown_keys(config, ""))
     if unknown:  # the + of an override lets any key in
-        raise ConfigError(f"{key}: no such option; mer/config.py lists them" for key in unknown)
+        raise ConfigError(override_errors.unknown(key, asdict(Config())) for key in unknown)
     return config
 
 

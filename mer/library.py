@@ -1,7 +1,6 @@
 """What `import mer` offers beyond the names of the rooms: a configuration, and a whole experiment in one call.
 
-Contract: works in a notebook, and in a script without `if __name__ == "__main__"`: no process is started unless asked
-for.
+Contract: works in a notebook, and in a script without `if __name__ == "__main__"`.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def run_experiment(config: Config, folder: str | Path, *, quiet: bool = False) -
 
     What a call before has finished there is kept, so that the same call goes on after an interruption. Folds are
     trained in this process, one after the other, unless `trainer.parallel_folds` (or `trainer.devices`) is set to 2 or
-    more; a script that does so needs `if __name__ == "__main__":` around the call.
+    more.
 
     Args:
         config: what to do.

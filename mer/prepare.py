@@ -6,7 +6,7 @@
     python -m mer.prepare --clean --kind parts --older 30            removes entries, without asking
 
 A run does the same by itself. Interrupted, the same command goes on with what is missing.
-Exit status: 0 well, 2 a problem that you can solve, 130 interrupted.
+Exit status: 0 well, 2 a problem that you can solve, 130 interrupted (143 by SIGTERM).
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from typing import Any
 
 from rich.console import Console
 
+from mer.cli import guarded
 from mer.compose import load_config
 from mer.config import Config
 from mer.data import registry as catalog
-from mer.errors import ConfigError, MerError
+from mer.errors import ConfigError
 from mer.inputs import cache_inventory, pipeline
 from mer.inputs.apex import spotting
 from mer.inputs.cache.cached_step import CachedStep
@@ -166,6 +167,7 @@ def show_outlook(rows: list[dict[str, Any]], console: Console) -> None:
         say(console, "Nothing to prepare: the inputs are drawn when a run needs them.")
 
 
+@guarded
 def main(arguments: list[str] | None = None) -> int:
     """Prepare, tell or clean; the exit status."""
     form = argparse.RawDescriptionHelpFormatter
@@ -189,38 +191,26 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--older: expected 0 or more days, got {given.older:g}")
     console = Console(quiet=given.json)
     found: Any
-    try:
-        config = load_config(given.overrides)
-        if stocking:
-            cache = pipeline.cache_of(config)
-            chosen = cache_inventory.entries(cache)
-            if given.clean or given.older is not None:
-                chosen = cache_inventory.older_than(chosen, days=given.older or 0)
-            chosen = [entry for entry in chosen if not given.kind or entry.kind in given.kind]
-            found = cache_inventory.as_status(chosen)
-            if given.clean:
-                cache_inventory.remove(chosen)
-                console.print("Removed:" if found else "Nothing to remove.")
-            if found or given.status:
-                for line in cache_inventory.status_lines(cache, found):
-                    say(console, line)
-        elif given.dry:
-            found = outlook(config)
-            show_outlook(found, console)
-        else:
-            found = prepare(config, progress=config.trainer.progress and not given.json)
-            show(found, console)
-    except MerError as error:
-        print(f"mer: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if error.filename is None:
-            raise  # a defect of ours keeps its traceback
-        print(f"mer: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("mer: interrupted; the same command goes on with what is missing", file=sys.stderr)
-        return 130
+    config = load_config(given.overrides)
+    if stocking:
+        cache = pipeline.cache_of(config)
+        chosen = cache_inventory.entries(cache)
+        if given.clean or given.older is not None:
+            chosen = cache_inventory.older_than(chosen, days=given.older or 0)
+        chosen = [entry for entry in chosen if not given.kind or entry.kind in given.kind]
+        found = cache_inventory.as_status(chosen)
+        if given.clean:
+            cache_inventory.remove(chosen)
+            console.print("Removed:" if found else "Nothing to remove.")
+        if found or given.status:
+            for line in cache_inventory.status_lines(cache, found):
+                say(console, line)
+    elif given.dry:
+        found = outlook(config)
+        show_outlook(found, console)
+    else:
+        found = prepare(config, progress=config.trainer.progress and not given.json)
+        show(found, console)
     if given.json:
         print(json.dumps(found, indent=1))
     return 0

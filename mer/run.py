@@ -1,116 +1,53 @@
 """The main job: `python -m mer.run +experiment=samm_loso` trains and tests every fold, pools, scores, reports.
 
+    mer run +experiment=NAME [group=choice] [key=value]    one run
+    mer run -m +experiment=NAME seed=0,1,2                 a sweep: one run a value
+    mer run resume=FOLDER                                  finishes a run or a sweep that was ended in the middle
+
 `main` is the thin Hydra end; `run(config, folder)` is the job itself, for use from Python. Exit status: 0 well, 1 some
-folds failed, 2 a problem that the user can solve (printed without a traceback).
+folds failed, 2 a problem that the user can solve (printed without a traceback), 130 Ctrl-C, 143 SIGTERM.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
-from contextlib import nullcontext
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from mer import run_files
-from mer.compose import begin_composition, conf_dir, to_config
+from mer.cli import advise, guarded, is_users
+from mer.compose import begin_composition, check_overrides, conf_dir, stored_config, to_config
 from mer.config import Config
-from mer.errors import AllFoldsFailedError, MerError
-from mer.evaluation.report.console import console_table
-from mer.train.cross_validation import initial_weights_check, stage_notes
-from mer.train.cross_validation.dry_run import describe
-from mer.train.cross_validation.run_folder import collect_results, open_run_folder
-from mer.train.cross_validation.run_lock import lock_run_folder
-from mer.train.cross_validation.sanity_checks import add_null_tests
-from mer.train.cross_validation.train_folds import is_main_process, missing_folds, parallel_folds, train_folds
-from mer.train.cross_validation.wandb_tracking import open_tracker
-from mer.train.experiment.config_checks import check_config
-from mer.train.experiment.experiment import Experiment, load_experiment
-from mer.train.experiment.picture_consent import may_show_inputs
-from mer.train.fold.pretraining import train_shared
-from mer.train.leaks import audit as leaks
+from mer.errors import AllFoldsFailedError, ConfigError, MerError
+from mer.override_errors import plain
+from mer.overrides import readable
 from mer.utils.atomic_files import read_json, write_json
-from mer.utils.console import say, say_error
+from mer.utils.console import say_error
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: Options of Hydra after which nothing is run, or what follows is for it alone.
+ASKING = ("-h", "--help", "--hydra-help", "--version", "-sc", "--shell-completion", "--info", "-i", "--cfg", "-c")
 
 
 def run(config: Config, folder: Path, *, console: Console | None = None) -> dict[str, Any]:
-    """Results of all folds of a configuration; what is already in `folder` is kept, what is missing is trained.
+    """Results of all folds of a configuration: `run_experiment`, which is loaded only now, for it brings torch."""
+    from mer.train.cross_validation.run_experiment import run_experiment
 
-    Args:
-        config: what to do.
-        folder: the run's folder, drawn in `mer.run_files`.
-        console: where to show progress and tables; None for standard output.
-
-    Raises:
-        MerError: a problem that the user can solve.
-    """
-    check_config(config)
-    main = is_main_process(config)
-    console = console or Console(quiet=not main)
-    experiment = load_experiment(config, progress=config.trainer.progress and main)
-    origin = initial_weights_check.check(experiment)
-    audited = leaks.audit_leaks(experiment)
-    if config.dry_run:
-        describe(experiment, console, origin=origin)
-        return {}
-    with lock_run_folder(folder) if main else nullcontext():  # the other ranks of a training work for rank 0
-        return _train(experiment, audited, folder, console, main=main)
-
-
-def _train(
-    experiment: Experiment, audited: dict[str, Any], folder: Path, console: Console, *, main: bool
-) -> dict[str, Any]:
-    """Results of a study in a folder that this process, or rank 0 for it, holds; arguments as in `run`."""
-    config = experiment.config
-    whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
-    assert isinstance(whole, dict)  # a dataclass always gives one
-    todo = missing_folds(experiment, folder)
-    if main:
-        open_run_folder(experiment, folder, whole)  # type: ignore[arg-type]
-        write_json(folder / run_files.LEAKS, audited)
-        _announce(experiment, len(todo), folder, console)
-    media = may_show_inputs(experiment, asked=config.logger.media)
-    synthetic = experiment.table.synthetic
-    with open_tracker(config, folder, whole, synthetic=synthetic, media=media, enabled=main) as tracker:  # type: ignore[arg-type]
-        for fold in experiment.folds:
-            if fold not in todo:
-                tracker.fold(fold, run_files.fold_folder(folder, fold.name))
-        for line in train_shared(experiment, folder) if todo else ():
-            say(console, line)
-        with _progress(console, enabled=config.trainer.progress and main) as bar:
-            task = bar.add_task("folds", total=len(experiment.folds), completed=len(experiment.folds) - len(todo))
-            for fold, error in train_folds(experiment, todo, folder):
-                bar.advance(task)
-                if error is None:
-                    tracker.fold(fold, run_files.fold_folder(folder, fold.name))
-                else:
-                    say(bar.console, f"fold {fold.name} failed: {error}", style="red")
-        if main:
-            results = collect_results(experiment, folder)
-            tracker.summary(results, folder)
-    if config.sanity:  # on every rank, for null runs train like any other
-        add_null_tests(experiment, folder, partial(run, console=Console(quiet=True)))
-        results = collect_results(experiment, folder) if main else {}
-    if not main:
-        return {}
-    console.print(console_table(results))
-    for failed in results["failed_folds"]:
-        say(console, f"failed fold {failed['fold']}: {failed['error']}")
-    say(console, f"report: {(folder / run_files.REPORT).resolve()}")
-    return results
+    return run_experiment(config, folder, console=console)
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
@@ -122,26 +59,23 @@ def _job(composed: DictConfig) -> float | None:
     hydra_config = HydraConfig.get()
     sweeping = hydra_config.mode == RunMode.MULTIRUN
     folder = Path(hydra_config.runtime.output_dir)
-    status, objective = 1, None
+    advise(resume_advice(Path(hydra_config.sweep.dir) if sweeping else folder))
+    overrides = list(hydra_config.overrides.task)
     (folder / run_files.ERROR).unlink(missing_ok=True)
+    status, objective = 1, None
     try:
         config = to_config(composed)
-        if sweeping and config.trainer.devices > 1:
-            results = run_alone(list(hydra_config.overrides.task), folder)
-        else:
-            results = run(config, folder)
+        results = run_alone(overrides, folder) if sweeping and config.trainer.devices > 1 else run(config, folder)
         status = 1 if results.get("failed_folds") else 0
         objective = results.get(config.objective)
     except Exception as error:
-        expected = isinstance(error, MerError) or (isinstance(error, OSError) and error.filename is not None)
-        if not (expected or sweeping):
+        if not (is_users(error) or sweeping):
             raise  # a defect of ours keeps its traceback
         status = 1 if isinstance(error, AllFoldsFailedError) else 2
-        if not expected:
+        if not is_users(error):
             traceback.print_exc()
         if sweeping:  # the other jobs go on; the sweep's table shows this one as failed
-            reason = {"overrides": list(hydra_config.overrides.task), "error": f"{type(error).__name__}: {error}"}
-            write_json(folder / run_files.ERROR, reason)
+            write_json(folder / run_files.ERROR, {"overrides": overrides, "error": f"{type(error).__name__}: {error}"})
         say_error(error)
     if not sweeping and status:
         sys.exit(status)
@@ -154,64 +88,75 @@ def run_alone(overrides: list[str], folder: Path) -> dict[str, Any]:
     Why: for several devices Lightning starts this program's command line once more for each, and a sweep's command line
     would start the whole sweep.
     """
-    command = [sys.executable, "-m", "mer.run", *overrides, f"hydra.run.dir='{folder}'"]
-    status = subprocess.run(command, check=False).returncode
+    command = [sys.executable, "-m", "mer.run", *overrides, f"hydra.run.dir={folder}"]
+    with subprocess.Popen(command) as job:
+        try:
+            status = job.wait()
+        except BaseException:  # of a signal; the job ends its own processes
+            job.terminate()
+            job.wait()
+            raise
     results = folder / run_files.RESULTS
     if status not in (0, 1):  # 0 and 1 (some folds failed) are the ends that leave results
         raise MerError(f"the job in {folder} ended with status {status}; its messages stand above")
     return read_json(results) if results.is_file() else {}
 
 
-def _announce(experiment: Experiment, todo: int, folder: Path, console: Console) -> None:
-    table = experiment.table
-    side = max(1, min(parallel_folds(experiment.config), todo))
-    say(
-        console,
-        f"{experiment.config.name}: {len(table)} clips of {table.subjects.nunique()} subjects ({table.name}), "
-        f"{len(experiment.folds)} folds, {todo} to train, {side} side by side -> {folder}",
-    )
-    for note in (*experiment.notes, *stage_notes.notes(experiment)):
-        say(console, f"note: {note}")
+def resume(folder: Path, overrides: list[str]) -> int:
+    """Finish a run from what its folder says it was asked for; the exit status.
+
+    Args:
+        folder: of the run.
+        overrides: changes that decide no result, as `trainer.parallel_folds=2`; others are refused.
+    """
+    advise(resume_advice(folder))
+    config = stored_config(folder, overrides)
+    try:
+        results = run(config, folder)
+    except AllFoldsFailedError as error:
+        say_error(error)
+        return 1
+    return 1 if results.get("failed_folds") else 0
 
 
-def _progress(console: Console, *, enabled: bool) -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=console, disable=not enabled)
+def resume_advice(folder: Path) -> str:
+    """What to type to go on with a run or a sweep."""
+    return f"and this goes on with what is missing: mer run resume={shlex.quote(str(folder))}"
 
 
-def unreadable(arguments: Sequence[str]) -> str | None:
-    """What to do about the first override that Hydra's grammar cannot read; None where it reads all of them."""
-    parser = OverridesParser.create()
-    for argument in arguments:
-        key, sign, value = argument.partition("=")
-        if sign and not key.startswith("-"):
-            try:
-                parser.parse_override(argument)
-            except HydraException:
-                return f"{argument} cannot be read: quote its value, within quotes of the shell: \"{key}='{value}'\""
-    return None
-
-
-def main() -> None:
-    """Entry point of `python -m mer.run` and `mer-run`."""
+@guarded
+def main() -> int:
+    """Entry point of `python -m mer.run`, `mer run` and `mer-run`."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    problem = unreadable(sys.argv[1:])
-    if problem is None:
-        try:
-            begin_composition(sys.argv[1:])
-        except MerError as error:
-            problem = str(error)
-    if problem is not None:
-        say_error(problem)
-        sys.exit(2)
-    _job()
+    # an error of Hydra's comes to us, who say it in our words
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    arguments = sys.argv[1:]
+    if not arguments:  # nobody means five minutes of training by that
+        begin_composition([])
+        sys.argv.append("--help")
+        with suppress(SystemExit):
+            _job()
+        return 2
+    sweep = bool({"-m", "--multirun"} & set(arguments))
+    folders = [one.partition("=")[2] for one in arguments if one.startswith("resume=")]
+    if folders:
+        others = [one for one in arguments if not one.startswith("resume=")]
+        folder = Path(folders[-1]).expanduser()
+        if not (folder / run_files.SWEEP).is_file():
+            return resume(folder, others)
+        arguments, sweep = ["-m", *read_json(folder / run_files.SWEEP)["overrides"], *others], True
+        arguments.append(f"hydra.sweep.dir={folder}")
+    if not set(ASKING) & {one.partition("=")[0] for one in arguments}:
+        arguments = readable(arguments, sweep=sweep)
+        check_overrides([one for one in arguments if not one.startswith("-")], sweep=sweep)
+    sys.argv[1:] = arguments
+    try:
+        begin_composition(arguments)
+        _job()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError([plain(error)]) from error
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

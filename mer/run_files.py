@@ -10,6 +10,7 @@
                        where each fold needs its own; <stage>-member1 and so on for further members
 <run>/leaks.json       what the leak audit looked at, and waived findings
 <run>/.lock            which process works, or last worked, in the folder
+<sweep>/sweep.json     overrides of a sweep, so that it can be resumed
 <run>/error.json       a sweep's job that could not begin: its overrides and the reason
 <run>/failures/<fold>.json  why a fold failed; gone once it succeeds
 <run>/sanity/sanity.json    null tests and their verdicts; sanity/<name>/ is the folder of a null run
@@ -31,6 +32,7 @@ FOLDS = "folds.csv"
 REPORT = "report.html"
 CONFUSION = "confusion.png"
 ERROR = "error.json"
+SWEEP = "sweep.json"
 LEAKS = "leaks.json"
 LOCK = ".lock"
 FOLDS_FOLDER = "folds"

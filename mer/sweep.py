@@ -18,10 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 from mer import run_files
+from mer.cli import guarded
+from mer.errors import MerError
 from mer.evaluation.caveats import score_flags
 from mer.evaluation.comparison.heat_map import heat_map
 from mer.evaluation.results import total_seconds
-from mer.utils.atomic_files import read_json, write_atomically, write_png
+from mer.utils.atomic_files import read_json, write_atomically, write_json, write_png
 from mer.utils.console import say
 
 TABLE, PICTURE = "sweep.csv", "sweep.png"
@@ -42,6 +44,13 @@ SAID = {
 
 class SweepTable(Callback):
     """Hydra callback: writes and prints the table when all jobs of a multirun have ended, and sets the exit status."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Keep what the sweep was asked for, so that `mer run resume=FOLDER` can finish it."""
+        asked = config.hydra.overrides
+        mine = [one for one in asked.hydra if not one.startswith(("hydra.sweep.dir=", "hydra.mode="))]
+        if not config.dry_run:
+            write_json(Path(config.hydra.sweep.dir) / run_files.SWEEP, {"overrides": [*asked.task, *mine]})
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Collect the sweep's folder; exit status 1 when a job has no complete result."""
@@ -178,13 +187,21 @@ def _job_order(path: Path) -> tuple[int, str]:
     return (int(path.name), "") if path.name.isdigit() else (10**9, path.name)
 
 
-def main(arguments: list[str] | None = None) -> None:
+@guarded
+def main(arguments: list[str] | None = None) -> int:
     """Entry point of `python -m mer.sweep FOLDER`."""
     given = sys.argv[1:] if arguments is None else arguments
-    if len(given) != 1 or not Path(given[0]).is_dir():
-        sys.exit("usage: python -m mer.sweep FOLDER   (the folder of a multirun)")
-    show(Path(given[0]), sweep_table(Path(given[0])), Console())
+    if len(given) != 1 or given[0] in ("-h", "--help"):
+        print("usage: python -m mer.sweep FOLDER   (the folder of a multirun)", file=sys.stderr)
+        return 0 if given else 2
+    if not Path(given[0]).is_dir():
+        raise MerError(f"no folder at {given[0]}; expected the folder of a multirun (hydra.sweep.dir)")
+    table = sweep_table(Path(given[0]))
+    if table.empty:
+        raise MerError(f"{given[0]} holds no job of a sweep; expected the folder of a multirun (hydra.sweep.dir)")
+    show(Path(given[0]), table, Console())
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,6 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
+from mer.cli import guarded
 from mer.config import InputConfig, as_settings
 from mer.errors import MerError
 from mer.evaluation.report.template_figure import template_figure
@@ -29,7 +30,7 @@ from mer.models.caffe.layers import shapes_text
 from mer.models.export import BATCHES, TOLERANCE, WRITERS, export
 from mer.models.pretrained.weight_files import read_weights
 from mer.utils.atomic_files import write_png
-from mer.utils.console import say, say_error
+from mer.utils.console import say
 from mer.utils.plugins import load_plugins
 
 #: First bytes of a zip archive, which is what torch writes.
@@ -223,6 +224,7 @@ def pictured(source: str | Path, target: str | Path) -> Iterator[str]:
     yield f"written: {target}"
 
 
+@guarded
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `python -m mer.weights`."""
     parser = argparse.ArgumentParser(prog="python -m mer.weights", description=__doc__.splitlines()[0])
@@ -246,24 +248,20 @@ def main(arguments: list[str] | None = None) -> None:
     drawing.add_argument("out", help="the picture to write (OUT.png)")
     given = parser.parse_args(arguments)
     console = Console()
-    try:
-        load_plugins(given.plugin)
-        if given.command == "inspect":
-            lines = inspect(given.file)
-        elif given.command == "export":
-            lines = exported(given.file, given.out, kind=given.format)
-        elif given.command == "picture":
-            lines = pictured(given.file, given.out)
-        else:
-            names = None if given.classes is None else [name.strip() for name in given.classes.split(",")]
-            found = convert(given.file, given.out, grey=given.grey, release=given.release, classes=names)
-            lines = iter([*account(found), facts(found), f"written: {given.out}"])
-        for line in lines:
-            say(console, line)
-    except MerError as error:
-        say_error(error)
-        sys.exit(2)
+    load_plugins(given.plugin)
+    if given.command == "inspect":
+        lines = inspect(given.file)
+    elif given.command == "export":
+        lines = exported(given.file, given.out, kind=given.format)
+    elif given.command == "picture":
+        lines = pictured(given.file, given.out)
+    else:
+        names = None if given.classes is None else [name.strip() for name in given.classes.split(",")]
+        found = convert(given.file, given.out, grey=given.grey, release=given.release, classes=names)
+        lines = iter([*account(found), facts(found), f"written: {given.out}"])
+    for line in lines:
+        say(console, line)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

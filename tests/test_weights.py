@@ -30,10 +30,9 @@ def caffemodel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def call(*arguments: str | Path) -> int:
     """Exit status of the entry point in this process."""
     try:
-        weights.main([str(argument) for argument in arguments])
-    except SystemExit as exit:
+        return weights.main([str(argument) for argument in arguments])
+    except SystemExit as exit:  # argparse ends the process itself
         return int(exit.code or 0)
-    return 0
 
 
 def test_import_end_to_end(caffemodel: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
@@ -10,10 +11,11 @@ from rich.console import Console
 
 from mer.benchmark import preparation, training_loop
 from mer.benchmark.attention_cost import ATTENTION, DEPTHS, Row, measure, networks, table, write_rows
-from mer.errors import MerError
+from mer.cli import guarded
 from mer.inputs.apex.spotters import SPOTTERS
 
 
+@guarded
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `python -m mer.benchmark`."""
     parser = argparse.ArgumentParser(prog="python -m mer.benchmark", description=__doc__)
@@ -45,12 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
         if given.clips < 10 or min(given.frame) < 128:
             parser.error("expected --clips 10 or more, --frame 128 or more")
         size = (given.frame[0], given.frame[1])
-        try:
-            found = preparation.prepare(
-                clips=given.clips, frame=size, face=given.face, apex=given.apex, console=console
-            )
-        except MerError as error:
-            parser.exit(2, f"mer: {error}\n")
+        found = preparation.prepare(clips=given.clips, frame=size, face=given.face, apex=given.apex, console=console)
         if given.out is not None:
             write_rows(given.out, found)
         return
@@ -77,4 +74,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

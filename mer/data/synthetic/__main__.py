@@ -10,12 +10,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from mer.cli import advise, guarded
 from mer.config import SyntheticData
 from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import RATE, render_frame
 from mer.data.synthetic.layouts.registry import LAYOUTS, LayoutClip, write_tree
 from mer.data.synthetic.source import check_design
-from mer.errors import MerError
 
 #: Objective class of each emotion in trees of a profile: ours, so that all five of MEGC 2018 occur in both sets. The
 #: recordings were classed by action units.
@@ -38,6 +38,7 @@ def layout_clips(data: SyntheticData) -> list[LayoutClip]:
     return clips
 
 
+@guarded
 def main(arguments: list[str] | None = None) -> int:
     """Write the synthetic corpus in the layout of a real data set; the exit status (2 = the request makes no sense)."""
     parser = argparse.ArgumentParser(prog="python -m mer.data.synthetic", description=main.__doc__)
@@ -50,13 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--difficulty", type=float, default=default.difficulty, help="0 = easy, default %(default)s")
     chosen = vars(parser.parse_args(arguments))
     layout, out, variant = chosen.pop("layout"), chosen.pop("out"), chosen.pop("variant")
-    try:
-        clips = layout_clips(SyntheticData(name="synthetic", profile=LAYOUTS[layout].profile, **chosen))
-        progress = functools.partial(track, description="writing clips", console=Console(stderr=True))
-        write_tree(layout, clips, out, variant=variant, progress=progress)
-    except MerError as error:
-        print(error, file=sys.stderr)
-        return 2
+    advise("give another --out, or remove the folder, to write it whole")
+    clips = layout_clips(SyntheticData(name="synthetic", profile=LAYOUTS[layout].profile, **chosen))
+    progress = functools.partial(track, description="writing clips", console=Console(stderr=True))
+    write_tree(layout, clips, out, variant=variant, progress=progress)
     frames = sum(clip.offset - clip.onset + 1 for clip in clips)
     people = len({clip.subject for clip in clips})
     print(f"{out}: {len(clips)} clips of {people} drawn people, {frames} frames at {RATE} fps, layout {layout}")

@@ -35,13 +35,14 @@ from mer.utils.console import say
 TIMED_STEPS = 3
 
 
-def describe(experiment: Experiment, console: Console, *, origin: Sequence[str]) -> None:
+def describe(experiment: Experiment, console: Console, *, origin: Sequence[str], startup: float) -> None:
     """Print what the run would do, with an estimate of the time from a few real training steps of the first fold.
 
     Args:
         experiment: of the run.
         console: where to print.
         origin: sentences on where the weights of the first training come from.
+        startup: seconds that a process takes to import the program and to load the experiment from the cache.
     """
     config, table = experiment.config, experiment.table
     module = RecognitionModule(experiment.samples, config, initialise=False)
@@ -56,6 +57,7 @@ def describe(experiment: Experiment, console: Console, *, origin: Sequence[str])
     total = seconds * sum(steps) / side + sum(
         cost.seconds if cost.shared else cost.seconds * len(experiment.folds) / side for cost in stages.values()
     )
+    begin = startup * (2 if side > 1 else 1)  # the processes of the folds do it again
     parts = ", ".join(
         f"{part} {_span(len(getattr(fold, part)) for fold in experiment.folds)}"
         for part in ("train", "validation", "test")
@@ -74,8 +76,9 @@ def describe(experiment: Experiment, console: Console, *, origin: Sequence[str])
         "training": f"{config.optim.name}, lr {config.optim.lr:g}, batch {config.optim.batch_size}; "
         f"{_span(steps)} steps a fold, {sum(steps):,} in all",
         **{name: cost.text for name, cost in stages.items()},
-        "time": f"about {timedelta(seconds=round(total))} for training: "
-        f"{1000 * seconds:.0f} ms a step, {side} fold{'s' if side > 1 else ''} side by side",
+        "time": f"about {timedelta(seconds=round(begin + total))}: {begin:.0f} s to start, "
+        f"{timedelta(seconds=round(total))} of training at {1000 * seconds:.0f} ms a step, "
+        f"{side} fold{'s' if side > 1 else ''} side by side",
     }
     shown = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for key, value in rows.items():

@@ -6,15 +6,8 @@ Contract: the state of a run is its folder. A fold is finished when its folder s
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import multiprocessing.connection
-import os
-import threading
 import traceback
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +19,9 @@ from mer import run_files
 from mer.config import Config
 from mer.protocols.registry import Fold
 from mer.provenance import available_cores
+from mer.train.cross_validation.fold_processes import WorkerEndedError, in_processes
 from mer.train.experiment import null_runs
-from mer.train.experiment.experiment import Experiment, load_experiment
+from mer.train.experiment.experiment import Experiment
 from mer.train.fold.run_fold import run_fold
 from mer.utils.atomic_files import write_json
 
@@ -38,40 +32,42 @@ def missing_folds(experiment: Experiment, run: Path) -> list[Fold]:
     return [fold for fold in experiment.folds if run_files.fold_folder(run, fold.name) not in finished]
 
 
-def train_folds(experiment: Experiment, folds: Sequence[Fold], run: Path) -> Iterator[tuple[Fold, str | None]]:
+def train_folds(
+    experiment: Experiment, folds: Sequence[Fold], run: Path, *, say: Callable[[str], None] = lambda line: None
+) -> Generator[tuple[Fold, str | None], None, None]:
     """Train the folds; yields each with None, or with the last line of its error, as it ends.
 
     The order is the protocol's with one process and the order of finishing with several; the numbers are the same.
+    Where the caller stops listening, an interrupt say, the processes end with what they were doing.
+
+    Args:
+        experiment: of the run.
+        folds: those to train.
+        run: its folder.
+        say: told what happens beside that: a worker process that was ended from outside.
+
+    Raises:
+        MerError: a worker process cannot load the experiment; says why.
     """
     workers = min(parallel_folds(experiment.config), len(folds))
     if workers <= 1:
         for fold in folds:
-            yield fold, _attempt(experiment, fold, run)
+            yield fold, attempt(experiment, fold, run)
         return
     left = {fold.name: fold for fold in folds}
-    for name, error in _in_pool(experiment, list(left), run, workers):
-        yield left.pop(name), error
-    # a worker process died and took the pool along: each fold that is left gets a process of its own, once
-    for fold in left.values():
-        ended = dict(_in_pool(experiment, [fold.name], run, 1))
-        if fold.name not in ended:
-            line = "its process died, killed by the system (out of memory?)"
-            write_json(run_files.failure_file(run, fold.name), failure_record(experiment, fold, line))
-            ended[fold.name] = line
-        yield fold, ended[fold.name]
-
-
-def _in_pool(experiment: Experiment, names: Sequence[str], run: Path, workers: int) -> Iterator[tuple[str, str | None]]:
-    """Train folds in worker processes; yields name and error line of each that ended; none where a worker died."""
-    context = multiprocessing.get_context("spawn")  # fork would copy torch's and OpenCV's threads in an unknown state
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(experiment.config,))
     try:
-        for future in as_completed([pool.submit(_work, name, str(run)) for name in names]):
-            # after a worker's death the futures of folds that had ended well still hold their results
-            with contextlib.suppress(BrokenProcessPool):
-                yield future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        for name, error in in_processes(experiment, list(left), run, workers, work):
+            yield left.pop(name), error
+    except WorkerEndedError as ended:
+        say(f"{ended}; {len(left)} folds are left, each gets a process of its own, once")
+    for fold in list(left.values()):
+        try:
+            for _, error in in_processes(experiment, [fold.name], run, 1, work):
+                yield fold, error
+        except WorkerEndedError as ended:
+            record = failure_record(experiment, fold, str(ended))
+            write_json(run_files.failure_file(run, fold.name), record)
+            yield fold, str(ended)
 
 
 def parallel_folds(config: Config) -> int:
@@ -93,30 +89,13 @@ def is_main_process(config: Config) -> bool:
     return config.trainer.devices == 1 or int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
-_WORKER: dict[str, Experiment] = {}
+def work(experiment: Experiment, name: str, run: Path) -> str | None:
+    """Train the fold of that name, as `attempt` does, in a worker process."""
+    return attempt(experiment, experiment.fold(name), run)
 
 
-def _start_worker(config: Config) -> None:
-    """Load the study once in each process; its pixels are a memory map, shared by all."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _WORKER["study"] = load_experiment(config)
-
-
-def _end_with_parent() -> None:
-    """End this process when the run's main process is gone, killed with -9 say, instead of training on for nobody."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
-
-
-def _work(name: str, run: str) -> tuple[str, str | None]:
-    experiment = _WORKER["study"]
-    return name, _attempt(experiment, experiment.fold(name), Path(run))
-
-
-def _attempt(experiment: Experiment, fold: Fold, run: Path) -> str | None:
-    """Train one fold; None, or the error's last line after its record is written."""
+def attempt(experiment: Experiment, fold: Fold, run: Path) -> str | None:
+    """Train one fold; returns None, or the error's last line after its record is written."""
     record = run_files.failure_file(run, fold.name)
     try:
         run_fold(

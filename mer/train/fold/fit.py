@@ -27,6 +27,7 @@ from mer.train.fold.ensemble import member_seed
 from mer.train.fold.initial_weights import InitialWeights, load_initial_weights
 from mer.train.lightning.callbacks import BestEpoch, CurveRecorder
 from mer.train.lightning.module import RecognitionModule
+from mer.train.lightning.signals import fit_interruptibly
 from mer.train.lightning.sync_batchnorm import convert_sync_batchnorm
 from mer.train.lightning.weight_averaging import Averaging
 from mer.utils.seeding import seed_from
@@ -122,7 +123,7 @@ def fit(
         if fold.validation:
             own.append(chooser)  # behind the average, which it chooses among and puts back
         trainer = build_trainer(config, [*own, *callbacks], validation=bool(fold.validation), logger=logger)
-        trainer.fit(module, datamodule=loaders)
+        fit_interruptibly(trainer, module, loaders)
     module.eval()
     record = {
         "epochs": len(curves.rows),

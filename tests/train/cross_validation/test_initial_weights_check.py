@@ -26,7 +26,7 @@ from mer.config import (
 )
 from mer.errors import ConfigError, LeakError, MerError
 from mer.models import build, checkpoint
-from mer.run import run, unreadable
+from mer.run import run
 from mer.train.cross_validation import initial_weights_check, sanity_checks
 from mer.train.experiment import trained_on
 from mer.train.experiment.config_checks import check_config
@@ -265,8 +265,7 @@ def test_home_in_the_path_hides_no_leak(base, experiment, kept, tmp_path, monkey
     assert "does not say" in sanity_checks.describe_initial_weights(unknown)
 
 
-def test_a_value_that_hydra_cannot_read_is_told_with_a_remedy(tmp_path):
-    done = command("mer.run", "init=file", "init.path=~/a.ckpt", cwd=tmp_path)
+def test_a_path_that_hydra_cannot_read_is_read_all_the_same(tmp_path):
+    done = command("mer.run", "init=file", "init.path=~/gone.ckpt", cwd=tmp_path)
     assert done.returncode == 2 and "Lexer" not in done.stderr
-    assert "\"init.path='~/a.ckpt'\"" in done.stderr
-    assert unreadable(["-m", "--info=all", "seed=0,1", "model.attention.stages=[1]", "init.path='~/a.ckpt'"]) is None
+    assert "gone.ckpt" in done.stderr and "Traceback" not in done.stderr

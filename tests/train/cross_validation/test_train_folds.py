@@ -24,7 +24,7 @@ from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.models import checkpoint
 from mer.run import run
 from mer.train.cross_validation import train_folds
-from mer.train.experiment.experiment import load_experiment
+from mer.train.experiment.experiment import Experiment, load_experiment
 from mer.train.fold.predict import predict
 from tests.helpers.command import TINY
 
@@ -141,22 +141,22 @@ def test_a_fold_whose_process_dies_is_recorded_and_the_others_go_on(finished, ti
     folder, _ = finished
     bad = load_experiment(tiny_config).folds[2].name
     monkeypatch.setenv("MER_TEST_DYING_FOLD", bad)
-    monkeypatch.setattr(train_folds, "_work", die_or_work)
+    monkeypatch.setattr(train_folds, "work", die_or_work)
     config = replace(tiny_config, trainer=replace(tiny_config.trainer, parallel_folds=2))
     results = run(config, tmp_path / "run")
     assert [failed["fold"] for failed in results["failed_folds"]] == [bad]
-    assert "died" in json.loads(run_files.failure_file(tmp_path / "run", bad).read_text(encoding="utf-8"))["error"]
+    record = json.loads(run_files.failure_file(tmp_path / "run", bad).read_text(encoding="utf-8"))
+    assert record["error"] == "a worker process was ended by SIGKILL (out of memory?)"
     kept = pd.read_csv(folder / run_files.PREDICTIONS, dtype=str)
     again = pd.read_csv(tmp_path / "run" / run_files.PREDICTIONS, dtype=str)
     pd.testing.assert_frame_equal(again, kept[kept["fold"] != bad].reset_index(drop=True))
 
 
-def die_or_work(name: str, folder: str) -> tuple[str, str | None]:
-    """Stands for `crossval._work` in a worker: one fold's process is killed, as for lack of memory."""
+def die_or_work(experiment: Experiment, name: str, folder: Path) -> str | None:
+    """Stands for `train_folds.work` in a worker: one fold's process is killed, as for lack of memory."""
     if name == os.environ["MER_TEST_DYING_FOLD"]:
         os.kill(os.getpid(), signal.SIGKILL)
-    experiment = train_folds._WORKER["study"]
-    return name, train_folds._attempt(experiment, experiment.fold(name), Path(folder))
+    return train_folds.attempt(experiment, experiment.fold(name), folder)
 
 
 def test_a_fold_that_diverges_fails_and_does_not_count_as_finished(tiny_config, tmp_path):

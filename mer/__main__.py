@@ -1,0 +1,82 @@
+"""One command for all of them: `mer run ...` is `python -m mer.run ...`, and so for each word below.
+
+Contract: imports nothing heavy, so that help and a mistyped word are answered at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import runpy
+import sys
+
+#: What stands behind each first word: the module, and a line of help.
+COMMANDS = {
+    "run": ("mer.run", "train and test every fold of an experiment, score it, write a report"),
+    "audit": ("mer.audit", "check a data set on disk before training on it"),
+    "prepare": ("mer.prepare", "make faces, apexes and inputs beforehand; look into the cache or clean it"),
+    "compare": ("mer.compare", "compare finished runs: paired tests, learning curves, hard clips"),
+    "weights": ("mer.weights", "inspect, import, export or draw weight files"),
+    "benchmark": ("mer.benchmark", "measure the speed of networks, of training and of preparing"),
+    "sweep": ("mer.sweep", "print the table of a finished or interrupted sweep again"),
+    "synthetic": ("mer.data.synthetic", "write drawn faces in the layout of a real data set"),
+}
+
+
+def usage() -> str:
+    """Return the help text: a line for each command."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  mer {word:{width}}  {line}" for word, (_, line) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: mer COMMAND ...",
+            "",
+            *lines,
+            "",
+            "mer COMMAND --help tells more. Try: mer run +experiment=synthetic_loso dry_run=true",
+            'Tab completion of mer run: eval "$(mer -sc install=bash)", also zsh and fish.',
+        ]
+    )
+
+
+def main() -> int:
+    """Hand the rest of the command line on to the command that its first word names; the exit status.
+
+    0 = well, 2 = no such command. A command that ends the process itself ends it with its own status.
+    """
+    word, *rest = sys.argv[1:] or [""]
+    if word.startswith(("-sc", "--shell-completion")):
+        return _complete()
+    if word in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if word not in COMMANDS:
+        near = difflib.get_close_matches(word, COMMANDS, n=1)
+        hint = f"; did you mean mer {near[0]}?" if near else ""
+        wrong = f"mer: no command {word!r}{hint}\n\n" if word else ""
+        print(f"{wrong}{usage()}", file=sys.stderr)
+        return 2
+    module, _ = COMMANDS[word]
+    sys.argv[1:] = rest
+    # as its own main module: Lightning starts `python -m MODULE` again for each further device
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    return 0
+
+
+def _complete() -> int:
+    """Answer a shell's question for completions: the commands, then what Hydra knows of the overrides of `mer run`."""
+    line = os.environ.get("COMP_LINE", "")
+    words = line.split()
+    asked = any(argument.startswith("query=") for argument in sys.argv[1:])
+    if asked and words[1:2] != ["run"]:
+        if len(words) <= 1 + (not line.endswith(" ")):
+            print(" ".join(word for word in COMMANDS if word.startswith("".join(words[1:]))))
+        return 0
+    os.environ["COMP_LINE"] = line.replace(" run", "", 1)  # Hydra takes the first word for the program
+    from mer.run import main as run  # Hydra is not needed for the rest
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""How every command ends: one sentence and the documented exit status, whatever ends it.
+
+Exit status: 2 a problem that the user can solve, 130 Ctrl-C, 143 SIGTERM; a defect of ours keeps its traceback (1).
+
+Contract: a `guarded` command leaves no process of its own behind, and after a signal it ends within `GRACE` seconds.
+"""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec
+
+from mer.errors import MerError
+from mer.utils.console import say_error
+
+#: Seconds between a signal and the end of the process, whatever does not want to end.
+GRACE = 8.0
+#: What is said of each signal.
+ENDED = {signal.SIGINT: "interrupted", signal.SIGTERM: "ended by SIGTERM"}
+
+P = ParamSpec("P")
+
+_advice: list[str] = []
+_began: list[float] = []
+
+
+def guarded(command: Callable[P, int | None]) -> Callable[P, int]:
+    """Return the command with its exit status as result, after one sentence where it did not end well."""
+
+    @functools.wraps(command)
+    def main(*args: P.args, **kwargs: P.kwargs) -> int:
+        _advice.clear()
+        _began[:] = [time.perf_counter()]
+        with _signals() as received:
+            try:
+                return command(*args, **kwargs) or 0
+            except BaseException as error:
+                end_children()
+                if received:  # whatever became of the exception on its way here
+                    return _say_ended(received[0])
+                if isinstance(error, KeyboardInterrupt):
+                    return _say_ended(signal.SIGINT)
+                if not is_users(error):
+                    raise  # a defect of ours keeps its traceback; argparse and Hydra end with a status of their own
+                if isinstance(error, BrokenPipeError):  # the reader, `head` say, has gone: nothing more to tell it
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                    return 1
+                say_error(error)
+                return 2
+
+    return main
+
+
+def is_users(error: BaseException) -> bool:
+    """Return whether a user can solve this: an error of ours, or of a file that has a name."""
+    return isinstance(error, (MerError, BrokenPipeError)) or (isinstance(error, OSError) and error.filename is not None)
+
+
+def advise(text: str) -> None:
+    """Set what the user is told to do after a signal, in place of "the same command goes on"."""
+    _advice[:] = [text]
+
+
+def seconds_running() -> float:
+    """Return the seconds since the command began; 0 where no command runs, as in a notebook."""
+    return time.perf_counter() - _began[0] if _began else 0.0
+
+
+def end_children() -> None:
+    """End every process that this one started through `multiprocessing`: folds in work, loaders of data."""
+    for child in multiprocessing.active_children():
+        child.kill()
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Turn SIGINT and SIGTERM into KeyboardInterrupt; yields the numbers received so far."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+
+    def stop(number: int, frame: object) -> None:
+        received.append(number)
+        if len(received) > 1:  # asked for twice
+            _end_at_once(received[0])
+        # what is busy in a library, or swallows the exception, does not keep the process alive
+        timer = threading.Timer(GRACE, _end_at_once, (number,))
+        timer.daemon = True
+        timer.start()
+        timers.append(timer)
+        raise KeyboardInterrupt
+
+    timers: list[threading.Timer] = []
+    before = {number: signal.signal(number, stop) for number in ENDED}
+    try:
+        yield received
+    finally:
+        for timer in timers:
+            timer.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say_ended(number: int) -> int:
+    """Say that a signal ended the command; the exit status of a process that it ended."""
+    if os.environ.get("LOCAL_RANK", "0") == "0":  # once for all processes of a training over several devices
+        advice = _advice[0] if _advice else "the same command goes on with what is missing"
+        say_error(f"{ENDED[signal.Signals(number)]}; what is finished is kept, {advice}")
+    return 128 + number
+
+
+def _end_at_once(number: int) -> None:
+    end_children()
+    os._exit(_say_ended(number))

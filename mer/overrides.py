@@ -1,0 +1,105 @@
+"""The words of a command line: values that Hydra's grammar cannot read are quoted, its errors told in our words.
+
+Contract: an override that Hydra reads is handed on as it is, but for one whose value is the path of a file or folder
+that exists: it is that path, whatever Hydra would make of its commas and brackets.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from mer.errors import ConfigError
+
+#: What may stand before the `=` of an override: a key or a group, perhaps with @package, after + ++ or ~.
+KEY = re.compile(r"[+~]{0,2}[\w./@:-]+")
+#: A value that begins so is a list, a dict or text in quotes, and is wrong inside.
+STRUCTURED = ("[", "{", "'", '"')
+
+
+def readable(arguments: Sequence[str], *, sweep: bool = False) -> list[str]:
+    """Return overrides that Hydra reads: paths with brackets, apostrophes, `=` or letters of any script get quotes.
+
+    Args:
+        arguments: overrides as the shell hands them over; options (`-m`, `--cfg job`) stay as they are.
+        sweep: whether a comma may stand between several values.
+
+    Raises:
+        ConfigError: one sentence for each override that is none.
+    """
+    found, wrong = [], []
+    for argument in arguments:
+        key, sign, value = argument.partition("=")
+        if argument.startswith("-") or not sign or not KEY.fullmatch(key):
+            found.append(argument)
+            if not argument.startswith(("-", "~")) and (not sign or not KEY.fullmatch(key)):
+                wrong.append(f"{argument}: expected KEY=VALUE, e.g. seed=1")
+        elif _is_path(value):
+            found.append(argument if _value(argument) == value else f"{key}={quoted(value)}")
+        elif _parsed(argument) is not None:
+            found.append(argument)
+        elif value.startswith(STRUCTURED) or "${" in value:
+            found.append(argument)
+            wrong.append(
+                f"{argument}: the value cannot be read; text with special characters stands in quotes, these "
+                f"within quotes of the shell: \"{key}='...'\""
+            )
+        elif sweep and "," in value:
+            parts = (part if _parsed(f"{key}={part}") is not None else quoted(part) for part in value.split(","))
+            found.append(f"{key}={','.join(parts)}")
+        else:
+            found.append(f"{key}={quoted(value)}")
+    if wrong:
+        raise ConfigError(wrong)
+    return found
+
+
+def quoted(value: str) -> str:
+    r"""Return the value in quotes of Hydra's grammar: `it's` as `'it\'s'`."""
+    escaped = re.sub(r"(\\*)'", lambda found: found[1] * 2 + r"\'", value)
+    trailing = len(escaped) - len(escaped.rstrip("\\"))
+    return f"'{escaped}{escaped[len(escaped) - trailing :]}'"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word most like this one, or None; the last part of a key counts alone too."""
+    known = list(dict.fromkeys(known))
+    prefix, _, last = word.rpartition(".")
+
+    def likeness(one: str) -> float:
+        """Of the groups in which two keys stand."""
+        return difflib.SequenceMatcher(None, prefix, one.rpartition(".")[0]).ratio()
+
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
+    ends = {one.rpartition(".")[2] for one in known}
+    alike = difflib.get_close_matches(last, ends, n=1, cutoff=0.75)
+    candidates = [one for one in known if one.rpartition(".")[2] in alike]
+    if not near or last in ends:  # `lr` is rather optim.lr than anything of two letters
+        near = sorted(candidates, key=likeness, reverse=True) or near
+    return near[0] if near else None
+
+
+def _is_path(value: str) -> bool:
+    try:
+        return "/" in value and Path(value).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):  # too long for a name, no such user, a zero byte
+        return False
+
+
+def _parsed(argument: str) -> Override | None:
+    try:
+        return OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return None
+
+
+def _value(argument: str) -> object:
+    """What Hydra reads as the value; None where it cannot."""
+    override = _parsed(argument)
+    return None if override is None or override.is_sweep_override() else override.value()

@@ -1,0 +1,148 @@
+"""Folds in processes of their own: started, told apart when they die, and ended with the run.
+
+Contract: a worker ends with its parent, however that ends; SIGINT and SIGTERM end it at once, so that Ctrl-C in a
+terminal, which reaches every process there, leaves no traceback and nobody at work. Workers do not import the user's
+own script, so it needs no `if __name__ == "__main__"`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import ModuleType
+
+from mer.cli import is_users
+from mer.config import Config
+from mer.errors import MerError
+from mer.train.experiment.experiment import Experiment, load_experiment
+
+#: Signals that end a worker at once.
+SIGNALS = {signal.SIGINT, signal.SIGTERM}
+#: Seconds in which a process that was killed has gone.
+GONE = 5.0
+
+#: Trains one fold of an experiment in a run's folder; the error's line or None.
+Attempt = Callable[[Experiment, str, Path], "str | None"]
+
+
+class WorkerEndedError(Exception):
+    """A worker process ended from outside, with what it was doing; says by what."""
+
+
+def in_processes(
+    experiment: Experiment, names: Sequence[str], run: Path, workers: int, work: Attempt
+) -> Iterator[tuple[str, str | None]]:
+    """Train folds in worker processes; yields name and error line of each as it ends.
+
+    Args:
+        experiment: loaded again in each process from its configuration.
+        names: of the folds.
+        run: the run's folder.
+        workers: number of processes.
+        work: what a process does with one fold, a function of a module.
+
+    Raises:
+        WorkerEndedError: a process died; those that had ended well were yielded before.
+        MerError: a process cannot load the experiment.
+    """
+    context = multiprocessing.get_context("spawn")  # fork would copy torch's and OpenCV's threads in an unknown state
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(experiment.config,))
+    processes: set[BaseProcess] = set()
+    try:
+        with _starting():
+            futures = [pool.submit(_work, work, name, str(run)) for name in names]
+            processes = set(multiprocessing.active_children()) - others
+        broken = False
+        for future in as_completed(futures):
+            try:
+                name, line, cannot = future.result()
+            except BrokenProcessPool:  # the futures of folds that had ended well still hold their results
+                broken = True
+                continue
+            if cannot is not None:
+                raise MerError(f"a worker process cannot load the experiment: {cannot}")
+            yield name, line
+        if broken:
+            raise WorkerEndedError(_cause(processes))
+    except BaseException:
+        for process in processes:
+            process.kill()  # nobody waits for what is still in work
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """While processes start: they get signals only when they are set up, and do not run the user's script again."""
+    main = sys.modules["__main__"]
+    # `spawn` imports the file of this module in each process; a script without a guard would start itself again there
+    sys.modules["__main__"] = ModuleType("__main__")
+    masked = hasattr(signal, "pthread_sigmask")
+    if masked:
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        if masked:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _cause(processes: set[BaseProcess]) -> str:
+    """What ended a worker; the pool ends the others by SIGTERM then."""
+    end = time.monotonic() + GONE
+    # the pool's own thread may be reaping them: then `join` returns before the status is known
+    while any(process.exitcode is None for process in processes) and time.monotonic() < end:
+        time.sleep(0.01)
+    codes = [process.exitcode for process in processes if process.exitcode]
+    code = next((code for code in codes if code != -signal.SIGTERM), -signal.SIGTERM)
+    if code > 0:
+        return f"a worker process ended with status {code}; what it printed stands above"
+    why = " (out of memory?)" if code == -signal.SIGKILL else ""
+    return f"a worker process was ended by {signal.Signals(-code).name}{why}"
+
+
+_LOADED: dict[str, Experiment | str] = {}
+
+
+def _start(config: Config) -> None:
+    """Load the experiment once in each process; its pixels are a memory map, shared by all."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        _LOADED["experiment"] = load_experiment(config)
+    except Exception as error:
+        _LOADED["experiment"] = str(error) if is_users(error) else traceback.format_exc()
+
+
+def _end_with_parent() -> None:
+    """End this process when the run's main process is gone, killed with -9 say, instead of training on for nobody."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _work(work: Attempt, name: str, run: str) -> tuple[str, str | None, str | None]:
+    """Name, error line, and why the experiment could not be loaded."""
+    experiment = _LOADED["experiment"]
+    if isinstance(experiment, str):
+        return name, None, experiment
+    return name, work(experiment, name, Path(run)), None

@@ -1,0 +1,142 @@
+"""All folds of a configuration, from loading the samples to the report: the job behind `python -m mer.run`.
+
+Contract: what is already in the run's folder is kept, what is missing is trained, so that the same call finishes a run
+that was ended in the middle.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from mer import run_files
+from mer.cli import seconds_running
+from mer.config import Config
+from mer.evaluation.report.console import console_table
+from mer.protocols.registry import Fold
+from mer.train.cross_validation import initial_weights_check, stage_notes
+from mer.train.cross_validation.dry_run import describe
+from mer.train.cross_validation.run_folder import collect_results, open_run_folder
+from mer.train.cross_validation.run_lock import lock_run_folder
+from mer.train.cross_validation.sanity_checks import add_null_tests
+from mer.train.cross_validation.train_folds import is_main_process, missing_folds, parallel_folds, train_folds
+from mer.train.cross_validation.wandb_tracking import open_tracker
+from mer.train.experiment.config_checks import check_config
+from mer.train.experiment.experiment import Experiment, load_experiment
+from mer.train.experiment.picture_consent import may_show_inputs
+from mer.train.fold.pretraining import train_shared
+from mer.train.leaks import audit as leaks
+from mer.utils.atomic_files import read_json, write_json
+from mer.utils.console import say
+
+
+def run_experiment(config: Config, folder: Path, *, console: Console | None = None) -> dict[str, Any]:
+    """Return the results of all folds of a configuration; what is already in `folder` is kept, the rest is trained.
+
+    Args:
+        config: what to do.
+        folder: the run's folder, drawn in `mer.run_files`.
+        console: where to show progress and tables; None for standard output.
+
+    Raises:
+        MerError: a problem that the user can solve.
+    """
+    imports = seconds_running()
+    check_config(config)
+    main = is_main_process(config)
+    console = console or Console(quiet=not main)
+    experiment = load_experiment(config, progress=config.trainer.progress and main)
+    origin = initial_weights_check.check(experiment)
+    audited = leaks.audit_leaks(experiment)
+    if config.dry_run:
+        start = time.perf_counter()
+        load_experiment(config)  # as a run would, now that all of it is in the cache
+        describe(experiment, console, origin=origin, startup=imports + time.perf_counter() - start)
+        return {}
+    with lock_run_folder(folder) if main else nullcontext():  # the other ranks of a training work for rank 0
+        return _train(experiment, audited, folder, console, main=main)
+
+
+def _train(
+    experiment: Experiment, audited: dict[str, Any], folder: Path, console: Console, *, main: bool
+) -> dict[str, Any]:
+    """Results of an experiment in a folder that this process, or rank 0 for it, holds; arguments as in `run`."""
+    config = experiment.config
+    whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+    assert isinstance(whole, dict)  # a dataclass always gives one
+    todo = missing_folds(experiment, folder)
+    if main:
+        open_run_folder(experiment, folder, whole)  # type: ignore[arg-type]
+        write_json(folder / run_files.LEAKS, audited)
+        _announce(experiment, len(todo), folder, console)
+    media = may_show_inputs(experiment, asked=config.logger.media)
+    synthetic = experiment.table.synthetic
+    with open_tracker(config, folder, whole, synthetic=synthetic, media=media, enabled=main) as tracker:  # type: ignore[arg-type]
+        for fold in experiment.folds:
+            if fold not in todo:
+                tracker.fold(fold, run_files.fold_folder(folder, fold.name))
+        for line in train_shared(experiment, folder) if todo else ():
+            say(console, line)
+        shown = config.trainer.progress and main
+        with (
+            _progress(console, enabled=shown and console.is_terminal) as bar,
+            closing(train_folds(experiment, todo, folder, say=partial(say, console))) as ended,
+        ):
+            task = bar.add_task("folds", total=len(experiment.folds), completed=len(experiment.folds) - len(todo))
+            for count, (fold, error) in enumerate(ended, len(experiment.folds) - len(todo) + 1):
+                bar.advance(task)
+                if error is None:
+                    tracker.fold(fold, run_files.fold_folder(folder, fold.name))
+                    if shown and not console.is_terminal:
+                        say(console, f"fold {count}/{len(experiment.folds)} {_outcome(fold, folder)}")
+                else:
+                    say(bar.console, f"fold {fold.name} failed: {error}", style="red")
+        if main:
+            results = collect_results(experiment, folder)
+            tracker.summary(results, folder)
+    if config.sanity:  # on every rank, for null runs train like any other
+        add_null_tests(experiment, folder, partial(run_experiment, console=Console(quiet=True)))
+        results = collect_results(experiment, folder) if main else {}
+    if not main:
+        return {}
+    console.print(console_table(results))
+    for failed in results["failed_folds"]:
+        say(console, f"failed fold {failed['fold']}: {failed['error']}")
+    say(console, f"report: {(folder / run_files.REPORT).resolve()}")
+    return results
+
+
+def _announce(experiment: Experiment, todo: int, folder: Path, console: Console) -> None:
+    table = experiment.table
+    side = max(1, min(parallel_folds(experiment.config), todo))
+    say(
+        console,
+        f"{experiment.config.name}: {len(table)} clips of {table.subjects.nunique()} subjects ({table.name}), "
+        f"{len(experiment.folds)} folds, {todo} to train, {side} side by side -> {folder}",
+    )
+    for note in (*experiment.notes, *stage_notes.notes(experiment)):
+        say(console, f"note: {note}")
+
+
+def _outcome(fold: Fold, folder: Path) -> str:
+    """A line on a finished fold, from its record."""
+    record = read_json(run_files.fold_folder(folder, fold.name) / run_files.FOLD)
+    return f"{fold.name}: {record['seconds']:.1f} s, accuracy {record['accuracy']:.2f} on {record['test']} clips"
+
+
+def _progress(console: Console, *, enabled: bool) -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, disable=not enabled)
