@@ -26,7 +26,7 @@ from mer.run import run
 from mer.train.cross_validation import train_folds
 from mer.train.experiment.experiment import Experiment, load_experiment
 from mer.train.fold.predict import predict
-from tests.helpers.command import TINY
+from tests.helpers.command import TINY, command
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +109,19 @@ def test_a_finished_run_is_not_trained_again(finished, tiny_config, monkeypatch)
     folder, results = finished
     monkeypatch.setattr(train_folds, "run_fold", lambda *_: pytest.fail("a finished fold was trained again"))
     assert run(tiny_config, folder)["scores"] == results["scores"]
+
+
+def test_a_run_is_resumed_by_its_folder_alone_and_other_options_are_refused(finished, tmp_path):
+    folder, _ = finished
+    shutil.copytree(folder, tmp_path / "copy")
+    gone = run_files.completed_folds(tmp_path / "copy")[1]
+    shutil.rmtree(gone)
+    done = command("mer.run", f"resume={tmp_path / 'copy'}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert gone.is_dir() and "1 to train" in done.stdout
+    assert (tmp_path / "copy" / run_files.PREDICTIONS).read_bytes() == (folder / run_files.PREDICTIONS).read_bytes()
+    done = command("mer.run", f"resume={tmp_path / 'copy'}", "optim.lr=0.5", cwd=tmp_path)
+    assert done.returncode == 2 and "optim.lr: 0.001 there, 0.5 asked for" in done.stderr
 
 
 def test_a_failing_fold_is_recorded_the_others_go_on_and_a_rerun_mends_it(finished, tiny_config, tmp_path, monkeypatch):
