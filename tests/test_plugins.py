@@ -185,7 +185,7 @@ def test_installed_plugin_is_found_by_its_entry_point(lab: Path) -> None:
         (["protocol.options.size=2.5"], "protocol.options.size"),
         (["input.options.gains=2"], "input.options.gains: no such option of absolute, which has gain=1.0"),
         (["data.options.camera=3"], "data.options.camera: expected"),
-        (["model.attention.unit=gat"], "got 'gat'; did you mean 'gate'?"),
+        (["model.attention.unit=gat"], "got 'gat': did you mean 'gate'?"),
         (["model.attention.unit=se", "model.attention.options.reduction=0"], "reduction: expected 1 or more, got 0"),
     ],
 )

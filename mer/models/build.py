@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from mer.config import AttentionConfig, ModelConfig
+from mer.config import ModelConfig
+from mer.config_check import limit_errors
 from mer.errors import ConfigError
-from mer.models.attention import FORMS, PLACES, MicroAttention, unit_errors
+from mer.models.attention import MicroAttention, unit_errors
 from mer.models.backbones.registry import BACKBONES, PASSED
 from mer.models.network import RecognitionNetwork
 from mer.utils.registry import option_errors
@@ -34,7 +35,11 @@ def config_errors(model: ModelConfig, *, side: int | None = None) -> list[str]:
         model: the configuration.
         side: of the input in pixels; None where it is not known, then nothing is said about it.
     """
-    found = _attention_config_errors(model.attention)
+    found = [
+        *limit_errors(model, "model"),
+        *limit_errors(model.attention, "model.attention"),
+        *unit_errors(model.attention),
+    ]
     if model.backbone not in BACKBONES:
         return [*BACKBONES.unknown("model.backbone", model.backbone), *found]
     backbone = BACKBONES[model.backbone]
@@ -67,24 +72,6 @@ def describe(model: ModelConfig) -> str:
     changed += [f"{key} {value}" for key, value in model.options.items()]
     title = backbone.title.format(depth=model.depth)
     return f"{title} ({', '.join(changed)})" if changed else title
-
-
-def _attention_config_errors(attention: AttentionConfig) -> list[str]:
-    choices: list[tuple[str, Any, list[Any]]] = [
-        ("form", attention.form, list(FORMS)),
-        ("blocks", attention.blocks, list(PLACES)),
-    ]
-    found = [
-        f"model.attention.{key}: expected one of {allowed}, got {value!r}"
-        for key, value, allowed in choices
-        if value not in allowed
-    ]
-    found = [*unit_errors(attention), *found]
-    stages = [1, 2, 3, 4]
-    if any(isinstance(stage, bool) or stage not in stages for stage in attention.stages):
-        expected = f"expected a subset of {stages} (an empty list is the plain network)"
-        found.append(f"model.attention.stages: {expected}, got {list(attention.stages)}")
-    return found
 
 
 def build(model: ModelConfig, *, in_channels: int, classes: int) -> RecognitionNetwork:

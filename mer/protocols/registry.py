@@ -8,6 +8,7 @@ A new protocol is a function `(table, protocol) -> list[Fold]` with `@PROTOCOLS.
 from __future__ import annotations
 
 from mer.config import ProtocolConfig
+from mer.config_check import limit_errors
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError
 from mer.protocols import dataset_splits
@@ -18,7 +19,6 @@ from mer.utils.registry import option_errors
 
 __all__ = [
     "PROTOCOLS",
-    "SELECTIONS",
     "Fold",
     "config_errors",
     "fold_notes",
@@ -29,13 +29,9 @@ __all__ = [
     "selection_mode",
 ]
 
-#: What may choose the epoch or the recipe of a fold: nothing, its own training part, or (to show what comes of it) the
-#: held-out samples.
-SELECTIONS = ("fixed", "inner", "leaky")
-
 
 def selection_mode(protocol: ProtocolConfig) -> str:
-    """One of `SELECTIONS`: what was asked for, else `inner` where there is an inner split or search, else `fixed`."""
+    """Return `fixed`, `inner` or `leaky`: as asked for, else `inner` where something is chosen, else `fixed`."""
     if protocol.selection is not None:
         return protocol.selection
     return "inner" if protocol.validation or protocol.candidates else "fixed"
@@ -43,30 +39,22 @@ def selection_mode(protocol: ProtocolConfig) -> str:
 
 def config_errors(protocol: ProtocolConfig) -> list[str]:
     """What is wrong with the protocol's configuration, one sentence each."""
-    found = []
+    found = limit_errors(protocol, "protocol")
     if protocol.name not in PROTOCOLS:
         found += PROTOCOLS.unknown("protocol.name", protocol.name)
     else:
         found += dataset_splits.config_errors(protocol)
         found += option_errors("protocol.options", PROTOCOLS[protocol.name], protocol.options)
-    if not 0 <= protocol.validation < 1:
-        found.append(
-            f"protocol.validation: expected a share of the training subjects, 0 <= share < 1, got {protocol.validation}"
-        )
     if protocol.name == "zero_shot" and (protocol.validation or protocol.candidates):
         found.append(
             "protocol.name: expected protocol.validation=0 and no protocol.candidates with zero_shot, which trains "
             f"nothing that they could choose, got {protocol.validation} and {protocol.candidates}"
         )
-    fewer = protocol.train_subjects
-    if fewer is not None and (fewer < 1 or protocol.name == "zero_shot"):
+    if protocol.train_subjects is not None and protocol.name == "zero_shot":
         found.append(
-            "protocol.train_subjects: expected null, or 1 subject or more with a protocol that trains, got "
-            f"{fewer} with {protocol.name}"
+            "protocol.train_subjects: expected null with protocol.name=zero_shot, which trains nothing, got "
+            f"{protocol.train_subjects}"
         )
-    for key in ("folds", "inner"):
-        if getattr(protocol, key) < 2:
-            found.append(f"protocol.{key}: expected at least 2 parts, got {getattr(protocol, key)}")
     return found + _selection_config_errors(protocol)
 
 
@@ -106,9 +94,7 @@ def _selection_config_errors(protocol: ProtocolConfig) -> list[str]:
     """Contradictions between what may choose and what there is to choose with."""
     found = []
     chooses = bool(protocol.validation or protocol.candidates)
-    if protocol.selection is not None and protocol.selection not in SELECTIONS:
-        found.append(f"protocol.selection: expected null or one of {', '.join(SELECTIONS)}, got {protocol.selection!r}")
-    elif protocol.selection == "inner" and not chooses:
+    if protocol.selection == "inner" and not chooses:
         found.append(
             "protocol.selection: expected an inner split to choose on, got none; set protocol.validation=0.1 (the "
             "epoch) or protocol.candidates (the recipe)"

@@ -7,7 +7,6 @@ is registered are its own options, e.g. `reduction` of an attention unit, set by
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import pkgutil
@@ -20,6 +19,7 @@ from omegaconf import MISSING
 from omegaconf.errors import OmegaConfBaseException
 
 from mer.config import from_dict
+from mer.config_check import nearest
 from mer.errors import MerError
 from mer.utils import plugins
 
@@ -109,9 +109,8 @@ def unknown_name(key: str, value: Any, names: Collection[str]) -> list[str]:
     """Return the problem with the value of the option `key`, which should be one of the `names`; nothing if it is."""
     if value in names:
         return []
-    near = difflib.get_close_matches(str(value), list(names), 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return [f"{key}: expected one of {', '.join(names)}, got {value!r}{hint}"]
+    hint = nearest(str(value), names)
+    return [f"{key}: expected one of {', '.join(names)}, got {value!r}{f': {hint}' if hint else ''}"]
 
 
 def accepted(made: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_default_root_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("data", "part"),
     [
-        (DataConfig(name="sam"), "composite, motion_prior, got 'sam'; did you mean 'samm'?"),
+        (DataConfig(name="sam"), "composite, motion_prior, got 'sam': did you mean 'samm'?"),
         (DataConfig(), "data.name"),
         (SyntheticData(name="samm"), "choose it with data=samm"),
         (FolderData(name="samm"), "set data.root=PATH"),

@@ -38,8 +38,8 @@ def test_stages_are_a_subset_in_any_order_or_a_named_problem(stages: list[int]) 
     else:
         assert len(found) == 1
         assert "model.attention.stages" in found[0]
-        assert "[1, 2, 3, 4]" in found[0]
-        assert str(stages) in found[0]
+        assert "expected some of 1, 2, 3, 4" in found[0]
+        assert found[0].endswith(f"got {', '.join(str(stage) for stage in stages if stage not in {1, 2, 3, 4})}")
 
 
 def test_stages_are_ordered_and_each_taken_once() -> None:
@@ -95,7 +95,19 @@ def test_all_problems_come_at_once_with_key_expected_and_got() -> None:
         build(config, in_channels=0, classes=1)
     found = caught.value.errors
     assert len(found) == 8
-    words = ["model.depth", "12", "release", "megc2018", "unit", "macro", "form", "bent", "[0, True]", "got 0", "got 1"]
-    words += ["blocks", "'first'", "['all', 'last']"]
+    words = [
+        "model.depth",
+        "12",
+        "release",
+        "megc2018",
+        "unit",
+        "macro",
+        "form",
+        "bent",
+        "got 0, True",
+        "got 0",
+        "got 1",
+    ]
+    words += ["blocks", "'first'", "one of all, last"]
     for word in words:
         assert word in str(caught.value)

@@ -165,7 +165,7 @@ def test_a_class_of_one_person_is_a_note_and_no_error() -> None:
 @pytest.mark.parametrize(
     ("protocol", "part"),
     [
-        (ProtocolConfig(name="lofo"), "megc2018_hde, megc2019, zero_shot, got 'lofo'; did you mean 'loso'?"),
+        (ProtocolConfig(name="lofo"), "megc2018_hde, megc2019, zero_shot, got 'lofo': did you mean 'loso'?"),
         (ProtocolConfig(validation=1.0), "protocol.validation"),
         (ProtocolConfig(validation=-0.1), "protocol.validation"),
         (ProtocolConfig(validation=float("nan")), "protocol.validation"),

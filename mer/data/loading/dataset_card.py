@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mer.config import FolderData
+from mer.config_check import limit_errors
 from mer.data.samples.label_sets import LabelSet
 from mer.errors import DatasetNotFoundError, SampleError
 
 #: File in a root that says that we drew the clips; `mer.data.synthetic.layouts.registry` writes it.
 SYNTHETIC_MARK = "SYNTHETIC.txt"
-#: What may be done with a clip without a usable apex.
-MISSING_APEX = ("error", "middle", "drop")
 #: Note of the sets that do not say who is shown.
 NAMELESS = "People are not named: each image counts as a person of its own, so a split by subject is none by person."
 #: Label set taken when `data.labels` is null.
@@ -137,14 +136,12 @@ def open_root(data: FolderData, card: DatasetCard) -> Path:
 
 def config_errors(data: FolderData, card: DatasetCard) -> list[str]:
     """What is wrong with the configuration of an official data set, one sentence each."""
-    found = []
+    found = limit_errors(data, "data")
     if data.labels is not None and data.labels not in card.label_sets:
         found.append(f"data.labels: expected null or one of {', '.join(card.label_sets)}, got {data.labels!r}")
     if data.part is not None and data.part not in card.parts:
         known = f"null or one of {', '.join(card.parts)}" if card.parts else f"null ({card.title} has one part only)"
         found.append(f"data.part: expected {known}, got {data.part!r}")
-    if data.missing_apex not in MISSING_APEX:
-        found.append(f"data.missing_apex: expected one of {', '.join(MISSING_APEX)}, got {data.missing_apex!r}")
     if data.repairs_table is not None and not data.repairs:
         found.append("data.repairs_table: expected null where data.repairs=false, which applies none of its rows")
     return found

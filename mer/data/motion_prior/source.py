@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from mer.config import MotionPriorData
+from mer.config_check import limit_errors
 from mer.data import facs
 from mer.data.motion_prior import smooth_maps, total_variation_maps
 from mer.data.samples.table import SampleTable
@@ -85,21 +86,15 @@ FAMILIES: dict[str, Callable[..., smooth_maps.Map]] = {"smooth": _smooth, "varia
 
 def config_errors(data: MotionPriorData) -> list[str]:
     """What is wrong with the configuration, one sentence a key."""
-    found = []
+    found = limit_errors(data, "data", {"motion families": FAMILIES, "motion parts": PARTS})
     known = PROFILES.get(_profile(data))
     if known is None:
         found.append(f"data.labels: expected one of {', '.join(PROFILES)}, got {data.labels!r}")
     least = 20 * len(known.counts) if known else 1
-    if data.maps < least:
-        found.append(f"data.maps: expected {least} or more (20 a class), got {data.maps}")
-    if not 0 <= data.evenness <= 1:
-        found.append(f"data.evenness: expected 0 (shares of the real sets) to 1 (classes alike), got {data.evenness}")
-    strange = [name for name in data.families if name not in FAMILIES]
-    if strange or not data.families:
-        found.append(f"data.families: expected some of {', '.join(FAMILIES)}, got {', '.join(strange) or 'none'}")
-    strange = [name for name in data.without if name not in PARTS]
-    if strange:
-        found.append(f"data.without: expected some of {', '.join(PARTS)}, got {', '.join(strange)}")
+    if 1 <= data.maps < least:
+        found.append(f"data.maps: expected at least {least}, got {data.maps}: 20 a class")
+    if not data.families:
+        found.append(f"data.families: expected some of {', '.join(FAMILIES)}, got none")
     return found
 
 

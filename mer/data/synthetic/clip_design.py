@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mer.config import SyntheticData
+from mer.config_check import limit_errors
 from mer.data import facs
 from mer.data.synthetic.clip_rendering import ClipSpec, Movement, Pose, person_of
 from mer.data.synthetic.profiles import PROFILES, Profile
@@ -62,22 +63,16 @@ POSED_PACE = (50, 201)
 
 def config_errors(data: SyntheticData) -> list[str]:
     """What is wrong with the values of `data`, one sentence each."""
-    found = []
-    if data.profile not in PROFILES:
-        return [f"data.profile={data.profile}: expected one of {', '.join(PROFILES)}"]
+    found = limit_errors(data, "data", {"profiles": PROFILES})
     if data.labels is not None:
-        found.append(f"data.labels={data.labels}: expected null, since data.profile decides the labels of drawn clips")
-    least = max(data.subjects, 2 * len(PROFILES[data.profile].counts))
-    if data.subjects < 2:
-        found.append(f"data.subjects={data.subjects}: expected at least 2, since each subject is tested on the others")
-    if data.clips < least:
-        found.append(
-            f"data.clips={data.clips}: expected at least {least}: one a subject and two a class of {data.profile}"
-        )
-    if not 0 <= data.difficulty <= 10:
-        found.append(f"data.difficulty={data.difficulty}: expected 0 (easy) to 10, the default is 1")
-    if not 32 <= data.size <= 1024:
-        found.append(f"data.size={data.size}: expected a side of 32 to 1024 pixels")
+        found.append(f"data.labels: expected null, got {data.labels!r}: data.profile decides the labels of drawn clips")
+    if not found:
+        least = max(data.subjects, 2 * len(PROFILES[data.profile].counts))
+        if data.clips < least:
+            found.append(
+                f"data.clips: expected at least {least}, got {data.clips}: one a subject and two a class of "
+                f"{data.profile}"
+            )
     return found
 
 

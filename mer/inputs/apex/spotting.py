@@ -117,11 +117,8 @@ def _apply(table: SampleTable, config: InputConfig, step: CachedStep[str], *, pr
 
 
 def config_errors(config: InputConfig) -> list[str]:
-    """What is wrong with the choice of the apex, one sentence a key."""
-    found = SPOTTERS.unknown("input.apex", config.apex, also=("annotated",))
-    if config.apex_for not in ("missing", "all"):
-        found.append(f"input.apex_for: expected missing or all, got '{config.apex_for}'")
-    return found
+    """Return what is wrong with `input.apex`; the other options of the input are checked with the representation."""
+    return SPOTTERS.unknown("input.apex", config.apex, also=("annotated",))
 
 
 def _asked(table: SampleTable, config: InputConfig) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mer.config import FaceConfig, InputConfig
+from mer.config_check import limit_errors
 from mer.data.loading.annotations import ALL
 from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
@@ -31,7 +32,6 @@ from mer.inputs.representations.registry import REPRESENTATIONS, SPAN
 
 #: Raise when the same frames give other crops.
 CODE_VERSION = 1
-DETECTORS = ("none", "auto", "mtcnn", "precomputed")
 
 
 def align_faces(
@@ -148,9 +148,7 @@ def _apply(
 
 def config_errors(face: FaceConfig) -> list[str]:
     """What is wrong with the configuration of faces, one sentence a key."""
-    found = []
-    if face.detector not in DETECTORS:
-        found.append(f"face.detector: expected one of {', '.join(DETECTORS)}, got '{face.detector}'")
+    found = limit_errors(face, "face")
     if face.detector == "mtcnn":
         found += mtcnn.config_errors()
     if (face.detector == "precomputed") != (face.landmarks is not None):
@@ -158,12 +156,6 @@ def config_errors(face: FaceConfig) -> list[str]:
             f"face.landmarks: expected a CSV file with face.detector=precomputed and null otherwise, got "
             f"{face.landmarks} with {face.detector}"
         )
-    if not 28 <= face.size <= 1024:
-        found.append(f"face.size: expected 28 to 1024 pixels, got {face.size}")
-    if face.smallest < mtcnn.WINDOW:
-        found.append(f"face.smallest: expected {mtcnn.WINDOW} or more pixels, got {face.smallest}")
-    if face.missed not in ("error", "drop"):
-        found.append(f"face.missed: expected error or drop, got '{face.missed}'")
     return found
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mer.config import InputConfig
 from mer.inputs.flow.head_motion import Flow, remove_head_motion
 from mer.inputs.frames.image_files import resize
 from mer.utils.registry import Registry
@@ -85,11 +84,6 @@ def dense_flow(onset: np.ndarray, apex: np.ndarray, *, method: str = "dis", stab
     if stabilise:
         apex = remove_head_motion(onset, apex, dis)
     return METHODS[method](onset, apex)
-
-
-def config_errors(config: InputConfig) -> list[str]:
-    """Return what is wrong with the choice of a flow, one sentence."""
-    return METHODS.unknown("input.flow", config.flow)
 
 
 def _levels(grey: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ import numpy as np
 
 from mer.config import InputConfig
 
-FILTERS, PYRAMIDS = ("iir", "ideal"), ("laplacian", "gaussian")
 #: Side in pixels below which no coarser level of a pyramid is made.
 COARSEST = 8
 
@@ -90,22 +89,13 @@ def ideal(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def config_errors(config: InputConfig) -> list[str]:
-    """What is wrong with the magnification, one sentence a key."""
-    found = []
-    if not 0 <= config.magnify <= 100:
-        found.append(f"input.magnify: expected 0 (off) to 100, got {config.magnify:g}")
+    """Return what is wrong with the band of the magnification."""
     if len(config.magnify_band) != 2 or not 0 <= config.magnify_band[0] < config.magnify_band[1] <= 0.5:
-        found.append(
+        return [
             "input.magnify_band: expected two frequencies in cycles a frame, 0 <= low < high <= 0.5, got "
             f"{list(config.magnify_band)}; divide hertz by the frames a second"
-        )
-    if config.magnify_filter not in FILTERS:
-        found.append(f"input.magnify_filter: expected one of {', '.join(FILTERS)}, got '{config.magnify_filter}'")
-    if config.magnify_pyramid not in PYRAMIDS:
-        found.append(f"input.magnify_pyramid: expected one of {', '.join(PYRAMIDS)}, got '{config.magnify_pyramid}'")
-    if config.magnify_wavelength <= 0:
-        found.append(f"input.magnify_wavelength: expected pixels above 0, got {config.magnify_wavelength:g}")
-    return found
+        ]
+    return []
 
 
 def _share(frequency: float) -> float:

@@ -23,7 +23,6 @@ from mer.utils.registry import accepted, option_errors
 __all__ = [
     "FORMS",
     "NONE",
-    "PLACES",
     "UNITS",
     "AttentionFactory",
     "Cost",
@@ -38,9 +37,6 @@ __all__ = [
 
 #: `AttentionConfig.unit` of the plain network, so that a sweep over units has it in the same column.
 NONE = "none"
-
-#: Blocks of an attended stage that carry a unit.
-PLACES = ("all", "last")
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,8 @@ Source: the Caffe definitions that the authors released (ResNet-10); everything 
 
 from __future__ import annotations
 
-from typing import Any
-
 from mer.config import ModelConfig
-from mer.models.backbones.preact_blocks import EXPANSION, GROUP, NORMS
+from mer.models.backbones.preact_blocks import EXPANSION, GROUP
 
 #: Blocks a stage by depth; depth counts conv1, the convolutions of the blocks (two, in a bottleneck three) and the
 #: classifier.
@@ -32,12 +30,7 @@ CHANNELS = (64, 128, 256, 512)
 #: `single`: single-database release. `megc2019`: last BN and ReLU before the last attention, L2-normalised features.
 RELEASES = ("single", "megc2019")
 
-#: `imagenet`: 7x7 convolution of stride 2 and 3x3 max-pool of stride 2. `small`: 3x3 convolution of stride 1, for maps
-#: that are small already (28 -> 28, 14, 7, 4 in stages 1 to 4).
-STEMS = ("imagenet", "small")
-
-#: `pool_folds`: means over all positions. `grid`: means over each cell of a grid of GRID x GRID, which keeps places.
-HEADS = ("pool", "grid")
+#: `pool`: means over all positions. `grid`: means over each cell of a grid of GRID x GRID, which keeps places.
 GRID = 4
 
 
@@ -62,24 +55,11 @@ def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
         model: the configuration.
         side: of the input in pixels; None where it is not known.
     """
-    choices: list[tuple[str, Any, list[Any]]] = [
-        ("depth", model.depth, list(BLOCKS)),
-        ("stem", model.stem, list(STEMS)),
-        ("head", model.head, list(HEADS)),
-        ("norm", model.norm, list(NORMS)),
-        ("release", model.release, list(RELEASES)),
-    ]
-    found = [
-        f"model.{key}: expected one of {allowed}, got {value!r}"
-        for key, value, allowed in choices
-        if value not in allowed
-    ]
-    if model.width < 1:
-        found.append(f"model.width: expected 1 channel or more in stage 1, got {model.width}")
-    elif model.norm == "group" and model.width % GROUP:
+    found = []
+    if model.depth not in BLOCKS:
+        found.append(f"model.depth: expected one of {', '.join(map(str, BLOCKS))}, got {model.depth}")
+    if model.norm == "group" and model.width % GROUP:
         found.append(f"model.width: expected a multiple of {GROUP} with model.norm=group, got {model.width}")
-    if not 0 <= model.dropout < 1:
-        found.append(f"model.dropout: expected 0 <= value < 1, got {model.dropout}")
     if not found and side is not None and model.head == "grid" and last_side(model, side) < GRID:
         rest = last_side(model, side)
         found.append(

@@ -115,7 +115,7 @@ def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
     """What is wrong with the options of this family, one sentence a key; `side` of the input where it is known."""
     found = imagenet_config_errors(model, side)
     if model.depth not in BLOCKS:
-        found.append(f"model.depth: expected one of {list(BLOCKS)} for model.backbone=resnet, got {model.depth}")
+        found.append(f"model.depth: expected one of 18, 34, 50 for model.backbone=resnet, got {model.depth}")
     return found
 
 

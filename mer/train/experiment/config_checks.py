@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mer.config import Config
+import torch
+
+from mer.config import PRECISIONS, Config, TrainerConfig
+from mer.config_check import limit_errors
 from mer.errors import ConfigError
 from mer.inputs import pipeline
 from mer.inputs.apex import spotting
@@ -11,13 +14,10 @@ from mer.inputs.representations import registry as represent
 from mer.models import config_errors as model_problems
 from mer.models import init_problems
 from mer.protocols import registry as protocols
+from mer.provenance import available_cores
 from mer.train.experiment import leak_waivers, null_runs, selection, stage_checks
 from mer.train.lightning import module
 from mer.utils.plugins import load_plugins
-
-#: What `trainer.accelerator` and `trainer.precision` may say, of what Lightning knows.
-ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
-PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
 
 
 def check_config(config: Config) -> None:
@@ -45,28 +45,42 @@ def check_config(config: Config) -> None:
 
 
 def _trainer_config_errors(config: Config) -> list[str]:
+    """Return what is wrong with the options at the top, of the hardware, the evaluation and the logger."""
+    hardware = limit_errors(config.trainer, "trainer")
+    return [
+        *limit_errors(config, ""),
+        *(hardware or device_errors(config.trainer)),
+        *limit_errors(config.evaluation, "evaluation"),
+        *limit_errors(config.logger, "logger"),
+    ]
+
+
+def device_errors(trainer: TrainerConfig) -> list[str]:
+    """Return what of `trainer` this machine does not have, and what its options contradict."""
+    gpus, mps = torch.cuda.device_count(), torch.backends.mps.is_available()
+    present = {"auto", "cpu", *(["gpu", "cuda"] if gpus else []), *(["gpu", "mps"] if mps else [])}
+    if trainer.accelerator not in present:
+        fits = ", ".join(sorted(present))
+        return [f"trainer.accelerator: expected one of {fits} on this machine, got {trainer.accelerator!r}: take auto"]
     found = []
-    trainer, logger = config.trainer, config.logger
-    for key, least in (("devices", 1), ("threads", 1), ("workers", 0), ("parallel_folds", 0)):
-        if getattr(trainer, key) < least:
-            found.append(f"trainer.{key}: expected at least {least}, got {getattr(trainer, key)}")
+    on_cpu = trainer.accelerator == "cpu" or not (gpus or mps)
+    on_cuda = bool(gpus) and trainer.accelerator in ("auto", "gpu", "cuda")
+    most, kind = (available_cores(), "CPU cores") if on_cpu else (max(gpus, 1), "GPUs")
+    if trainer.devices > max(most, 2 if on_cpu else 1):  # two processes on one core are slow, and how DDP is tried
+        found.append(f"trainer.devices: expected 1 to {most}, the {kind} of this machine, got {trainer.devices}")
     if trainer.devices > 1 and trainer.parallel_folds > 1:
         found.append(
-            "trainer.parallel_folds: expected 1 where one fold already uses several devices; use one or the other"
+            "trainer.parallel_folds: expected 1 where one fold already uses several devices, got "
+            f"{trainer.parallel_folds}: use one or the other"
         )
-    if trainer.accelerator not in ACCELERATORS:
-        found.append(f"trainer.accelerator: expected one of {', '.join(ACCELERATORS)}, got '{trainer.accelerator}'")
-    if trainer.precision not in PRECISIONS:
-        found.append(f"trainer.precision: expected one of {', '.join(PRECISIONS)}, got '{trainer.precision}'")
-    for key, least in (("bootstrap", 1), ("random_draws", 1), ("attention_samples", 0)):
-        if getattr(config.evaluation, key) < least:
-            found.append(f"evaluation.{key}: expected at least {least}, got {getattr(config.evaluation, key)}")
-    if logger.name not in ("csv", "wandb"):
-        found.append(f"logger.name: expected csv or wandb, got '{logger.name}'")
-    if logger.mode not in ("offline", "online", "disabled"):
-        found.append(f"logger.mode: expected offline, online or disabled, got '{logger.mode}'")
-    if config.members < 1:
-        found.append(f"members: expected at least 1, got {config.members}")
-    if config.seed < 0:
-        found.append(f"seed: expected 0 or above, got {config.seed}")
+    no_bf16 = on_cuda and not torch.cuda.is_bf16_supported()
+    lacking = {
+        "16-mixed": on_cpu,
+        "bf16-mixed": no_bf16,
+        "bf16-true": no_bf16,
+        "64-true": not on_cpu and not on_cuda,
+    }
+    if lacking.get(trainer.precision, False):
+        fits = ", ".join(name for name in PRECISIONS if not lacking.get(name, False))
+        found.append(f"trainer.precision: expected one of {fits} on this device, got {trainer.precision!r}")
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from mer.config import Config, OptimConfig
+from mer.config_check import limit_errors
 from mer.inputs.pipeline import source_config_errors
 from mer.inputs.representations import registry as represent
 from mer.train.lightning import module
@@ -30,10 +31,7 @@ def config_errors(config: Config) -> list[str]:
         found += _under(
             where, [*module.config_errors(stage.optim), *frozen, *recipe_config_errors(stage.optim, config)]
         )
-    if not 0 < config.cotrain.share < 1:
-        found.append(f"cotrain.share: expected 0 < share < 1, got {config.cotrain.share}; for none: cotrain.data=null")
-    if config.cotrain.clips is not None and config.cotrain.clips < 1:
-        found.append(f"cotrain.clips: expected null (cotrain.share counts) or 1 or more, got {config.cotrain.clips}")
+    found += limit_errors(config.cotrain, "cotrain")
     if config.cotrain.data is not None:
         found += _under("cotrain", source_config_errors(config.cotrain.data, config))
     if config.protocol.name == "zero_shot" and not config.stages and config.init.name != "file":

@@ -16,9 +16,6 @@ from torch.nn import functional as F
 
 from mer.config import OptimConfig
 
-#: Values of `optim.loss`.
-LOSSES = ("cross_entropy", "focal")
-
 
 class ClassificationLoss(nn.Module):
     """Cross-entropy or focal loss, with class weights and label smoothing; a mean over the batch's weights.

@@ -19,6 +19,7 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from mer.config import Config, ModelConfig, OptimConfig, from_dict
+from mer.config_check import limit_errors
 from mer.errors import MerError
 from mer.evaluation.metric_modules import UnweightedF1
 from mer.inputs.datamodule import mixup as mixing
@@ -30,8 +31,7 @@ from mer.models.backbones.registry import BACKBONES
 from mer.models.parameter_groups import level_config_errors
 from mer.models.pretrained.initialise import load_weights
 from mer.models.pretrained.load_report import LoadReport
-from mer.train.lightning.losses import LOSSES, ClassificationLoss
-from mer.train.lightning.weight_averaging import AVERAGES
+from mer.train.lightning.losses import ClassificationLoss
 from mer.utils.seeding import seed_from
 
 
@@ -208,40 +208,12 @@ def lr_factor(options: OptimConfig, step: int, total: int) -> float:
 
 def config_errors(optim: OptimConfig) -> list[str]:
     """What is wrong with the recipe, one sentence a key."""
-    found = []
-    choices = {
-        "name": ("adamw", "sgd"),
-        "schedule": ("cosine", "step", "constant"),
-        "balance": ("none", "weighted", "effective", "oversample"),
-        "loss": LOSSES,
-        "average": AVERAGES,
-    }
-    for key, allowed in choices.items():
-        if getattr(optim, key) not in allowed:
-            found.append(f"optim.{key}: expected one of {', '.join(allowed)}, got '{getattr(optim, key)}'")
+    found = limit_errors(optim, "optim")
     if (optim.epochs is None) == (optim.iterations is None):
         found.append(
             f"optim.epochs and optim.iterations: expected exactly one of them, got epochs={optim.epochs} and "
             f"iterations={optim.iterations}; set the other to null"
         )
-    for key in ("epochs", "iterations", "step_every"):
-        value = getattr(optim, key)
-        if value is not None and value < 1:
-            found.append(f"optim.{key}: expected at least 1, got {value}")
-    if optim.batch_size < 2:
-        found.append(
-            f"optim.batch_size: expected at least 2 (batch normalisation needs two samples), got {optim.batch_size}"
-        )
-    if not 0 < optim.lr < math.inf:
-        found.append(f"optim.lr: expected a positive number, got {optim.lr}")
-    for key in ("weight_decay", "bias_lr", "gamma", "focal_gamma", "mixup", "cutmix", "freeze"):
-        if not 0 <= getattr(optim, key) < math.inf:
-            found.append(f"optim.{key}: expected 0 or a positive number, got {getattr(optim, key)}")
-    if not 0 < optim.layer_decay <= 1:
-        found.append(f"optim.layer_decay: expected 0 < value <= 1, got {optim.layer_decay}")
-    for key in ("warmup", "label_smoothing", "momentum", "effective_beta", "average_decay", "average_start"):
-        if not 0 <= getattr(optim, key) < 1:
-            found.append(f"optim.{key}: expected 0 <= value < 1, got {getattr(optim, key)}")
     return found
 
 

@@ -19,9 +19,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mer.config import OptimConfig
 
-#: Values of `optim.average`.
-AVERAGES = ("none", "ema", "swa")
-
 #: Inputs a pass when statistics are computed anew; they are the mean over passes of about this size.
 PASS = 64
 

@@ -82,12 +82,13 @@ def test_nothing_moves_at_onset_and_the_expression_is_strongest_at_the_apex(spec
 
 def test_problems_name_the_key_and_what_was_expected() -> None:
     assert config_errors(BASE) == []
-    assert "data.profile=emo" in config_errors(replace(BASE, profile="emo"))[0]
-    found = " ".join(config_errors(replace(BASE, subjects=1, clips=3, difficulty=-1, size=8, labels="five")))
-    assert all(
-        key in found
-        for key in ("data.subjects=1", "data.clips=3", "data.difficulty=-1", "data.size=8", "data.labels=five")
-    )
+    assert "data.profile: expected one of" in config_errors(replace(BASE, profile="emo"))[0]
+    found = config_errors(replace(BASE, subjects=1, clips=0, difficulty=-1, size=8, labels="five"))
+    keys = ["data.subjects", "data.clips", "data.difficulty", "data.size", "data.labels"]
+    assert [line.partition(":")[0] for line in found] == keys
+    assert config_errors(replace(BASE, clips=3)) == [
+        f"data.clips: expected at least {max(BASE.subjects, 6)}, got 3: one a subject and two a class of megc2019"
+    ]
 
 
 def test_pose_backward_undoes_forward() -> None:

@@ -112,14 +112,8 @@ def test_onset_to_apex_is_magnified_on_the_way_to_the_input(tmp_path: Path) -> N
     assert 3.5 < slope <= 5.05  # all but what the coarsest level holds
 
 
-WRONG: list[dict[str, object]] = [
-    *({"magnify_band": band} for band in ([0.2, 0.1], [0.1], [0.0, 10.0])),
-    *({"magnify": -1.0}, {"magnify_filter": "fir"}, {"magnify_pyramid": "steerable"}, {"magnify_wavelength": 0.0}),
-]
-
-
-@pytest.mark.parametrize("change", WRONG)
-def test_every_wrong_setting_is_named(change: dict[str, object]) -> None:
+@pytest.mark.parametrize("band", [[0.2, 0.1], [0.1], [0.0, 10.0], [float("nan"), 0.5]])
+def test_every_wrong_band_is_named(band: list[float]) -> None:
     assert config_errors(InputConfig()) == []
-    (line,) = config_errors(replace(InputConfig(), **change))
-    assert line.startswith(f"input.{next(iter(change))}:")
+    (line,) = config_errors(InputConfig(magnify_band=band))
+    assert line.startswith("input.magnify_band:")
