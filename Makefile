@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 DEMO ?= outputs/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format bench clean
+.PHONY: help demo test test-all test-faults lint format bench clean
 
 help:  ## show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,9 @@ test: $(STAMP)  ## the tests, without the slow ones
 
 test-all: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest -n auto
+
+test-faults: $(STAMP)  ## injected faults: kills, flipped bits, full disks, hostile files; counts by kind at the end
+	$(BIN)/python -m pytest tests/faults
 
 lint: $(STAMP)  ## format, style, types, direction of imports
 	$(BIN)/ruff format --check mer tests

@@ -60,5 +60,9 @@ class DamagedFileError(MerError, ValueError):
     """A file that mer wrote was cut or edited since; names the file."""
 
 
+class DiskFullError(MerError):
+    """No space is left where a file has to be written; names the folder and the bytes."""
+
+
 class SampleError(MerError):
     """A table of samples, a sheet or an image file is wrong; names the row or the file."""

@@ -66,7 +66,7 @@ def _job(composed: DictConfig) -> float | None:
     try:
         config = to_config(composed)
         results = run_alone(overrides, folder) if sweeping and config.trainer.devices > 1 else run(config, folder)
-        status = 1 if results.get("failed_folds") else 0
+        status = 0 if results.get("complete", True) else 1
         objective = results.get(config.objective)
     except Exception as error:
         if not (is_users(error) or sweeping):
@@ -116,7 +116,7 @@ def resume(folder: Path, overrides: list[str]) -> int:
     except AllFoldsFailedError as error:
         say_error(error)
         return 1
-    return 1 if results.get("failed_folds") else 0
+    return 0 if results.get("complete", True) else 1
 
 
 def resume_advice(folder: Path) -> str:

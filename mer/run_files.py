@@ -18,11 +18,20 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 import shutil
+import zipfile
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from mer.utils.hashing import digest
+from mer.errors import DamagedFileError
+from mer.utils.atomic_files import read_json
+from mer.utils.hashing import digest, stream_sha256
 
 CONFIG = "config.yaml"
 MANIFEST = "manifest.json"
@@ -48,6 +57,12 @@ CURVES = "curves.csv"
 CHECKPOINT = "model.ckpt"
 ATTENTION = "attention.npz"
 MEMBERS = "members.csv"
+
+#: Key of `fold.json` and `stage.json`: the SHA-256 of every other file of the folder by its name, and that of the
+#: record itself, without this entry, by its own. Records of older versions have none.
+HASHES = "sha256"
+#: What such a record always holds.
+REQUIRED = {FOLD: ("config_hash", "environment"), STAGE: ("chain", "steps", "seconds", "origin")}
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
@@ -83,13 +98,18 @@ def sanity_folder(run: str | Path, name: str) -> Path:
 
 
 def remove_leftovers(run: str | Path) -> None:
-    """Remove the hidden work of folds that were killed; for a run whose folds are all finished."""
-    for path in (Path(run) / FOLDS_FOLDER).glob(".*"):
-        shutil.rmtree(path, ignore_errors=True)
+    """Remove what killed processes left half written; only for who holds the run's folder."""
+    run = Path(run)
+    for folder in (FOLDS_FOLDER, STAGES_FOLDER, FAILURES_FOLDER):
+        for path in (run / folder).glob(".*"):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    for name in (CONFIG, MANIFEST, RESULTS, PREDICTIONS, FOLDS, REPORT, CONFUSION, ERROR, LEAKS):
+        for path in run.glob(f".{Path(name).stem}-????????{Path(name).suffix}"):
+            path.unlink(missing_ok=True)
 
 
 def completed_folds(run: str | Path) -> list[Path]:
-    """Folders of finished folds, sorted by name.
+    """Folders of finished folds without damage, sorted by name.
 
     A fold's folder is renamed into place when its files are complete, so one that holds `fold.json` is finished; names
     beginning with a dot are work in progress.
@@ -97,4 +117,78 @@ def completed_folds(run: str | Path) -> list[Path]:
     folder = Path(run) / FOLDS_FOLDER
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and (path / FOLD).is_file())
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".") and (path / FOLD).is_file() and damage(path, FOLD) is None
+    )
+
+
+def seal(folder: Path, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record with `HASHES` of itself and of every file that is in the folder by now."""
+    files = {str(path.relative_to(folder).as_posix()): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    hashes = {key: stream_sha256(path) for key, path in files.items() if key != name}
+    return {**record, HASHES: {**hashes, name: _record_hash(record)}}
+
+
+def damage(folder: Path, name: str) -> str | None:
+    """Return what is wrong with the files of a finished fold or stage, naming the file; None where nothing is.
+
+    Args:
+        folder: of the fold or stage.
+        name: of its record, `FOLD` or `STAGE`. One without hashes, of an older version, is sound where its tables and
+            archives can be read.
+    """
+    try:
+        record = read_json(folder / name)
+    except FileNotFoundError:
+        return f"{folder / name} is missing"
+    except (DamagedFileError, OSError):
+        return f"{folder / name} was cut or edited"
+    hashes = record.get(HASHES)
+    if hashes is None:
+        absent = [key for key in REQUIRED[name] if key not in record]
+        return f"{folder / name} lacks {', '.join(absent)}" if absent else _unreadable(folder)
+    if not isinstance(hashes, dict):
+        return f"{folder / name} was edited"
+    for key, wanted in hashes.items():
+        path = folder / key
+        if not path.is_file():
+            return f"{path} is missing"
+        state = path.stat()
+        found = _record_hash(record) if key == name else _file_hash(path, state.st_size, state.st_mtime_ns)
+        if found != wanted:
+            return f"{path} is not as it was written (its SHA-256 differs)"
+    return None
+
+
+def _unreadable(folder: Path) -> str | None:
+    """Return which table or archive of a folder is damaged, as far as it shows without hashes."""
+    for path in sorted(folder.rglob("*")):
+        try:
+            if path.suffix == ".csv":
+                with path.open(encoding="utf-8", newline="") as file:
+                    rows = list(csv.reader(file))
+                sound = len(rows) > 1 and len({len(row) for row in rows}) == 1
+            elif path.suffix in (".npz", ".ckpt"):
+                with zipfile.ZipFile(path) as archive:
+                    sound = archive.testzip() is None
+            else:
+                continue
+        except (OSError, ValueError, csv.Error, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError):
+            sound = False
+        if not sound:
+            return f"{path} was cut or edited"
+    return None
+
+
+@lru_cache(maxsize=10_000)
+def _file_hash(path: Path, size: int, changed: int) -> str:
+    """SHA-256 of a file, read once as long as its size and time stay."""
+    return stream_sha256(path)
+
+
+def _record_hash(record: Mapping[str, Any]) -> str:
+    """SHA-256 of a record without `HASHES`, whatever the order of its keys."""
+    plain = json.loads(json.dumps({key: value for key, value in record.items() if key != HASHES}))
+    return sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

@@ -34,5 +34,5 @@ def test_only_finished_folds_are_listed(tmp_path: Path) -> None:
         folder = tmp_path / run_files.FOLDS_FOLDER / name
         folder.mkdir(parents=True)
         if finished:
-            (folder / run_files.FOLD).write_text("{}")
+            (folder / run_files.FOLD).write_text('{"config_hash": "", "environment": {}}')
     assert [folder.name for folder in run_files.completed_folds(tmp_path)] == ["a", "b"]

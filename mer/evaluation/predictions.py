@@ -80,12 +80,18 @@ def write_predictions(path: str | Path, predictions: pd.DataFrame) -> None:
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
     """Predictions as `write_predictions` wrote them: ids and labels as text (`006`, `NA`), probabilities as float64."""
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except ValueError as error:  # empty, cut, not UTF-8
+        raise PredictionError(f"{path} was cut or edited ({error}); give the run's command again") from error
     absent = [name for name in COLUMNS if name not in frame]
     if absent:
         raise PredictionError(f"{path}: expected the columns {', '.join(COLUMNS)}, got no {', '.join(absent)}")
     # from text by numpy, which rounds correctly; the reader's own conversion need not
-    return frame.astype({name: "float64" for name in frame.columns if name.startswith(PROBABILITY_PREFIX)})
+    try:
+        return frame.astype({name: "float64" for name in frame.columns if name.startswith(PROBABILITY_PREFIX)})
+    except ValueError as error:
+        raise PredictionError(f"{path} was cut or edited ({error}); give the run's command again") from error
 
 
 def global_subjects(predictions: pd.DataFrame) -> pd.Series:

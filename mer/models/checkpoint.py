@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,10 @@ def save(path: str | Path, network: RecognitionNetwork, *, model: ModelConfig, c
         "card": {**card, "plugins": sorted(LOADED)} if LOADED else card,
         "weights": {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()},
     }
+    buffer = BytesIO()
+    torch.save(content, buffer)  # torch's own writer of files does not say that a disk is full
     with write_atomically(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def read(path: str | Path) -> dict[str, Any]:

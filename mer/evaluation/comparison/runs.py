@@ -20,6 +20,7 @@ from mer.errors import MerError
 from mer.evaluation import caveats
 from mer.evaluation.predictions import PROBABILITY_PREFIX, read_predictions
 from mer.utils.atomic_files import read_json
+from mer.utils.hashing import stream_sha256
 
 #: Samples or keys named in one sentence before the rest is only counted.
 SHOWN = 3
@@ -87,7 +88,19 @@ def read_run(folder: Path) -> FinishedRun:
     if absent:
         raise ComparisonError(f"{folder}: expected a finished run, got none of {', '.join(absent)}")
     results, manifest = (read_json(folder / name) for name in (run_files.RESULTS, run_files.MANIFEST))
-    predictions = read_predictions(folder / run_files.PREDICTIONS).sort_values("sample_id", ignore_index=True)
+    absent = [key for key in ("data_hash", "classes", "complete", "experiment", "scores") if key not in results]
+    if absent or not isinstance(manifest.get("config"), dict):
+        raise ComparisonError(
+            f"{folder}: {run_files.RESULTS if absent else run_files.MANIFEST} lacks {', '.join(absent) or 'config'}: "
+            "it was edited or is of another version; give the run's command again to write it"
+        )
+    path = folder / run_files.PREDICTIONS
+    written = results.get("predictions_sha256")  # of newer versions only
+    if written is not None and stream_sha256(path) != written:
+        raise ComparisonError(
+            f"{path} is not what {run_files.RESULTS} was computed from; give the run's command again to write both"
+        )
+    predictions = read_predictions(path).sort_values("sample_id", ignore_index=True)
     return FinishedRun(folder, results, manifest["config"], predictions)
 
 

@@ -23,6 +23,7 @@ from mer.evaluation.report.console import console_table
 from mer.protocols.registry import Fold
 from mer.train.cross_validation import initial_weights_check, stage_notes
 from mer.train.cross_validation.dry_run import describe
+from mer.train.cross_validation.finished_folds import damages
 from mer.train.cross_validation.run_folder import collect_results, open_run_folder
 from mer.train.cross_validation.run_lock import lock_run_folder
 from mer.train.cross_validation.sanity_checks import add_null_tests
@@ -71,11 +72,14 @@ def _train(
     config = experiment.config
     whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
     assert isinstance(whole, dict)  # a dataclass always gives one
+    damaged = damages(experiment, folder)
     todo = missing_folds(experiment, folder)
     if main:
         open_run_folder(experiment, folder, whole)  # type: ignore[arg-type]
         write_json(folder / run_files.LEAKS, audited)
         _announce(experiment, len(todo), folder, console)
+        for note in damaged:
+            say(console, f"note: {note}")
     media = may_show_inputs(experiment, asked=config.logger.media)
     synthetic = experiment.table.synthetic
     with open_tracker(config, folder, whole, synthetic=synthetic, media=media, enabled=main) as tracker:  # type: ignore[arg-type]
@@ -109,6 +113,9 @@ def _train(
     console.print(console_table(results))
     for failed in results["failed_folds"]:
         say(console, f"failed fold {failed['fold']}: {failed['error']}")
+    lacking = sum(len(fold.test) for fold in experiment.folds) - results["data"]["scored"]
+    if lacking:
+        say(console, f"incomplete: {lacking} of {lacking + results['data']['scored']} clips lack a prediction")
     say(console, f"report: {(folder / run_files.REPORT).resolve()}")
     return results
 

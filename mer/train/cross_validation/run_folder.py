@@ -15,7 +15,7 @@ import pandas as pd
 import yaml
 
 from mer import run_files
-from mer.errors import AllFoldsFailedError, MerError
+from mer.errors import AllFoldsFailedError, DamagedFileError, MerError
 from mer.evaluation.predictions import pool_folds, read_predictions
 from mer.evaluation.report.html_report import write_report
 from mer.evaluation.report.plots import confusion_png
@@ -23,11 +23,13 @@ from mer.evaluation.results import summarise
 from mer.models import build, count_parameters, freeze
 from mer.provenance import config_hash, environment, flatten, result_config
 from mer.train.cross_validation import sanity_checks, stage_notes
+from mer.train.cross_validation.finished_folds import is_finished
 from mer.train.experiment.experiment import Experiment
 from mer.train.experiment.picture_consent import may_show_inputs
 from mer.train.experiment.selection import ResultFiles
 from mer.train.leaks import audit as leaks
 from mer.utils.atomic_files import read_json, write_atomically, write_json
+from mer.utils.hashing import stream_sha256
 
 
 def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, Any]) -> None:
@@ -39,8 +41,8 @@ def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, A
     data_hash, others = experiment.table.content_hash(), stage_notes.data_hashes(experiment)
     manifest = run / run_files.MANIFEST
     started = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    if manifest.is_file():
-        recorded = read_json(manifest)
+    recorded = _recorded(manifest)
+    if recorded is not None:
         _refuse_other(wanted, recorded["config"], run)
         if recorded["data_hash"] != data_hash:
             raise MerError(
@@ -56,6 +58,7 @@ def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, A
         started = recorded["started"]
     _refuse_foreign_folds(experiment, run)
     run.mkdir(parents=True, exist_ok=True)
+    run_files.remove_leftovers(run)
     with write_atomically(run / run_files.CONFIG) as temporary:
         temporary.write_text(yaml.safe_dump(whole_config, sort_keys=False), encoding="utf-8")
     write_json(
@@ -108,9 +111,8 @@ def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
     results["stages"] = stage_notes.records(experiment, run)
     results["leaks"] = leaks.read(run)
     results["sanity"] = sanity_checks.read(run)
+    results["predictions_sha256"] = stream_sha256(run / run_files.PREDICTIONS)
     write_json(run / run_files.RESULTS, results)
-    if results["complete"]:
-        run_files.remove_leftovers(run)
     confusion_png(run)
     write_report(run, inputs=may_show_inputs(experiment, asked=config.evaluation.pictures))
     return results
@@ -131,15 +133,33 @@ def fold_table(experiment: Experiment, run: Path) -> pd.DataFrame:
         failed = run_files.failure_file(run, fold.name)
         record: dict[str, Any] = {"error": ""}
         status = "missing"
-        if done.is_file():
+        if is_finished(fold, run):
             status, record = "done", {"error": "", **read_json(done)}
         elif failed.is_file():
-            status, record = "failed", read_json(failed)
+            status, record = "failed", _failure(failed)
         columns = ("epochs", "chosen_epoch", "validation_uf1", "steps", "seconds", "train_seconds", "accuracy", "error")
         search = ("candidate",) if experiment.config.protocol.candidates else ()
         known = {key: record.get(key) for key in (*search, *columns)}
         rows.append({"fold": fold.name, "status": status, **counts, **known})
     return pd.DataFrame(rows)
+
+
+def _failure(path: Path) -> dict[str, Any]:
+    """The record of a failed fold, or where it is damaged what says so."""
+    try:
+        return read_json(path)
+    except DamagedFileError as error:
+        return {"error": str(error)}
+
+
+def _recorded(manifest: Path) -> dict[str, Any] | None:
+    """Content of a manifest; None where there is none, or a damaged one: the folds say themselves what made them."""
+    try:
+        content = read_json(manifest)
+    except (FileNotFoundError, DamagedFileError):
+        return None
+    known = isinstance(content.get("config"), dict) and {"data_hash", "started"} <= content.keys()
+    return content if known else None
 
 
 def environment_notes(run: Path) -> list[str]:
@@ -161,12 +181,17 @@ def _record(folder: Path) -> dict[str, Any]:
 
 def _refuse_foreign_folds(experiment: Experiment, run: Path) -> None:
     """Raise where a finished fold was computed under another configuration, also when the manifest was lost."""
-    wanted = config_hash(experiment.config)
-    foreign = [folder.name for folder in run_files.completed_folds(run) if _record(folder)["config_hash"] != wanted]
+    wanted = {"config_hash": config_hash(experiment.config), "data_hash": experiment.table.content_hash()}
+    # folds of older versions do not say of which data they are
+    foreign = [
+        folder.name
+        for folder in run_files.completed_folds(run)
+        if any(_record(folder).get(key, value) != value for key, value in wanted.items())
+    ]
     if foreign:
         raise MerError(
-            f"the run folder {run} holds folds of another configuration ({', '.join(foreign[:5])}): give the overrides "
-            "of that run to finish it, or another hydra.run.dir to start a new one"
+            f"the run folder {run} holds folds of another configuration or of other data ({', '.join(foreign[:5])}): "
+            "give the overrides and data of that run to finish it, or another hydra.run.dir to start a new one"
         )
 
 

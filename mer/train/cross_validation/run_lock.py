@@ -17,6 +17,7 @@ from typing import TextIO
 
 from mer import run_files
 from mer.errors import MerError
+from mer.utils.atomic_files import name_full_disk
 
 try:
     import fcntl
@@ -29,15 +30,22 @@ def lock_run_folder(run: Path) -> Iterator[None]:
     """Hold a run's folder, which is made where it is not there.
 
     Raises:
-        MerError: another process holds it; says which.
+        MerError: another process holds it; says which. Or nothing can be written there.
     """
-    run.mkdir(parents=True, exist_ok=True)
-    with (run / run_files.LOCK).open("a+", encoding="utf-8") as file:
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        lock = (run / run_files.LOCK).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise MerError(
+            f"the run folder {run} cannot be written ({error.strerror}): give another hydra.run.dir or its rights"
+        ) from error
+    with lock as file:
         _take(file, run)
         file.truncate(0)
         since = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {since}")
-        file.flush()
+        with name_full_disk(run / run_files.LOCK):
+            file.write(f"process {os.getpid()} on {socket.gethostname()}, since {since}")
+            file.flush()
         yield
 
 

@@ -17,8 +17,10 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from mer import run_files
 from mer.config import Config
+from mer.errors import DiskFullError
 from mer.protocols.registry import Fold
 from mer.provenance import available_cores
+from mer.train.cross_validation.finished_folds import is_finished
 from mer.train.cross_validation.fold_processes import WorkerEndedError, in_processes
 from mer.train.experiment import null_runs
 from mer.train.experiment.experiment import Experiment
@@ -27,9 +29,8 @@ from mer.utils.atomic_files import write_json
 
 
 def missing_folds(experiment: Experiment, run: Path) -> list[Fold]:
-    """Folds of the study without a finished folder in the run, in protocol order."""
-    finished = set(run_files.completed_folds(run))
-    return [fold for fold in experiment.folds if run_files.fold_folder(run, fold.name) not in finished]
+    """Folds of the experiment without a finished and sound folder in the run, in protocol order."""
+    return [fold for fold in experiment.folds if not is_finished(fold, run)]
 
 
 def train_folds(
@@ -103,6 +104,8 @@ def attempt(experiment: Experiment, fold: Fold, run: Path) -> str | None:
             fold,
             run,
         )
+    except DiskFullError:
+        raise  # every other fold would be trained and lost as well
     except Exception as error:
         line = f"{type(error).__name__}: {error}"
         if is_main_process(experiment.config):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from omegaconf.errors import OmegaConfBaseException
 
+from mer import run_files
 from mer.config import Config, ProtocolConfig, with_overrides
 from mer.evaluation.predictions import SELECTION_COLUMN, write_predictions
 from mer.inputs.representations import registry as represent
@@ -21,7 +22,7 @@ from mer.models import config_errors as model_problems
 from mer.protocols.registry import Fold, selection_mode
 from mer.train.experiment import stage_checks
 from mer.train.lightning import module
-from mer.utils.atomic_files import write_atomically, write_json
+from mer.utils.atomic_files import name_full_disk, write_atomically, write_json
 
 LEAKY = "leaky"
 #: Parts of the configuration that a nested search may vary: what training does, not what it is given or tested on.
@@ -60,12 +61,13 @@ class ResultFiles:
             self._mark_table(table).to_csv(temporary, index=False, lineterminator="\n")
 
     def record(self, name: str, record: dict[str, Any]) -> None:
-        """Write the record of a fold as JSON, with what chose its epoch or recipe."""
-        write_json(self.folder / name, self._mark_record(record))
+        """Write the record of a fold as JSON, with what chose its epoch or recipe, as the last of its files."""
+        write_json(self.folder / name, run_files.seal(self.folder, name, self._mark_record(record)))
 
     def arrays(self, name: str, arrays: dict[str, np.ndarray]) -> None:
         """Write arrays as `.npz`."""
-        np.savez_compressed(self.folder / name, selection=self.mode, **arrays)  # type: ignore[arg-type]
+        with name_full_disk(self.folder / name):
+            np.savez_compressed(self.folder / name, selection=self.mode, **arrays)  # type: ignore[arg-type]
 
     def _mark_table(self, table: pd.DataFrame) -> pd.DataFrame:
         """The table as it is, or with a last column `leaky`; columns of an inner split are renamed there."""

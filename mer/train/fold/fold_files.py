@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from mer.train.fold.ensemble import mean_predictions, stack_members
 from mer.train.fold.fit import Trained
 from mer.train.fold.predict import attention_samples
 from mer.train.fold.pretraining import StageResult
+from mer.utils.atomic_files import write_folder_atomically
 
 
 @dataclass(frozen=True)
@@ -47,19 +46,12 @@ class FoldResult:
 
 def write_fold(experiment: Experiment, result: FoldResult, target: Path) -> None:
     """Write all files of a fold into a hidden folder, then rename it into place."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-    try:
+    with write_folder_atomically(target) as work:  # only a damaged fold can stand there
         for stage in result.stages:
             folder = run_files.stage_folder(work, stage.stage.name, stage.record["member"])
             folder.mkdir(parents=True)
             stage.write(folder)
         _write_files(experiment, result, ResultFiles(work, experiment.config.protocol))
-        work.chmod(0o755)  # a temporary folder is private to its maker
-        shutil.rmtree(target, ignore_errors=True)  # only a folder without its record can stand here: no finished fold
-        work.replace(target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _write_files(experiment: Experiment, result: FoldResult, files: ResultFiles) -> None:

@@ -72,7 +72,7 @@ class StageResult:
             "chain": self.record["chain"],
         }
         checkpoint.save(folder / run_files.CHECKPOINT, self.trained.network, model=config.model, card=card)
-        write_json(folder / run_files.STAGE, self.record)
+        write_json(folder / run_files.STAGE, run_files.seal(folder, run_files.STAGE, self.record))
 
 
 def train_shared(experiment: Experiment, run: Path) -> Iterator[str]:
@@ -87,7 +87,10 @@ def train_shared(experiment: Experiment, run: Path) -> Iterator[str]:
             if not stage.shared:
                 break
             target = run_files.stage_folder(run, stage.name, member)
-            if not _is_finished(experiment, stage, target):
+            fault = run_files.damage(target, run_files.STAGE)
+            if fault is not None and target.is_dir():
+                yield f"note: {fault}, so the stage is made again"
+            if fault is not None or not _is_finished(experiment, stage, target):
                 which = f", member {member}" if member else ""
                 yield f"stage {stage.name}{which}: training on {len(stage.samples.table)} samples once for all folds"
                 try:
@@ -194,7 +197,10 @@ def stage_fold(stage: PretrainingStage, config: Config, ids: tuple[str, ...]) ->
 
 
 def read_start(folder: Path) -> InitialWeights:
-    """Weights of a finished stage."""
+    """Weights of a finished stage; MerError where its files are not as they were written."""
+    fault = run_files.damage(folder, run_files.STAGE)
+    if fault is not None:
+        raise MerError(f"{fault}: give the same command again, the stage is then trained anew")
     content = checkpoint.read(folder / run_files.CHECKPOINT)
     return InitialWeights(content["weights"], tuple(content["card"]["classes"]))
 

@@ -61,6 +61,7 @@ def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
             **merge_records([one.record for one in trained]),
             **search,
             "config_hash": config_hash(config),
+            "data_hash": experiment.table.content_hash(),
             "environment": environment(),
             "accuracy": float((predictions["label"] == predictions["predicted"]).mean()),
         }

@@ -197,7 +197,7 @@ def test_folds_computed_under_different_versions_are_noted(finished, tiny_config
     record = run_files.completed_folds(tmp_path / "copy")[0] / run_files.FOLD
     changed = json.loads(record.read_text(encoding="utf-8"))
     changed["environment"]["versions"]["torch"] = "1.0"
-    record.write_text(json.dumps(changed), encoding="utf-8")
+    record.write_text(json.dumps(run_files.seal(record.parent, record.name, changed)), encoding="utf-8")
     notes = run(tiny_config, tmp_path / "copy")["notes"]
     assert any("versions.torch was 1.0 and" in note for note in notes)
 

@@ -1,0 +1,347 @@
+"""Faults of a run's folder: bits flipped, files cut, edited, deleted, no JSON, no space, no right to write, killed.
+
+After each: no traceback, the same command gives the same predictions byte for byte, what is damaged is named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from mer import run_files
+from mer.config import Config
+from mer.errors import DiskFullError, MerError
+from mer.run import run
+from mer.train.cross_validation import train_folds
+from mer.utils import atomic_files
+from tests.conftest import tiny
+from tests.faults.counts import counted
+from tests.helpers.command import TINY, command, process
+
+
+@pytest.fixture(scope="session")
+def config(cache_dir: Path) -> Config:
+    return tiny(cache_dir)
+
+
+@pytest.fixture(scope="session")
+def whole(config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished tiny run, which tests copy."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    run(config, folder, console=Console(quiet=True))
+    return folder
+
+
+@pytest.fixture
+def copy(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
+def rerun(config: Config, folder: Path) -> str:
+    """What the run says when its command is given again."""
+    out = io.StringIO()
+    run(config, folder, console=Console(file=out, width=400))
+    return out.getvalue()
+
+
+def flip(path: Path) -> None:
+    """Flip the lowest bit of the byte in the middle, and keep the time of the file, as a bad disk does."""
+    state = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns - 1))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def noise(path: Path) -> None:
+    path.write_bytes(random.Random(0).randbytes(path.stat().st_size))
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def drop_row(path: Path) -> None:
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
+def other_label(path: Path) -> None:
+    """Edit predictions by hand: another class is said to be predicted in the last row."""
+    lines = path.read_text().splitlines()
+    cells = lines[-1].split(",")
+    cells[5:] = [cells[4], *(["0.9"] + ["0.05"] * (len(cells) - 7))]
+    path.write_text("\n".join([*lines[:-1], ",".join(cells)]) + "\n")
+
+
+FILES = (run_files.FOLD, run_files.PREDICTIONS, run_files.CURVES, run_files.CHECKPOINT)
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "bit flipped": flip,
+    "cut in half": cut,
+    "empty": empty,
+    "noise": noise,
+    "deleted": delete,
+}
+FAULTS = [(file, name) for file in (*FILES, run_files.ATTENTION) for name in DAMAGE] + [
+    (run_files.PREDICTIONS, "row deleted"),
+    (run_files.PREDICTIONS, "edited"),
+]
+EVERY = {**DAMAGE, "row deleted": drop_row, "edited": other_label}
+#: One of each kind of damage and of file in `make test`; the others in `make test-faults`.
+QUICK = {
+    (run_files.CHECKPOINT, "bit flipped"),
+    (run_files.FOLD, "empty"),
+    (run_files.PREDICTIONS, "row deleted"),
+    (run_files.ATTENTION, "cut in half"),
+}
+
+
+def marked(faults: list[tuple[str, str]]) -> list:
+    return [pytest.param(*one, marks=[] if one in QUICK else pytest.mark.slow) for one in faults]
+
+
+def slow(*values: str) -> list:
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
+def fold_with(folder: Path, file: str) -> Path:
+    return next(one for one in run_files.completed_folds(folder) if (one / file).is_file())
+
+
+@pytest.mark.parametrize(("file", "fault"), marked(FAULTS))
+@counted("file of a finished fold")
+def test_a_damaged_fold_is_made_again(file: str, fault: str, config: Config, whole: Path, copy: Path):
+    one = fold_with(copy, file)
+    EVERY[fault](one / file)
+    said = rerun(config, copy)
+    assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+    if (file, fault) != (run_files.FOLD, "deleted"):  # a fold that never was finished looks alike
+        assert str(one / file) in said
+        assert "1 to train" in said
+    assert [path.name for path in run_files.completed_folds(copy)] == [
+        path.name for path in run_files.completed_folds(whole)
+    ]
+    assert "is made again" not in rerun(config, copy)
+
+
+@pytest.mark.parametrize(
+    ("file", "fault"),
+    [
+        pytest.param(file, fault, marks=[] if (file, fault) == (run_files.CURVES, "empty") else pytest.mark.slow)
+        for file, fault in FAULTS
+        if not (file in (run_files.CURVES, run_files.PREDICTIONS) and fault in ("bit flipped", "edited"))
+        and not (file == run_files.FOLD and fault == "bit flipped")
+        and not (file in (run_files.CURVES, run_files.ATTENTION, run_files.CHECKPOINT) and fault == "deleted")
+    ],
+)
+@counted("fold of an older version")
+def test_a_fold_without_hashes_is_checked_as_far_as_it_shows(
+    file: str, fault: str, config: Config, whole: Path, copy: Path
+):
+    for one in run_files.completed_folds(copy):
+        record = json.loads((one / run_files.FOLD).read_text())
+        del record[run_files.HASHES], record["data_hash"]
+        (one / run_files.FOLD).write_text(json.dumps(record))
+    if not (file == run_files.FOLD or fault != "empty"):
+        assert "0 to train" in rerun(config, copy)  # as they are they count as finished
+    EVERY[fault](fold_with(copy, file) / file)
+    assert "1 to train" in rerun(config, copy)
+    assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+
+
+@pytest.mark.parametrize("fault", ["empty", *slow("cut in half", "noise", "deleted", "no object")])
+@pytest.mark.parametrize("file", [run_files.MANIFEST, *slow(run_files.RESULTS, run_files.PREDICTIONS, run_files.FOLDS)])
+@counted("file of the run")
+def test_files_of_the_run_are_written_again(file: str, fault: str, config: Config, whole: Path, copy: Path):
+    {**DAMAGE, "no object": lambda path: path.write_text("[]")}[fault](copy / file)
+    assert "0 to train" in rerun(config, copy)
+    assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+    assert json.loads((copy / file).read_text()) if file.endswith(".json") else True
+
+
+@pytest.mark.parametrize(
+    "fault", ["empty", *slow("edited", "bit flipped", "cut in half", "noise", "deleted", "no object")]
+)
+@pytest.mark.parametrize("file", [run_files.MANIFEST, run_files.RESULTS, run_files.PREDICTIONS])
+@counted("file of a compared run")
+def test_compare_names_a_damaged_file(file: str, fault: str, whole: Path, copy: Path, tmp_path: Path):
+    other = {**DAMAGE, "no object": lambda path: path.write_text("[]"), "edited": lambda path: path.write_text("{}")}
+    other[fault](copy / file)
+    # a bit in a list of numbers may leave a file that can be read: then nothing need be said of it
+    may_pass = fault == "bit flipped" and file != run_files.PREDICTIONS
+    found = command("mer.compare", str(whole), str(copy), cwd=tmp_path)
+    assert "Traceback" not in found.stderr
+    assert found.returncode == 2 or may_pass
+    assert file in " ".join(found.stderr.split()) or may_pass or "cannot be compared" in found.stderr
+
+
+@counted("fold of another person")
+def test_a_fold_copied_to_the_name_of_another_is_made_again(config: Config, whole: Path, copy: Path):
+    first, second = run_files.completed_folds(copy)[:2]
+    shutil.rmtree(second)
+    shutil.copytree(first, second)
+    assert "1 to train" in rerun(config, copy)
+    assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+
+
+@counted("fold of other data")
+def test_folds_of_other_data_are_refused_though_the_manifest_is_lost(config: Config, copy: Path):
+    (copy / run_files.MANIFEST).unlink()
+    one = run_files.completed_folds(copy)[0]
+    record = json.loads((one / run_files.FOLD).read_text()) | {"data_hash": "other"}
+    del record[run_files.HASHES]
+    (one / run_files.FOLD).write_text(json.dumps(run_files.seal(one, run_files.FOLD, record)))
+    with pytest.raises(MerError, match="other data"):
+        run(config, copy, console=Console(quiet=True))
+
+
+@counted("leftovers of a kill")
+def test_leftovers_go_at_the_next_start(config: Config, copy: Path):
+    left = [copy / run_files.FOLDS_FOLDER / ".a-12345678", copy / run_files.STAGES_FOLDER / ".prior-12345678"]
+    for folder in left:
+        folder.mkdir(parents=True)
+        (folder / run_files.CHECKPOINT).write_bytes(b"half")
+    left.append(copy / ".results-abcd1234.json")
+    left[-1].write_text("{")
+    rerun(config, copy)
+    assert not any(path.exists() for path in left)
+    assert (copy / run_files.LOCK).exists()
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system in memory of this size; skips where nobody may mount one."""
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("no right to mount a small disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.skipif(shutil.which("mount") is None or os.name != "posix", reason="no mount")
+@pytest.mark.parametrize("size", ["200k", "300k", "500k", "700k"])
+@pytest.mark.slow
+@counted("full disk")
+def test_a_full_disk_stops_the_run_and_more_room_finishes_it(size: str, config: Config, whole: Path, tmp_path: Path):
+    with small_disk(tmp_path / "disk", size) as disk:
+        with pytest.raises(DiskFullError, match=f"no space is left in {disk}.* bytes are free"):
+            run(config, disk / "run", console=Console(quiet=True))
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        run(config, disk / "run", console=Console(quiet=True))
+        assert (disk / "run" / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+
+
+@counted("full disk")
+def test_the_first_full_disk_ends_the_run(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    trained = []
+
+    def full(experiment, fold, run):
+        trained.append(fold.name)
+        with atomic_files.name_full_disk(run / "x"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(train_folds, "run_fold", full)
+    with pytest.raises(DiskFullError, match="bytes are free"):
+        run(config, tmp_path / "run", console=Console(quiet=True))
+    assert len(trained) == 1
+
+
+@pytest.mark.skipif(shutil.which("mount") is None or os.name != "posix", reason="no mount")
+@counted("read-only folder")
+def test_a_read_only_folder_is_named_before_anything_is_trained(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(train_folds, "run_fold", lambda *_: pytest.fail("trained"))
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with pytest.raises(MerError, match=str(disk)):
+            run(config, disk / "run", console=Console(quiet=True))
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    done: list[str] = []
+    sync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: (done.append("sync"), sync(handle))[1])
+    monkeypatch.setattr(Path, "replace", lambda self, target: (done.append("rename"), replace(self, target))[1])
+    atomic_files.write_json(tmp_path / "a.json", {})
+    assert done == ["sync", "rename", "sync"]
+    done.clear()
+    with atomic_files.write_folder_atomically(tmp_path / "folder") as work:
+        (work / "a").write_text("a")
+    assert done == ["sync", "sync", "rename", "sync"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads children from Linux' /proc")
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", np.linspace(0.15, 0.95, 8).round(2))
+@counted("kill -9 at a random moment")
+def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(
+    moment: float, whole: Path, cache_dir: Path, tmp_path: Path
+):
+    target = tmp_path / "run"
+    shared = ("model.attention.stages=[1,4]", "name=tiny", f"cache_dir={cache_dir}")
+    line = [*TINY, *shared, "+experiment=synthetic_loso", f"hydra.run.dir={target}"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    started = subprocess.Popen(
+        [sys.executable, "-m", "mer.run", *line],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    wait_until(lambda: (target / run_files.MANIFEST).is_file() or started.poll() is not None, 120)
+    time.sleep(moment * 6)
+    started.kill()
+    started.wait()
+    time.sleep(0.5)
+    assert not in_session(started.pid)
+    again = process("mer.run", *line, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert (target / run_files.PREDICTIONS).exists()
+    third = process("mer.run", *line, cwd=tmp_path)
+    assert "0 to train" in third.stdout
+    assert not list((target / run_files.FOLDS_FOLDER).glob(".*"))
+
+
+def wait_until(met: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not met() and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def in_session(leader: int) -> list[int]:
+    """Processes of a session that still live."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, _, session = path.read_text().rpartition(")")[2].split()[:4]
+            if int(session) == leader and state != "Z":
+                found.append(int(path.parent.name))
+    return found
