@@ -277,7 +277,7 @@ class OptimConfig:
 
     #: `adamw` or `sgd`.
     name: str = choice("adamw", ("adamw", "sgd"))
-    lr: float = option(1e-3, above=0, at_most=100)
+    lr: float = option(1e-3, above=0)
     weight_decay: float = option(0.05, at_least=0, at_most=100)
     #: SGD only.
     momentum: float = option(0.9, at_least=0, below=1)

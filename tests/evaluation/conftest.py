@@ -146,7 +146,7 @@ def make_run(
         hits = float((frame["label"] == frame["predicted"]).mean())
         rows.append(row | {"epochs": 30, "steps": 150, "seconds": 3.0, "train_seconds": 2.4, "accuracy": hits})
         folder = run_files.fold_folder(run, fold.name)
-        write_json(folder / run_files.FOLD, {"fold": fold.name})
+        write_json(folder / run_files.FOLD, {"fold": fold.name, "config_hash": "0", "environment": {}})
         make_curves(place, validation=validation).to_csv(folder / run_files.CURVES, index=False)
         if stages and place % 2 == 0:
             np.savez_compressed(folder / run_files.ATTENTION, **make_attention(fold.test[:1], channels=channels))

@@ -156,7 +156,7 @@ TORCH: dict[str, tuple[str, Callable[[Path], Path], str]] = {
 DESCRIBED: dict[str, tuple[dict, str]] = {
     "in_channels 1e9": ({"in_channels": 10**9}, "shape"),
     "in_channels 0": ({"in_channels": 0}, "1 channel"),
-    "width 1e6": ({"model": {"width": 10**6}}, "shape"),
+    "width 1e6": ({"model": {"width": 10**6}}, "model.width"),
     "width is text": ({"model": {"width": "wide"}}, "width"),
     "depth 10000": ({"model": {"depth": 10**4}}, "depth"),
     "unknown option": ({"model": {"of_tomorrow": 1}}, "of_tomorrow"),

@@ -38,7 +38,7 @@ def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, A
     Writes `config.yaml` (everything that was asked for) and `manifest.json` (what decides the numbers, where it ran).
     """
     wanted = flatten(result_config(experiment.config))
-    data_hash, others = experiment.table.content_hash(), stage_notes.data_hashes(experiment)
+    data_hash, others = experiment.data_hash, stage_notes.data_hashes(experiment)
     manifest = run / run_files.MANIFEST
     started = datetime.now(timezone.utc).isoformat(timespec="seconds")
     recorded = _recorded(manifest)
@@ -98,7 +98,7 @@ def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
         splits=experiment.folds,
         config=config,
         parameters=count_parameters(network),
-        data_hash=experiment.table.content_hash(),
+        data_hash=experiment.data_hash,
         members=_member_tables(folds, run) if config.members > 1 else (),
     )
     freeze(network, config.optim.freeze, norm=config.optim.freeze_norm)
@@ -181,8 +181,8 @@ def _record(folder: Path) -> dict[str, Any]:
 
 def _refuse_foreign_folds(experiment: Experiment, run: Path) -> None:
     """Raise where a finished fold was computed under another configuration, also when the manifest was lost."""
-    wanted = {"config_hash": config_hash(experiment.config), "data_hash": experiment.table.content_hash()}
-    # folds of older versions do not say of which data they are
+    wanted = {"config_hash": config_hash(experiment.config), "data_hash": experiment.data_hash}
+    # folds of older versions, and those trained on permuted labels, do not say of which data they are
     foreign = [
         folder.name
         for folder in run_files.completed_folds(run)

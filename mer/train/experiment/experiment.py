@@ -49,10 +49,10 @@ class Experiment:
     Attributes:
         config: the configuration.
         table: one row a clip.
-        pixels: network inputs (N, C, H, W), row i for row i of the table; a read-only memory map.
+        inputs: network inputs (N, C, H, W), row i for row i of the table; a read-only memory map.
         folds: who is tested on whom.
         stages: trainings before the folds, in order.
-        companions: samples of another source in the folds' training batches.
+        cotraining: samples of another source in the folds' training batches.
     """
 
     config: Config
@@ -64,8 +64,13 @@ class Experiment:
 
     @cached_property
     def samples(self) -> PreparedSamples:
-        """Table and pixels together."""
+        """Return table and inputs together."""
         return PreparedSamples(self.table, self.inputs)
+
+    @cached_property
+    def data_hash(self) -> str:
+        """Return the hash of the samples; reads every key frame, once."""
+        return self.table.content_hash()
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.models.network import RecognitionNetwork
 from mer.protocols.registry import Fold
 from mer.provenance import config_hash, environment
-from mer.train.experiment import selection
+from mer.train.experiment import null_runs, selection
 from mer.train.experiment.experiment import Experiment
 from mer.train.fold.ensemble import mean_predictions, merge_records
 from mer.train.fold.fit import fit
@@ -61,7 +61,8 @@ def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
             **merge_records([one.record for one in trained]),
             **search,
             "config_hash": config_hash(config),
-            "data_hash": experiment.table.content_hash(),
+            # labels shuffled for this fold would give each fold a hash of its own
+            **({} if config.null == null_runs.PERMUTED else {"data_hash": experiment.data_hash}),
             "environment": environment(),
             "accuracy": float((predictions["label"] == predictions["predicted"]).mean()),
         }

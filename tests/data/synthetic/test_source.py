@@ -114,4 +114,4 @@ def test_command_refuses_a_folder_with_files(tmp_path: Path, capsys: pytest.Capt
     assert str(tmp_path) in capsys.readouterr().err
     assert (tmp_path / "mine.txt").read_text() == "keep"
     assert synthetic_main(["--layout", "samm", "--out", str(tmp_path / "new"), "--clips", "3"]) == 2
-    assert "data.clips=3" in capsys.readouterr().err
+    assert "data.clips: expected at least 20, got 3" in capsys.readouterr().err

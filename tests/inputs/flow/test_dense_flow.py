@@ -7,10 +7,11 @@ import pytest
 import torch
 from skimage.registration import optical_flow_tvl1
 
-from mer.config import InputConfig
-from mer.inputs.flow.dense_flow import FLOW_SIDES, METHODS, config_errors, dense_flow
+from mer.config import AugmentConfig, InputConfig
+from mer.inputs.flow.dense_flow import FLOW_SIDES, METHODS, dense_flow
 from mer.inputs.flow.head_motion import similarity
 from mer.inputs.flow.tvl1 import Parameters, _divergence, _forward, tvl1
+from mer.inputs.representations.registry import config_errors
 from tests.inputs.conftest import texture
 
 INSIDE = (slice(12, -12), slice(12, -12))
@@ -70,8 +71,8 @@ def test_flow_works_on_a_square_between_its_limits(shape: tuple[int, int]) -> No
 
 
 def test_an_unknown_method_is_a_problem_that_names_the_known_ones() -> None:
-    assert config_errors(InputConfig()) == []
-    (line,) = config_errors(InputConfig(flow="horn"))
+    assert config_errors(InputConfig(), AugmentConfig()) == []
+    (line,) = config_errors(InputConfig(flow="horn"), AugmentConfig())
     assert line.startswith("input.flow:")
     assert all(name in line for name in METHODS)
 

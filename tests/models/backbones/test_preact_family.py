@@ -225,13 +225,13 @@ def test_sides_of_the_stages(stem: str, side: int) -> None:
 @pytest.mark.parametrize(
     ("change", "side", "words"),
     [
-        ({"depth": None}, None, ["model.depth", "[10, 18, 34, 50]", "None"]),
+        ({"depth": None}, None, ["model.depth", "10, 18, 34, 50", "None"]),
         ({"stem": "big"}, None, ["model.stem", "imagenet", "small", "'big'"]),
         ({"head": "mean"}, None, ["model.head", "pool", "grid", "'mean'"]),
         ({"norm": "layer"}, None, ["model.norm", "batch", "group", "'layer'"]),
-        ({"width": 0}, None, ["model.width", "1 channel", "got 0"]),
+        ({"width": 0}, None, ["model.width", "1 to 256", "got 0"]),
         ({"width": 24, "norm": "group"}, None, ["model.width", "multiple of 16", "model.norm=group", "24"]),
-        ({"dropout": 1.0}, None, ["model.dropout", "0 <= value < 1", "1.0"]),
+        ({"dropout": 1.0}, None, ["model.dropout", "at least 0 and below 1", "1.0"]),
         ({"dropout": float("nan")}, None, ["model.dropout", "nan"]),
         ({"head": "grid"}, 28, ["model.head", "28 pixels", "1x1", "model.stem=small", "input.size=112"]),
     ],

@@ -190,7 +190,7 @@ def test_a_test_score_as_objective_is_refused_with_the_reason(tiny_config: Confi
         ("optim.lr", "expected key=value"),
         ("optim.lrr=1", "lrr"),
         ("optim.lr=fast", "fast"),
-        ("optim.lr=-1", "optim.lr: expected a positive number"),
+        ("optim.lr=-1", "optim.lr: expected above 0"),
         ("model.depth=11", "model.depth"),
         ("augment.mirror=2", "augment.mirror"),
     ],

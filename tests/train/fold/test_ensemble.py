@@ -138,5 +138,5 @@ def test_an_average_may_choose_what_no_member_chose():
 
 
 def test_no_member_is_a_problem(config, tmp_path):
-    with pytest.raises(ConfigError, match="members: expected at least 1, got 0"):
+    with pytest.raises(ConfigError, match="members: expected 1 to 100, got 0"):
         run(replace(config, members=0), tmp_path / "run")
