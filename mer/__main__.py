@@ -17,7 +17,7 @@ COMMANDS = {
     "prepare": ("mer.prepare", "make faces, apexes and inputs beforehand; look into the cache or clean it"),
     "compare": ("mer.compare", "compare finished runs: paired tests, learning curves, hard clips"),
     "weights": ("mer.weights", "inspect, import, export or draw weight files"),
-    "benchmark": ("mer.benchmark", "measure the speed of networks, of training and of preparing"),
+    "benchmark": ("mer.benchmark", "measure speed, exactness of inputs, and how far usual mistakes move a score"),
     "sweep": ("mer.sweep", "print the table of a finished or interrupted sweep again"),
     "synthetic": ("mer.data.synthetic", "write drawn faces in the layout of a real data set"),
 }

@@ -3,30 +3,23 @@
 Contract: the variants of a network take turns step by step, so that a machine whose speed drifts slows all of them
 alike; what is quoted is the median of the paired ratios to the same network without attention, with the range of their
 middle half. Counts (parameters, multiply-adds, bytes held for the backward pass) need no such care.
-`python -m mer.benchmark training --side 28` is `mer.benchmark.training_loop`, the loop of a fold against a bare one;
-`python -m mer.benchmark prepare` is `mer.benchmark.preparation`, from raw frames to inputs.
 """
 
 from __future__ import annotations
 
-import csv
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
-from rich.table import Table
 from torch import nn
 
 from mer.config import AttentionConfig, ModelConfig
 from mer.models import build, config_errors, count_parameters
 from mer.models.attention import NONE, UNITS
-from mer.models.build import describe
 from mer.models.complexity import held_bytes, multiply_adds
-from mer.utils.atomic_files import write_atomically
 
 #: Depths by backbone.
 DEPTHS: dict[str, tuple[int | None, ...]] = {"preact": (10, 18, 34, 50), "resnet": (18, 34, 50), "lite0": (None,)}
@@ -148,39 +141,3 @@ def _times(seconds: dict[str, list[float]], key: str) -> Iterator[Row]:
             f"{key}_ratio_low": low,
             f"{key}_ratio_high": high,
         }
-
-
-def table(model: ModelConfig, rows: list[Row]) -> Table:
-    """The rows of one network for the console: what the network costs without attention, then ratios to that."""
-    shape = f"{rows[0]['batch']}x{CHANNELS}x{rows[0]['side']}x{rows[0]['side']}"
-    title = f"{describe(model)}, {shape}, fp32, {rows[0]['threads']} CPU threads, {rows[0]['rounds']} paired rounds"
-    columns = ("attention", "parameters", "MACs", "held", "forward", "training", "middle half")
-    made = Table(*columns, title=title, show_edge=False)
-    first = rows[0]
-    made.add_row(
-        first["attention"],
-        f"{first['parameters']:,}",
-        f"{first['multiply_adds'] / 1e6:,.0f} M",
-        f"{first['held_bytes'] / 2**20:,.0f} MiB",
-        f"{first['forward_ms']:.0f} ms",
-        f"{first['training_ms']:.0f} ms",
-    )
-    for row in rows[1:]:
-        made.add_row(
-            row["attention"],
-            f"{row['parameters_ratio'] - 1:+.2%}",
-            f"{row['multiply_adds_ratio']:.3f}",
-            f"{row['held_bytes_ratio']:.2f}",
-            f"{row['forward_ratio']:.2f}",
-            f"{row['training_ratio']:.2f}",
-            f"{row['training_ratio_low']:.2f}..{row['training_ratio_high']:.2f}",
-        )
-    return made
-
-
-def write_rows(path: Path, rows: list[Row]) -> None:
-    """Write the rows as CSV."""
-    with write_atomically(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)

@@ -8,6 +8,7 @@ so that no time goes into waiting for a disk.
 
 from __future__ import annotations
 
+import argparse
 import json
 import multiprocessing
 import subprocess
@@ -26,11 +27,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from mer.benchmark.attention_command import write_rows
 from mer.config import SyntheticData
 from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import ClipSpec, render_frame
 from mer.data.synthetic.layouts.registry import LayoutClip, write_tree
 from mer.errors import MerError
+from mer.inputs.apex.spotters import SPOTTERS
 from mer.inputs.faces import mtcnn
 from mer.inputs.faces.crop_files import INDEX
 from mer.inputs.input_arrays import PARTS
@@ -43,6 +46,26 @@ LOOK = 0.1
 ENTRIES = (f"faces/[0-9a-f]*/{INDEX}", "apex/[0-9a-f]*.json", f"{PARTS}/[0-9a-f]*.npy")
 
 Row = dict[str, Any]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add clips, size of the frames, steps, and the file of the results."""
+    parser.add_argument("--clips", type=int, default=250, help="drawn clips, 10 or more (default %(default)s)")
+    parser.add_argument("--frame", type=int, nargs=2, default=(640, 480), help="width, height (default 640 480)")
+    parser.add_argument("--face", choices=["mtcnn", "none"], help="default mtcnn where its weights are installed")
+    apexes = ["annotated", *SPOTTERS]
+    parser.add_argument("--apex", choices=apexes, default="flow", help="default flow: all frames count")
+    parser.add_argument("--out", type=Path, help="also write all numbers as CSV")
+
+
+def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Print one column a process."""
+    if given.clips < 10 or min(given.frame) < 128:
+        parser.error("expected --clips 10 or more, --frame 128 or more")
+    size, console = (given.frame[0], given.frame[1]), Console(highlight=False)
+    found = prepare(clips=given.clips, frame=size, face=given.face, apex=given.apex, console=console)
+    if given.out is not None:
+        write_rows(given.out, found)
 
 
 def prepare(*, clips: int, frame: tuple[int, int], face: str | None, apex: str, console: Console) -> list[Row]:

@@ -6,6 +6,7 @@ machine whose speed drifts slows both alike, and what is quoted is the median of
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import time
 from dataclasses import asdict, replace
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.data import DataLoader
 
+from mer.benchmark.arguments import add_batch_arguments, check_batch_arguments
 from mer.config import Config, ModelConfig
 from mer.inputs.datamodule.augmentation import Augmenter
 from mer.inputs.datamodule.fold_datamodule import TrainDataset, collate
@@ -75,20 +77,25 @@ def measure(config: Config, *, side: int, rounds: int) -> dict[str, float]:
     }
 
 
-def training(*, side: int, batch: int, rounds: int, console: Console) -> None:
+add_arguments = add_batch_arguments
+
+
+def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
     """Print the cost of the loop for networks of several sizes, with the default augmentation, on the CPU."""
-    threads = torch.get_num_threads()
+    check_batch_arguments(given, parser)
+    torch.set_num_threads(given.threads)
     table = Table(
         *("network", "bare, steps/s", "whole, steps/s", "whole / bare", "loading, ms a step"),
-        title=f"Training loop, {batch}x3x{side}x{side}, fp32, CPU threads: {threads}, paired rounds: {rounds}",
+        title=f"Training loop, {given.batch}x3x{given.side}x{given.side}, fp32, CPU threads: {given.threads}, "
+        f"paired rounds: {given.rounds}",
     )
     config = Config()
     config.trainer = replace(config.trainer, accelerator="cpu")
-    config.optim = replace(config.optim, batch_size=batch, epochs=2)
+    config.optim = replace(config.optim, batch_size=given.batch, epochs=2)
     small = ModelConfig(stem="small")
     widths = {f"small stem, width {width}": replace(small, width=width) for width in (32, 16, 8)}
     for name, config.model in {"default": ModelConfig(), **widths}.items():
-        found = measure(config, side=side, rounds=rounds)
+        found = measure(config, side=given.side, rounds=given.rounds)
         speeds = (f"{1000 / found[key]:.1f}" for key in ("bare", "whole"))
         table.add_row(name, *speeds, f"{found['ratio']:.2f}", f"{found['loading']:.1f}")
-    console.print(table)
+    Console(highlight=False).print(table)

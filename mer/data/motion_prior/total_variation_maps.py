@@ -2,7 +2,7 @@
 
 Contract: `variational_map` is a function of its arguments and the generator. The field is drawn on a grid finer than
 the map, and strain is taken there, as from frames of full size; then both are shrunk. Sizes follow the statistics of
-measured maps (`python -m mer.data.prior_compare MANIFEST`), but for anatomy and warp: see experiments/motion_prior.
+measured maps (`python -m mer.benchmark prior MANIFEST`), but for anatomy and warp: see experiments/motion_prior.
 Sources: Zach, Pock, Bischof, A duality based approach for realtime TV-L1 optical flow, 2007, for what such flow does
 with faint motion and gradients; the numbers are ours.
 """

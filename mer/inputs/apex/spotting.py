@@ -2,7 +2,7 @@
 
 Contract: a spotter takes grey frames (T, H, W) from onset to offset, of a face that fills them, and gives the place
 0..T-1 of the apex; it looks at one clip and no label. `spot_apexes` puts the places into the table, marks their source
-and says so in a note. `python -m mer.inputs.measure apex` scores all of them on drawn clips.
+and says so in a note. `python -m mer.benchmark apex` scores all of them on drawn clips.
 """
 
 from __future__ import annotations

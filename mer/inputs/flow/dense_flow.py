@@ -1,7 +1,7 @@
 """Dense flow from onset to apex, by several methods in one dictionary, with the head's own motion taken out or not.
 
 Contract: a method takes two grey frames (H, W) float32 of levels 0..255 and gives (2, H, W) float32: u to the right, v
-downwards, in pixels, at the pixels of the first frame. `python -m mer.inputs.measure flow` measures all of them against
+downwards, in pixels, at the pixels of the first frame. `python -m mer.benchmark flow` measures all of them against
 known motion.
 """
 

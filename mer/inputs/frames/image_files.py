@@ -12,9 +12,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from mer.errors import SampleError
 from mer.inputs.frames.open_image import open_image
+from mer.utils.atomic_files import write_atomically
 from mer.utils.timing import DECODING, timed
 
 
@@ -57,3 +59,9 @@ def read_span(paths: Sequence[str]) -> np.ndarray:
                 f"{path}: expected a frame as the first of its clip, {frames[0].shape}, got {frame.shape}"
             )
     return np.stack(frames)
+
+
+def write_image(path: str | Path, pixels: np.ndarray) -> None:
+    """Write pixels (H, W) or (H, W, 3), red first, uint8, as PNG, atomically; the same bytes for the same pixels."""
+    with write_atomically(Path(path)) as temporary:
+        Image.fromarray(pixels).save(temporary, format="PNG")

@@ -1,4 +1,4 @@
-"""A picture of every input of one drawn clip: `python -m mer.inputs.gallery --out docs/inputs`.
+"""A picture of every input of one drawn clip: `python -m mer.benchmark gallery --out docs/inputs`.
 
 Contract: one PNG an input, its channels side by side, made by the functions that make the networks' inputs; the same
 command makes the same pictures. Grey levels are shown as they are; signed values with grey for 0.
@@ -17,6 +17,7 @@ from mer.config import InputConfig, SyntheticData
 from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import render_frame
 from mer.inputs.flow.magnification import magnify_motion
+from mer.inputs.frames.image_files import write_image
 from mer.inputs.representations.registry import REPRESENTATIONS
 
 #: Side of each channel in the pictures, pixels.
@@ -65,16 +66,14 @@ def _shown(channels: np.ndarray, levels: bool) -> np.ndarray:
     return np.concatenate(found, axis=1)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Entry point of `python -m mer.inputs.gallery`."""
-    parser = argparse.ArgumentParser(prog="python -m mer.inputs.gallery", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the folder."""
     parser.add_argument("--out", type=Path, required=True, help="folder of the pictures")
-    out = parser.parse_args(arguments).out
-    out.mkdir(parents=True, exist_ok=True)
+
+
+def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Write the pictures and print their paths."""
+    given.out.mkdir(parents=True, exist_ok=True)
     for name, picture in pictures().items():
-        cv2.imwrite(str(out / f"{name}.png"), picture)
-        print(out / f"{name}.png")
-
-
-if __name__ == "__main__":
-    main()
+        write_image(given.out / f"{name}.png", picture)
+        print(given.out / f"{name}.png")

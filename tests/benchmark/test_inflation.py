@@ -12,8 +12,9 @@ from scipy.stats import binom
 from sklearn.metrics import f1_score
 
 from mer import run_files
+from mer.benchmark.__main__ import main
+from mer.benchmark.inflation import best_of_epochs, fold_averaged, guesser_table
 from mer.evaluation.baselines.chance import FoldLabels, uniform
-from mer.evaluation.inflation import best_of_epochs, fold_averaged, guesser_table, main
 from mer.evaluation.metrics import accuracy
 from mer.evaluation.predictions import PROBABILITY_PREFIX, write_predictions
 
@@ -99,11 +100,11 @@ def test_the_command_prints_tables_and_draws_the_same_picture(tmp_path: Path, ca
         (tmp_path / name / run_files.RESULTS).write_text(json.dumps(results))
     runs = [str(tmp_path / "honest"), str(tmp_path / "chosen")]
     for out in ("one", "two"):
-        assert main([*runs, "--draws", "20", "--out", str(tmp_path / out)]) == 0
+        assert main(["inflation", *runs, "--draws", "20", "--out", str(tmp_path / out)]) == 0
     shown = capsys.readouterr().out
     assert "honest" in shown and "leaky" in shown and " 800 " in shown
     pictures = [(tmp_path / out / "guesser.svg").read_bytes() for out in ("one", "two")]
     assert pictures[0] == pictures[1]
     assert b"epochs leaky: 0.500" in pictures[0]
-    assert main([str(tmp_path / "nowhere")]) == 2
+    assert main(["inflation", str(tmp_path / "nowhere")]) == 2
     assert "no results at" in capsys.readouterr().err

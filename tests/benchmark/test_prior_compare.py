@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mer.data import prior_compare
+from mer.benchmark import prior_compare
+from mer.benchmark.__main__ import main
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_the_command_writes_a_table_and_pictures_and_no_single_map(tmp_path: Pat
         rows.append((f"s{index}", "own", f"p{index}", label, f"{index}.png"))
     sheet = tmp_path / "maps.csv"
     pd.DataFrame(rows, columns=["sample_id", "dataset", "subject", "label", "path"]).to_csv(sheet, index=False)
-    assert prior_compare.main([str(sheet), "--out", str(tmp_path / "out"), "--maps", "60"]) == 0
+    assert main(["prior", str(sheet), "--out", str(tmp_path / "out"), "--maps", "60"]) == 0
     names = {"statistics.csv", "measured.png", "drawn_smooth.png", "drawn_variational.png"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
     table = pd.read_csv(tmp_path / "out" / "statistics.csv", header=[0, 1], index_col=0)
@@ -73,5 +74,5 @@ def test_maps_of_two_sizes_are_refused_by_name(tmp_path: Path, capsys: pytest.Ca
         cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((side, side, 3), index, dtype=np.uint8))
     sheet = tmp_path / "maps.csv"
     sheet.write_text("sample_id,dataset,subject,label,path\na,own,1,x,0.png\nb,own,2,y,1.png\n")
-    assert prior_compare.main([str(sheet), "--out", str(tmp_path / "out")]) == 2
-    assert "1.png" in capsys.readouterr().out.replace("\n", "")
+    assert main(["prior", str(sheet), "--out", str(tmp_path / "out")]) == 2
+    assert "1.png" in capsys.readouterr().err.replace("\n", "")

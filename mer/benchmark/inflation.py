@@ -1,15 +1,14 @@
 """How far two usual mistakes move a score: the best of many epochs for each person, and F1 averaged over folds.
 
-    python -m mer.evaluation.inflation [RUN ...] [--out FOLDER]
+    python -m mer.benchmark inflation [RUN ...] [--out FOLDER]
 
-Contract: pure functions but for `main`, which prints tables and writes `guesser.svg` into `--out`. The guesser draws
+Contract: pure functions but for `run`, which prints tables and writes `guesser.svg` into `--out`. The guesser draws
 labels and learns nothing. Without a run it guesses at a cast of 442 clips and 68 people with the classes of MEGC 2019.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -143,35 +142,38 @@ def guesser_figure(table: pd.DataFrame, runs: pd.DataFrame, title: str) -> Figur
     return figure
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print what choosing and averaging do to finished runs and to a guesser; exit status 2: a run cannot be read."""
-    parser = argparse.ArgumentParser(prog="python -m mer.evaluation.inflation", description=main.__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add runs, the folder of the picture, and repetitions."""
     parser.add_argument("runs", nargs="*", type=Path, help="folders of finished runs of one sample set")
     parser.add_argument("--out", type=Path, help="folder for guesser.svg; none: no picture")
-    parser.add_argument("--draws", type=int, default=200, help="repetitions of the guesser, default %(default)s")
-    chosen = parser.parse_args(arguments)
-    try:
-        runs = run_table(chosen.runs)
-        labels, subjects, classes, title = _samples(chosen.runs)
-    except MerError as error:
-        print(f"mer: {error}", file=sys.stderr)
-        return 2
+    parser.add_argument("--draws", type=int, default=200, help="repetitions of the guesser (default %(default)s)")
+
+
+def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Print what choosing and averaging do to finished runs and to a guesser.
+
+    Raises:
+        MerError: a run cannot be read.
+    """
+    if given.draws < 1:
+        parser.error(f"--draws: expected 1 or more, got {given.draws}")
+    runs = run_table(given.runs)
+    labels, subjects, classes, title = _samples(given.runs)
     guessed = guesser_table(
-        best_of_epochs(encode_labels(labels, classes), subjects, classes=len(classes), draws=chosen.draws)
+        best_of_epochs(encode_labels(labels, classes), subjects, classes=len(classes), draws=given.draws)
     )
     for table in (runs, guessed):
         if len(table):
             print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"), end="\n\n")
-    if chosen.out is not None:
-        chosen.out.mkdir(parents=True, exist_ok=True)
+    if given.out is not None:
+        given.out.mkdir(parents=True, exist_ok=True)
         with (
             mpl.rc_context({"svg.hashsalt": "mer", "svg.fonttype": "none"}),
-            write_atomically(chosen.out / "guesser.svg") as path,
+            write_atomically(given.out / "guesser.svg") as path,
         ):
             FigureCanvasSVG(guesser_figure(guessed, runs, title)).print_svg(
                 path, metadata={"Date": None, "Creator": None}
             )
-    return 0
 
 
 def _results(run: Path) -> dict[str, Any]:
@@ -200,7 +202,3 @@ def _samples(runs: Sequence[Path]) -> tuple[pd.Series, pd.Series, tuple[str, ...
 
 def _title(clips: int, people: int, name: str) -> str:
     return f"{clips} clips of {people} people ({name})"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""How exact the steps from frames to inputs are, on known motion: `python -m mer.inputs.measure flow|head|apex|faces`.
+"""How exact the steps from frames to inputs are, on known motion: `python -m mer.benchmark flow|head|apex|faces`.
 
 Contract: prints one table; everything is drawn from the seeds in the command, so that the same command gives the same
 errors (times differ). Drawn clips are no recordings: the figures compare methods, they promise nothing on real faces.
@@ -163,15 +163,18 @@ def _beside(spec: ClipSpec, method: str, stabilise: bool) -> float:
 MEASUREMENTS: dict[str, Callable[[int, int, int], Rows]] = {"flow": flow, "head": head, "apex": apex, "faces": faces}
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Entry point of `python -m mer.inputs.measure`."""
-    parser = argparse.ArgumentParser(prog="python -m mer.inputs.measure", description=__doc__)
-    parser.add_argument("what", choices=list(MEASUREMENTS))
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the drawn clips and the threads."""
     parser.add_argument("--clips", type=int, default=20, help="drawn clips (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the drawing (default %(default)s)")
     parser.add_argument("--size", type=int, help="side of the frames; default 128, faces 240")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default %(default)s)")
-    given = parser.parse_args(arguments)
+
+
+def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Print the table of the measurement that `given.what` names."""
+    if given.clips < 1 or given.threads < 1 or (given.size is not None and given.size < 64):
+        parser.error("expected --clips and --threads 1 or more, --size 64 or more")
     torch.set_num_threads(given.threads)
     cv2.setNumThreads(given.threads)
     rows = MEASUREMENTS[given.what](given.clips, given.seed, given.size or (240 if given.what == "faces" else 128))
@@ -179,7 +182,3 @@ def main(arguments: list[str] | None = None) -> None:
     for row in rows:
         shown.add_row(*row)
     Console().print(shown)
-
-
-if __name__ == "__main__":
-    main()

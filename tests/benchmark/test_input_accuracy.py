@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mer.inputs import gallery, measure
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+from mer.benchmark import input_accuracy as measure
+from mer.benchmark import input_gallery as gallery
+from mer.benchmark.__main__ import main
 
 
 def test_shifted_noise_is_shifted_by_as_much_as_said() -> None:
@@ -24,12 +24,12 @@ def test_the_table_of_flows_beats_no_motion(capsys: pytest.CaptureFixture[str]) 
     for name in measure.METHODS:
         assert float(rows[name][1]) < float(still[1]) / 5
         assert float(rows[name][2]) < float(still[2])
-    measure.main(["apex", "--clips", "1", "--size", "64"])
+    main(["apex", "--clips", "1", "--size", "64"])
     assert "difference" in capsys.readouterr().out
 
 
 def test_pictures_of_every_input_are_written(tmp_path: Path) -> None:
-    gallery.main(["--out", str(tmp_path)])
+    main(["gallery", "--out", str(tmp_path)])
     assert {path.stem for path in tmp_path.glob("*.png")} == set(gallery.INPUTS)
     stack = cv2.imread(str(tmp_path / "stack.png"), cv2.IMREAD_GRAYSCALE)
     assert stack.shape == (gallery.SHOWN, 6 * gallery.SHOWN)

@@ -1,6 +1,6 @@
 """How drawn motion maps differ from measured ones, in numbers and pictures; labels only name the class means.
 
-    python -m mer.data.prior_compare MANIFEST --out DIR [--maps 600]
+    python -m mer.benchmark prior MANIFEST --out DIR [--maps 600]
 
 Contract: a manifest of motion maps (u, v, strain in red, green, blue) is read and never copied: the table
 `statistics.csv` and the pictures hold means over maps, no single measured map. Only the drawing's families learn
@@ -10,7 +10,6 @@ from this, by hand: nothing is fitted.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import cv2
@@ -22,7 +21,8 @@ from mer.config import ManifestData, MotionPriorData
 from mer.data import manifest
 from mer.data.motion_prior import source as prior
 from mer.data.samples.table import SampleTable
-from mer.errors import MerError
+from mer.errors import SampleError
+from mer.inputs.frames.image_files import read_image, write_image
 from mer.utils.optical_strain import strain
 
 CHANNELS = ("u", "v", "strain")
@@ -108,43 +108,43 @@ def _measured(samples: SampleTable) -> np.ndarray:
     """Maps of a manifest, (N, 3, S, S) float32; SampleError where a file is no colour image of the first one's size."""
     maps: list[np.ndarray] = []
     for path in samples.frame["apex_path"]:
-        image = cv2.imread(path, cv2.IMREAD_COLOR)
-        if image is None or (maps and image.shape[0] != maps[0].shape[1]) or image.shape[0] != image.shape[1]:
-            raise MerError(f"{path}: expected a square motion map of the size of the others; leave its row out")
-        maps.append(image[..., ::-1].transpose(2, 0, 1).astype(np.float32))
+        image = read_image(path)
+        expected = maps[0].shape[1:] if maps else image.shape[:1] * 2
+        if image.ndim != 3 or image.shape[:2] != expected:
+            raise SampleError(
+                f"{path}: expected a square motion map in colour of the size of the others, got {image.shape}; "
+                "leave its row out"
+            )
+        maps.append(image.transpose(2, 0, 1).astype(np.float32))
     return np.stack(maps)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Writes `statistics.csv`, `drawn.png` and `measured.png`; prints the medians; 2 after an error of the user's."""
-    parser = argparse.ArgumentParser(prog="python -m mer.data.prior_compare", description=__doc__.splitlines()[0])
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the manifest, the folder of the results, and what is drawn."""
     parser.add_argument("manifest", help="CSV of motion maps, as data=manifest reads it")
     parser.add_argument("--out", type=Path, required=True, help="folder for the table and the pictures")
-    parser.add_argument("--maps", type=int, default=600, help="drawn maps of each family (default 600)")
-    parser.add_argument("--labels", default=None, help="classes to draw, as data.labels of data=motion_prior")
-    options = parser.parse_args(arguments)
-    console = Console()
-    try:
-        samples = manifest.load(ManifestData(name="manifest", manifest=options.manifest), options.out)
-        measured = _measured(samples)
-        options.out.mkdir(parents=True, exist_ok=True)
-        sets, size = {"measured": measured}, measured.shape[-1]
-        for family in prior.FAMILIES:
-            data = MotionPriorData("motion_prior", options.labels, maps=options.maps, evenness=0.0, families=[family])
-            dealt = prior.load(data)
-            sets[family] = prior.draw_maps(data, size)
-            means = class_means(sets[family], dealt.targets, len(dealt.classes))
-            cv2.imwrite(str(options.out / f"drawn_{family}.png"), picture(means))
-        means = class_means(measured, samples.targets, len(samples.classes))
-        cv2.imwrite(str(options.out / "measured.png"), picture(means))
-        found = table(sets)
-        found.to_csv(options.out / "statistics.csv", float_format="%.4f")
-        console.print(found.xs("50%", axis=1, level=1).round(3).to_string())
-    except MerError as error:
-        console.print(str(error), style="red", markup=False)
-        return 2
-    return 0
+    parser.add_argument("--maps", type=int, default=600, help="drawn maps of each family (default %(default)s)")
+    parser.add_argument("--labels", help="classes to draw, as data.labels of data=motion_prior")
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Write `statistics.csv`, `drawn_FAMILY.png` and `measured.png`; print the medians.
+
+    Raises:
+        MerError: the manifest or one of its maps cannot be used, or the drawing is misconfigured.
+    """
+    samples = manifest.load(ManifestData(name="manifest", manifest=given.manifest), given.out)
+    measured = _measured(samples)
+    given.out.mkdir(parents=True, exist_ok=True)
+    sets, size = {"measured": measured}, measured.shape[-1]
+    for family in prior.FAMILIES:
+        data = MotionPriorData("motion_prior", given.labels, maps=given.maps, evenness=0.0, families=[family])
+        dealt = prior.load(data)
+        sets[family] = prior.draw_maps(data, size)
+        means = class_means(sets[family], dealt.targets, len(dealt.classes))
+        write_image(given.out / f"drawn_{family}.png", picture(means))
+    means = class_means(measured, samples.targets, len(samples.classes))
+    write_image(given.out / "measured.png", picture(means))
+    found = table(sets)
+    found.to_csv(given.out / "statistics.csv", float_format="%.4f")
+    Console().print(found.xs("50%", axis=1, level=1).round(3).to_string())
