@@ -22,8 +22,9 @@ from mer.evaluation.comparison.html_page import write_comparison
 from mer.evaluation.comparison.learning_curve import learning_curve
 from mer.evaluation.comparison.runs import group_by_config, read_run, run_folders
 from mer.evaluation.comparison.tables import comparison_console, configuration_rows, pair_rows
-from mer.utils.atomic_files import write_atomically, write_json, write_png
+from mer.utils.atomic_files import write_json, write_png
 from mer.utils.console import say
+from mer.utils.csv_files import write_csv
 from mer.utils.hashing import digest
 
 #: Names of what is written.
@@ -45,8 +46,7 @@ def run(paths: Sequence[Path], out: Path, *, draws: int, seed: int, console: Con
         (PAIRS, pair_rows(comparison)),
         (CLIPS, clips),
     ):
-        with write_atomically(out / name) as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n")
+        write_csv(out / name, table)
     write_json(out / NUMBERS, comparison)
     page = write_comparison(out / PAGE, comparison)
     figure = learning_curve(group_by_config(runs))

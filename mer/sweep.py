@@ -23,8 +23,9 @@ from mer.errors import MerError
 from mer.evaluation.caveats import score_flags
 from mer.evaluation.comparison.heat_map import heat_map
 from mer.evaluation.results import total_seconds
-from mer.utils.atomic_files import read_json, write_atomically, write_json, write_png
+from mer.utils.atomic_files import read_json, write_json, write_png
 from mer.utils.console import say
+from mer.utils.csv_files import write_csv
 
 TABLE, PICTURE = "sweep.csv", "sweep.png"
 SCORES = ("uf1", "uar", "accuracy")
@@ -99,8 +100,7 @@ def sweep_table(folder: Path) -> pd.DataFrame:
 
 def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
     """Write `sweep.csv` and, where two keys were varied, `sweep.png`; print the table."""
-    with write_atomically(folder / TABLE) as temporary:
-        table.to_csv(temporary, index=False)
+    write_csv(folder / TABLE, table)
     picture = _picture(folder, table)
     hidden = {f"{score}_{end}" for score in SCORES for end in ("low", "high")} | {"synthetic", "overrides", "error"}
     if table.get("parameters", pd.Series(dtype=float)).nunique() < 2:

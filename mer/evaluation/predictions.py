@@ -17,7 +17,7 @@ import pandas as pd
 from mer.data.samples.table import SampleTable
 from mer.errors import MerError
 from mer.evaluation.metrics import Counts, confusion_matrix
-from mer.utils.atomic_files import write_atomically
+from mer.utils.csv_files import read_csv, write_csv
 
 #: Columns before the probabilities.
 COLUMNS = ("sample_id", "dataset", "subject", "fold", "label", "predicted")
@@ -74,14 +74,13 @@ def pool_folds(frames: Iterable[pd.DataFrame], table: SampleTable, *, allow_miss
 
 def write_predictions(path: str | Path, predictions: pd.DataFrame) -> None:
     """Write predictions as CSV, atomically and byte for byte the same on every system."""
-    with write_atomically(path) as temporary:
-        predictions.to_csv(temporary, index=False, float_format=FLOAT_FORMAT, lineterminator="\n", encoding="utf-8")
+    write_csv(path, predictions, float_format=FLOAT_FORMAT)
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
     """Predictions as `write_predictions` wrote them: ids and labels as text (`006`, `NA`), probabilities as float64."""
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        frame = read_csv(path, dtype=str, keep_default_na=False)
     except ValueError as error:  # empty, cut, not UTF-8
         raise PredictionError(f"{path} was cut or edited ({error}); give the run's command again") from error
     absent = [name for name in COLUMNS if name not in frame]

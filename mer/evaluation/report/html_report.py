@@ -28,6 +28,7 @@ from mer.evaluation.report.input_images import (
 from mer.evaluation.report.svg_figures import curve_panels, reliability_diagram
 from mer.evaluation.report.templating import write_page
 from mer.utils.atomic_files import read_json
+from mer.utils.csv_files import read_csv
 
 TEMPLATE = "report.html.j2"
 #: Longest side in pixels of a picture in the report.
@@ -169,7 +170,7 @@ def _folds(run: Path) -> list[dict[str, Any]]:
     path = run / run_files.FOLDS
     if not path.is_file():
         return []
-    table = pd.read_csv(path, dtype={"fold": str, "error": str})
+    table = read_csv(path, dtype={"fold": str, "error": str})
     return [
         {str(key): None if pd.isna(value) else value for key, value in row.items()} for row in table.to_dict("records")
     ]

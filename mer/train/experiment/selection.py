@@ -22,7 +22,8 @@ from mer.models import config_errors as model_problems
 from mer.protocols.registry import Fold, selection_mode
 from mer.train.experiment import stage_checks
 from mer.train.lightning import module
-from mer.utils.atomic_files import name_full_disk, write_atomically, write_json
+from mer.utils.atomic_files import name_full_disk, write_json
+from mer.utils.csv_files import write_csv
 
 LEAKY = "leaky"
 #: Parts of the configuration that a nested search may vary: what training does, not what it is given or tested on.
@@ -57,8 +58,7 @@ class ResultFiles:
 
     def table(self, name: str, table: pd.DataFrame) -> None:
         """Write another table as CSV."""
-        with write_atomically(self.folder / name) as temporary:
-            self._mark_table(table).to_csv(temporary, index=False, lineterminator="\n")
+        write_csv(self.folder / name, self._mark_table(table))
 
     def record(self, name: str, record: dict[str, Any]) -> None:
         """Write the record of a fold as JSON, with what chose its epoch or recipe, as the last of its files."""
