@@ -9,7 +9,7 @@ checked by each room's `config_errors(...)`, all of which are shown at once.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
 from omegaconf import MISSING, OmegaConf
@@ -225,8 +225,6 @@ class AttentionConfig:
     form: str = choice("folded", ("folded", "released"))
     #: Any subset of 1, 2, 3, 4; an empty one is the plain network.
     stages: list[int] = choice([1, 2, 3, 4], (1, 2, 3, 4))
-    #: Blocks of an attended stage that carry the unit: `all` or `last` (the same at depth 10, one block a stage).
-    blocks: str = choice("all", ("all", "last"))
     #: Options of this unit's own, by the names of its keyword-only parameters, e.g. {reduction: 8} of `se` and `cbam`.
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -242,16 +240,14 @@ class ModelConfig:
     #: Layers with weights on the longest way through: 10 (the authors'), 18, 34 or 50 in the pre-activation family; 18,
     #: 34 or 50 for `resnet`; null for `lite0` and `templates`.
     depth: int | None = 10
-    #: Channels of stage 1, doubled by each further stage; 64 in the authors' network. This option, `stem`, `norm` and
-    #: `release` are of the pre-activation family.
+    #: Channels of stage 1, doubled by each further stage; 64 in the authors' network. This option, `stem` and `release`
+    #: are of the pre-activation family.
     width: int = option(64, at_least=1, at_most=256)
     #: `imagenet` (7x7 convolution and max-pool, a quarter of the side) or `small` (3x3 convolution, the whole side: for
     #: 28-pixel motion maps, of which stage 4 then keeps 4x4 positions).
     stem: str = choice("imagenet", ("imagenet", "small"))
     #: What the classifier sees: `pool` (means over all positions) or `grid` (means over 4x4 cells: where things are).
     head: str = choice("pool", ("pool", "grid"))
-    #: `batch` (the authors') or `group` (each sample by itself, 16 channels a group; the first layer stays `batch`).
-    norm: str = choice("batch", ("batch", "group"))
     #: Share of the features set to 0 before the classifier in training.
     dropout: float = option(0.0, at_least=0, below=1)
     #: `single` (single-database release) or `megc2019` (last BN before the last attention, L2-normalised features).
@@ -293,35 +289,19 @@ class OptimConfig:
     epochs: int | None = option(20, at_least=1, at_most=100_000, optional=True)
     iterations: int | None = option(None, at_least=1, at_most=10_000_000)
     batch_size: int = option(32, at_least=2, at_most=65_536, why="batch normalisation needs two samples")
-    #: Uneven classes of the training part: `none`, `weighted` (loss, by inverse frequency), `effective` (loss, by the
-    #: effective number of samples, Cui et al. 2019) or `oversample` (to the largest class).
-    balance: str = choice("oversample", ("none", "weighted", "effective", "oversample"))
-    #: `effective` only: 0 = equal weights, towards 1 = inverse frequency; a class never counts as more than
-    #: 1 / (1 - beta) samples.
-    effective_beta: float = option(0.99, at_least=0, below=1)
-    #: `cross_entropy` or `focal` (Lin et al. 2017).
-    loss: str = choice("cross_entropy", ("cross_entropy", "focal"))
-    #: `focal` only: how much less a sample counts the better it is recognised; 0 = cross-entropy.
-    focal_gamma: float = option(2.0, at_least=0)
+    #: Uneven classes of the training part: `none`, `weighted` (loss, by inverse frequency) or `oversample` (to the
+    #: largest class).
+    balance: str = choice("oversample", ("none", "weighted", "oversample"))
     label_smoothing: float = option(0.0, at_least=0, below=1)
-    #: Alpha of the Beta distribution of a batch's mixing share, 0 = off: `mixup` adds two inputs (Zhang et al. 2018;
-    #: 0.2 to 0.4 there), `cutmix` pastes a box of the one into the other (Yun et al. 2019; 1 there). With both on, each
-    #: batch takes one of them, at even odds.
+    #: Alpha of the Beta distribution of the share by which two inputs of a batch are added (Zhang et al. 2018; 0.2 to
+    #: 0.4 there); 0 = off.
     mixup: float = option(0.0, at_least=0, at_most=100)
-    cutmix: float = option(0.0, at_least=0, at_most=100)
-    #: Weights that are validated, tested and kept: `none` = the last ones, `ema` = their exponential moving average,
-    #: `swa` = the plain mean over the steps after `average_start`.
-    average: str = choice("none", ("none", "ema", "swa"))
+    #: Weights that are validated, tested and kept: `none` = the last ones, `ema` = their exponential moving average.
+    average: str = choice("none", ("none", "ema"))
     #: `ema` only: share of the average that a step keeps; it reaches back about 1 / (1 - decay) steps.
     average_decay: float = option(0.99, at_least=0, below=1)
-    #: `swa` only: share of all iterations before the mean begins.
-    average_start: float = option(0.75, at_least=0, below=1)
-    #: The learning rate of a level is `lr` times this to the power of its distance from the classifier; 1 = one rate.
-    layer_decay: float = option(1.0, above=0, at_most=1)
     #: So many levels from the input on (stem, stages) do not move, nor do their statistics; 0 = all move.
     freeze: int = option(0, at_least=0)
-    #: Whether the normalisation layers keep the scale, shift and statistics that they begin with.
-    freeze_norm: bool = False
 
 
 @dataclass
@@ -424,10 +404,6 @@ class Config:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
-    #: What a search over runs (a sweeper that optimises) gets to see of each: `validation_uf1`, the mean score of the
-    #: inner splits. Scores of held-out samples are refused. A recipe that is chosen by it has still seen every test
-    #: person, in the inner splits of other folds; only `protocol.candidates` chooses without.
-    objective: str = "validation_uf1"
     #: A null run in place of the real one: `none`; `permuted_labels` (shuffled within each fold's training part);
     #: `onset_only` (the onset frame in place of the apex). `mer.train.experiment.null_runs` says what each must show.
     null: str = choice("none", ("none", "permuted_labels", "onset_only"))
@@ -476,12 +452,50 @@ def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+#: Options that earlier versions had and that are gone, with the only value that is left: checkpoints hold them still.
+GONE: dict[Any, dict[str, Any]] = {
+    ModelConfig: {"norm": "batch"},
+    AttentionConfig: {"blocks": "all"},
+    OptimConfig: {
+        "effective_beta": 0.99,
+        "loss": "cross_entropy",
+        "focal_gamma": 2.0,
+        "cutmix": 0.0,
+        "average_start": 0.75,
+        "layer_decay": 1.0,
+        "freeze_norm": False,
+    },
+}
+
+
 def from_dict(schema: type[T], values: dict[str, Any]) -> T:
     """Return dataclass `schema` filled from plain nested dicts, as a checkpoint holds them.
 
     An unknown key is an error. Text stays text: `${...}` is neither looked up nor shown.
+
+    Raises:
+        OmegaConfBaseException: an unknown key, or a value of the wrong type.
+        ValueError: an option of an earlier version that is gone, with another value than the one that is left.
     """
-    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), _escape(values)))  # type: ignore[return-value]
+    known = _escape(_without_gone(schema, values))
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), known))  # type: ignore[return-value]
+
+
+def _without_gone(schema: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a dataclass, and of those inside it, without options that are gone."""
+    gone = GONE.get(schema, {})
+    for key in gone.keys() & values.keys():
+        if values[key] != gone[key]:
+            raise ValueError(
+                f"it was made with {key}={values[key]}, an option of an earlier version that is gone: expected "
+                f"{key}={gone[key]}; use it with the version that made it"
+            )
+    inner = {one.name: one.default_factory for one in fields(schema) if is_dataclass(one.default_factory)}
+    return {
+        key: _without_gone(inner[key], value) if key in inner and isinstance(value, dict) else value
+        for key, value in values.items()
+        if key not in gone
+    }
 
 
 def _escape(value: Any) -> Any:

@@ -52,9 +52,11 @@ def run(config: Config, folder: Path, *, console: Console | None = None) -> dict
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
 def _job(composed: DictConfig) -> float | None:
-    """One job of Hydra: returns the sweep objective, the mean score of the inner splits, never a held-out one.
+    """Run one job of Hydra. Returns what a search over jobs maximises: the mean score of the inner splits.
 
-    No clean choice among jobs for all that: whom one fold tests is in the inner splits of the others.
+    Never a held-out score, or the best value would be chosen on the test subjects. Not an unbiased criterion even so:
+    every test subject is in the inner splits of other folds; only `protocol.candidates`, which each fold chooses among
+    by itself, has none of it.
     """
     hydra_config = HydraConfig.get()
     sweeping = hydra_config.mode == RunMode.MULTIRUN
@@ -67,7 +69,7 @@ def _job(composed: DictConfig) -> float | None:
         config = to_config(composed)
         results = run_alone(overrides, folder) if sweeping and config.trainer.devices > 1 else run(config, folder)
         status = 0 if results.get("complete", True) else 1
-        objective = results.get(config.objective)
+        objective = results.get("validation_uf1")
     except Exception as error:
         if not (is_users(error) or sweeping):
             raise  # a defect of ours keeps its traceback

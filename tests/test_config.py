@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from itertools import product
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hydra.errors import ConfigCompositionException
 from omegaconf.errors import OmegaConfBaseException
 
 from mer.compose import conf_dir, register_schema, to_config
-from mer.config import Config, ModelConfig, from_dict
+from mer.config import GONE, Config, ModelConfig, OptimConfig, from_dict
 from mer.errors import ConfigError
 from mer.train.experiment.config_checks import check_config
 
@@ -139,3 +140,15 @@ def test_plain_dicts_come_back_as_the_schema():
     assert from_dict(ModelConfig, {"depth": 18, "attention": {"stages": [2]}}).attention.stages == [2]
     with pytest.raises(OmegaConfBaseException):
         from_dict(ModelConfig, {"depht": 18})
+
+
+def test_options_of_earlier_versions_are_passed_over_at_the_only_value_that_is_left():
+    stored = {"lr": 0.3, "loss": "cross_entropy", "cutmix": 0.0, "layer_decay": 1.0, "freeze_norm": False}
+    assert from_dict(OptimConfig, stored) == OptimConfig(lr=0.3)
+    with pytest.raises(ValueError, match=r"loss=focal, an option of an earlier version .* expected loss=cross_entropy"):
+        from_dict(OptimConfig, {**stored, "loss": "focal"})
+
+
+def test_the_schema_has_none_of_the_options_that_are_gone():
+    for schema, gone in GONE.items():
+        assert not gone.keys() & {field.name for field in fields(schema)}

@@ -1,8 +1,8 @@
 """The network once more, slowly and by itself: the table of the authors' definition as plain functions in float64.
 
 Contract: takes the weights by name and nothing else from `mer`; BN and pooling are written out, maps come from the
-concatenation [s, h1, h2] of the definition whatever the form. What the definition has not (small stem, grid, group
-normalisation, bottlenecks) is written from its own source in the same way.
+concatenation [s, h1, h2] of the definition whatever the form. What the definition has not (small stem, grid,
+bottlenecks) is written from its own source in the same way.
 """
 
 from __future__ import annotations
@@ -12,18 +12,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 State = dict[str, Tensor]
-
-
-def group_norm(x: Tensor, state: State, name: str) -> Tensor:
-    """Wu and He 2018: mean and variance of 16 neighbouring channels of one sample."""
-    parts = []
-    for first in range(0, x.shape[1], 16):
-        part = x[:, first : first + 16]
-        mean = part.mean(dim=(1, 2, 3), keepdim=True)
-        variance = ((part - mean) ** 2).mean(dim=(1, 2, 3), keepdim=True)
-        parts.append((part - mean) / torch.sqrt(variance + 1e-5))
-    column = (1, -1, 1, 1)
-    return torch.cat(parts, dim=1) * state[f"{name}.weight"].view(column) + state[f"{name}.bias"].view(column)
 
 
 def grid(x: Tensor) -> Tensor:
@@ -80,12 +68,11 @@ def network(
     stem: str = "imagenet",
     head: str = "pool",
 ) -> tuple[Tensor, list[Tensor]]:
-    """Logits and the map of each attended stage's last block; bottlenecks and group norms are seen by their tensors."""
+    """Logits and the map of each attended stage's last block; bottlenecks are seen by their tensors."""
     maps = {}
 
     def active(x: Tensor, name: str) -> Tensor:
-        batch = f"{name}.running_mean" in state
-        return F.relu(batch_norm(x, state, name, training) if batch else group_norm(x, state, name))
+        return F.relu(batch_norm(x, state, name, training))
 
     x = batch_norm(x, state, "data_bn", training)
     if stem == "small":

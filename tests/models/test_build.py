@@ -51,20 +51,17 @@ def test_stages_are_ordered_and_each_taken_once() -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_every_block_of_a_stage_or_the_last_one_carries_the_unit(unit: str) -> None:
-    for blocks, first in (("all", True), ("last", False)):
-        attention = AttentionConfig(unit=unit, stages=[2, 3], blocks=blocks)
-        with torch.device("meta"):
-            network = build(ModelConfig(depth=34, attention=attention), in_channels=1, classes=3)
-        carries = [
-            [block.attention is not None for block in getattr(network, f"layer{stage}")] for stage in (1, 2, 3, 4)
-        ]
-        assert carries == [[False] * 3, [first] * 3 + [True], [first] * 5 + [True], [False] * 3]
+def test_every_block_of_an_attended_stage_carries_the_unit(unit: str) -> None:
+    attention = AttentionConfig(unit=unit, stages=[2, 3])
+    with torch.device("meta"):
+        network = build(ModelConfig(depth=34, attention=attention), in_channels=1, classes=3)
+    carries = [[block.attention is not None for block in getattr(network, f"layer{stage}")] for stage in (1, 2, 3, 4)]
+    assert carries == [[False] * 3, [True] * 4, [True] * 6, [False] * 3]
 
 
-def test_the_map_of_a_stage_is_that_of_its_last_block_wherever_the_unit_stands() -> None:
+def test_the_map_of_a_stage_is_that_of_its_last_block() -> None:
     torch.manual_seed(0)
-    config = ModelConfig(depth=18, attention=AttentionConfig(unit="spatial", stages=[3], blocks="last"))
+    config = ModelConfig(depth=18, attention=AttentionConfig(unit="spatial", stages=[3]))
     network = build(config, in_channels=1, classes=3).eval()
     block = network.layer3[1]
     block.attention.register_forward_hook(lambda _module, _inputs, output: seen.append(output[1]))
@@ -89,12 +86,12 @@ def test_an_unknown_unit_is_named_with_all_that_are_known() -> None:
 
 
 def test_all_problems_come_at_once_with_key_expected_and_got() -> None:
-    attention = AttentionConfig(unit="macro", form="bent", stages=[0, True], blocks="first")
+    attention = AttentionConfig(unit="macro", form="bent", stages=[0, True])
     config = ModelConfig(depth=12, release="megc2018", attention=attention)
     with pytest.raises(ConfigError) as caught:
         build(config, in_channels=0, classes=1)
     found = caught.value.errors
-    assert len(found) == 8
+    assert len(found) == 7
     words = [
         "model.depth",
         "12",
@@ -108,6 +105,5 @@ def test_all_problems_come_at_once_with_key_expected_and_got() -> None:
         "got 0",
         "got 1",
     ]
-    words += ["blocks", "'first'", "one of all, last"]
     for word in words:
         assert word in str(caught.value)

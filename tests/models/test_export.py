@@ -24,13 +24,13 @@ QUICK = [
     ModelConfig(backbone="templates", depth=None, attention=AttentionConfig(unit="none")),
 ]
 SLOW = [
-    ModelConfig(width=16, stem="small", head="grid", norm="group", attention=AttentionConfig(unit="cbam", stages=[4])),
+    ModelConfig(width=16, stem="small", head="grid", attention=AttentionConfig(unit="cbam", stages=[4])),
     *(ModelConfig(width=16, attention=AttentionConfig(unit=unit)) for unit in ("none", "se", "eca", "coordinate")),
     ModelConfig(width=16, release="megc2019", attention=AttentionConfig(form="released")),
     ModelConfig(depth=50, width=16),
     ModelConfig(backbone="resnet", depth=18),
-    ModelConfig(backbone="resnet", depth=50, attention=AttentionConfig(unit="simam", blocks="last")),
-    ModelConfig(backbone="lite0", depth=None, attention=AttentionConfig(unit="cbam", stages=[1, 4], blocks="last")),
+    ModelConfig(backbone="resnet", depth=50, attention=AttentionConfig(unit="simam")),
+    ModelConfig(backbone="lite0", depth=None, attention=AttentionConfig(unit="cbam", stages=[1, 4])),
 ]  # fmt: skip
 MODELS = [*QUICK, *(pytest.param(model, marks=pytest.mark.slow) for model in SLOW)]
 

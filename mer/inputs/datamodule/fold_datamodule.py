@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from mer.config import Config
 from mer.inputs.datamodule.augmentation import Augmenter
 from mer.inputs.datamodule.cotraining import CotrainingSampler, CotrainingSamples
-from mer.inputs.datamodule.samplers import Draw, EpochSampler, class_weights, effective_weights
+from mer.inputs.datamodule.samplers import Draw, EpochSampler, class_weights
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.inputs.representations.registry import REPRESENTATIONS
 from mer.protocols.registry import Fold
@@ -124,13 +124,10 @@ class FoldDataModule(LightningDataModule):
 
     @property
     def class_weights(self) -> list[float] | None:
-        """Weight of each class in the loss with `balance: weighted` or `effective`, else None."""
-        targets = self.targets[self.train_rows]
-        if self.optim.balance == "weighted":
-            return class_weights(targets, classes=self.classes)
-        if self.optim.balance == "effective":
-            return effective_weights(targets, classes=self.classes, beta=self.optim.effective_beta)
-        return None
+        """Weight of each class in the loss with `balance: weighted`, else None."""
+        if self.optim.balance != "weighted":
+            return None
+        return class_weights(self.targets[self.train_rows], classes=self.classes)
 
     @property
     def steps_per_epoch(self) -> int:

@@ -90,19 +90,3 @@ def class_weights(targets: np.ndarray, *, classes: int) -> list[float]:
     weights = np.zeros(classes)
     weights[present] = len(targets) / (present.sum() * counts[present])
     return [float(weight) for weight in weights]
-
-
-def effective_weights(targets: np.ndarray, *, classes: int, beta: float) -> list[float]:
-    """Weight (K,) of each class in the loss: inverse to its effective number of samples; 0 for an absent class.
-
-    n samples count as (1 - beta^n) / (1 - beta), for each covers some of what the others show; beta 0..1, not 1. The
-    mean over samples is 1, as in `class_weights` (the paper makes the sum K; the loss divides by it anyway).
-    Source: Cui, Jia, Lin, Song, Belongie, Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019.
-    """
-    counts = np.bincount(targets, minlength=classes)
-    present = counts > 0
-    weights = np.zeros(classes)
-    weights[present] = (1 - beta) / (1 - beta ** counts[present])
-    if len(targets):
-        weights *= len(targets) / (weights @ counts)
-    return [float(weight) for weight in weights]

@@ -102,12 +102,11 @@ def cost(attention: AttentionConfig, shape: tuple[int, int, int], *, hidden: int
 
 
 def describe(attention: AttentionConfig) -> str:
-    """The configured attention in a few words: `cbam attention in the last block of stages [1, 4]`."""
+    """The configured attention in a few words: `cbam attention in every block of stages [1, 4]`."""
     if attention.unit == NONE or not attention.stages:
         return "no attention"
     own = [attention.form] * (attention.unit == "micro") + [
         f"{key} {value}" for key, value in attention.options.items()
     ]
     form = f" ({', '.join(own)})" if own else ""
-    place = "every block" if attention.blocks == "all" else "the last block"
-    return f"{attention.unit} attention{form} in {place} of stages {sorted(set(attention.stages))}"
+    return f"{attention.unit} attention{form} in every block of stages {sorted(set(attention.stages))}"

@@ -157,12 +157,11 @@ class EfficientNetLite0(RecognitionNetwork):
         inputs = STEM
         for stage, rows in enumerate(STAGES, 1):
             blocks = nn.ModuleList()
-            count = sum(row.blocks for row in rows)
             for row in rows:
                 for index in range(row.blocks):
-                    carries = stage in self.stages and (len(blocks) == count - 1 or model.attention.blocks == "all")
                     stride = row.stride if index == 0 else 1
-                    blocks.append(InvertedResidual(inputs, row, stride=stride, unit=unit if carries else None))
+                    slot = unit if stage in self.stages else None
+                    blocks.append(InvertedResidual(inputs, row, stride=stride, unit=slot))
                     inputs = row.channels
             self.add_module(f"layer{stage}", blocks)
         units: list[Any] = [self._blocks(stage)[-1].attention for stage in self.stages]

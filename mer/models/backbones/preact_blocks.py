@@ -7,26 +7,11 @@ mappings in deep residual networks", ECCV 2016 (bottleneck).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 #: Channels of the output of a bottleneck over those of its 3x3 convolution (He et al. 2016).
 EXPANSION = 4
-
-#: Channels that share their statistics in group normalisation. Wu and He (ECCV 2018) find 16 a group as good as 32
-#: groups; a fixed number a group serves narrow networks too, and leaves 16 numbers where a map is 1x1.
-GROUP = 16
-
-
-def group_norm(channels: int) -> nn.GroupNorm:
-    """Group normalisation over `GROUP` channels and all positions of one sample; channels are a multiple of it."""
-    return nn.GroupNorm(channels // GROUP, channels)
-
-
-#: Channels -> normalisation layer, by `ModelConfig.norm`.
-NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "group": group_norm}
 
 
 def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -49,7 +34,6 @@ class Block(nn.Module):
         outputs: C, channels of its output.
         stride: 2 where the side halves.
         preactivate: False for the very first block, whose input comes from the stem's ReLU.
-        norm: channels -> normalisation layer.
         attention: unit for C channels, h1 of C channels; or None for the plain block.
     """
 
@@ -60,13 +44,12 @@ class Block(nn.Module):
         *,
         stride: int,
         preactivate: bool,
-        norm: Callable[[int], nn.Module],
         attention: nn.Module | None,
     ) -> None:
         super().__init__()
-        self.bn1 = norm(inputs) if preactivate else None
+        self.bn1 = nn.BatchNorm2d(inputs) if preactivate else None
         self.conv1 = conv3x3(inputs, outputs, stride)
-        self.bn2 = norm(outputs)
+        self.bn2 = nn.BatchNorm2d(outputs)
         self.conv2 = conv3x3(outputs, outputs)
         changes = stride != 1 or inputs != outputs
         self.shortcut = conv1x1(inputs, outputs, stride) if changes else None
@@ -99,7 +82,6 @@ class Bottleneck(nn.Module):
         outputs: C, channels of its output, a multiple of `EXPANSION`.
         stride: 2 where the side halves, in the 3x3 convolution.
         preactivate: False for the very first block, whose input comes from the stem's ReLU.
-        norm: channels -> normalisation layer.
         attention: unit for C channels, h1 of C/4 channels; or None for the plain block.
     """
 
@@ -110,16 +92,15 @@ class Bottleneck(nn.Module):
         *,
         stride: int,
         preactivate: bool,
-        norm: Callable[[int], nn.Module],
         attention: nn.Module | None,
     ) -> None:
         super().__init__()
         inner = outputs // EXPANSION
-        self.bn1 = norm(inputs) if preactivate else None
+        self.bn1 = nn.BatchNorm2d(inputs) if preactivate else None
         self.conv1 = conv1x1(inputs, inner)
-        self.bn2 = norm(inner)
+        self.bn2 = nn.BatchNorm2d(inner)
         self.conv2 = conv3x3(inner, inner, stride)
-        self.bn3 = norm(inner)
+        self.bn3 = nn.BatchNorm2d(inner)
         self.conv3 = conv1x1(inner, outputs)
         changes = stride != 1 or inputs != outputs
         self.shortcut = conv1x1(inputs, outputs, stride) if changes else None

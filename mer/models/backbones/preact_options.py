@@ -7,7 +7,7 @@ Source: the Caffe definitions that the authors released (ResNet-10); everything 
 from __future__ import annotations
 
 from mer.config import ModelConfig
-from mer.models.backbones.preact_blocks import EXPANSION, GROUP
+from mer.models.backbones.preact_blocks import EXPANSION
 
 #: Blocks a stage by depth; depth counts conv1, the convolutions of the blocks (two, in a bottleneck three) and the
 #: classifier.
@@ -19,7 +19,7 @@ BLOCKS: dict[int, tuple[int, int, int, int]] = {
 }
 
 #: Fields of `ModelConfig` that the family uses.
-OPTIONS = frozenset({"depth", "width", "stem", "head", "norm", "dropout", "release"})
+OPTIONS = frozenset({"depth", "width", "stem", "head", "dropout", "release"})
 
 #: Depths whose blocks are bottlenecks, with `EXPANSION` times the channels.
 BOTTLENECKS = (50,)
@@ -58,8 +58,6 @@ def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
     found = []
     if model.depth not in BLOCKS:
         found.append(f"model.depth: expected one of {', '.join(map(str, BLOCKS))}, got {model.depth}")
-    if model.norm == "group" and model.width % GROUP:
-        found.append(f"model.width: expected a multiple of {GROUP} with model.norm=group, got {model.width}")
     if not found and side is not None and model.head == "grid" and last_side(model, side) < GRID:
         rest = last_side(model, side)
         found.append(

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from mer.config import ModelConfig
 from mer.models.attention import attention_factory
 from mer.models.backbones.grid_pooling import grid_means
-from mer.models.backbones.preact_blocks import EXPANSION, NORMS, Block, Bottleneck
+from mer.models.backbones.preact_blocks import EXPANSION, Block, Bottleneck
 from mer.models.backbones.preact_options import BLOCKS, BOTTLENECKS, GRID, OPTIONS, config_errors, stage_channels
 from mer.models.backbones.registry import BACKBONES
 from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
@@ -24,15 +24,11 @@ from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
 
 @BACKBONES.register("preact", title="ResNet-{depth}", options=OPTIONS, config_errors=config_errors)
 class MicroAttentionResNet(RecognitionNetwork):
-    """Residual network whose attended stages carry an attention unit in every block or in the last one.
+    """Residual network whose attended stages carry an attention unit in every block.
 
     BatchNorm differs from the authors' in its bookkeeping only: Caffe averages batch statistics with decay 0.999 and
     corrects for the bias of the start, torch with decay 0.9 (momentum 0.1) from 0 and 1. Training uses the batch's own
     statistics in both; after a few hundred steps the running ones agree but for their window of averaging.
-
-    With `norm: group` every BN but `data_bn` is a group normalisation under the same name, without batch statistics.
-    `data_bn` stays: it sets the scale of the raw values for all samples alike, and one sample's own scale would take
-    out how large its motion is. Coordinate attention keeps the BN inside it.
 
     Args:
         model: a configuration without `config_errors`.
@@ -51,7 +47,7 @@ class MicroAttentionResNet(RecognitionNetwork):
     }
 
     def __init__(self, model: ModelConfig, *, in_channels: int, classes: int) -> None:
-        channels, norm = stage_channels(model), NORMS[model.norm]
+        channels = stage_channels(model)
         first = 4 if model.stem == "imagenet" else 1
         info = [FeatureInfo(f"layer{i + 1}", count, first * 2**i) for i, count in enumerate(channels)]
         super().__init__(in_channels, feature_info=info, dropout=model.dropout)
@@ -60,7 +56,7 @@ class MicroAttentionResNet(RecognitionNetwork):
         self.data_bn = nn.BatchNorm2d(in_channels)
         side, stride = (7, 2) if model.stem == "imagenet" else (3, 1)
         self.conv1 = nn.Conv2d(in_channels, model.width, side, stride=stride, padding=side // 2)
-        self.bn1 = norm(model.width)
+        self.bn1 = nn.BatchNorm2d(model.width)
         inputs = (model.width, *channels)
         self.layer1, self.layer2, self.layer3, self.layer4 = (
             _stage(model, stage, inputs=inputs[stage - 1], outputs=inputs[stage]) for stage in range(1, len(inputs))
@@ -68,7 +64,7 @@ class MicroAttentionResNet(RecognitionNetwork):
         units: list[Any] = [blocks[-1].attention for blocks in (self.layer1, self.layer2, self.layer3, self.layer4)]
         self.map_stages = tuple(stage for stage in self.stages if units[stage - 1].has_map)
         # one name in both releases, so that weights of the one start the other
-        self.last_bn = norm(channels[-1])
+        self.last_bn = nn.BatchNorm2d(channels[-1])
         self.fc = nn.Linear(channels[-1] * (GRID**2 if model.head == "grid" else 1), classes)
         self._initialise()
 
@@ -112,15 +108,13 @@ def _stage(model: ModelConfig, stage: int, *, inputs: int, outputs: int) -> nn.M
     count = BLOCKS[model.depth or 0][stage - 1]
     blocks = nn.ModuleList()
     for index in range(count):
-        carries = index == count - 1 or model.attention.blocks == "all"
         blocks.append(
             block(
                 inputs if index == 0 else outputs,
                 outputs,
                 stride=2 if index == 0 and stage > 1 else 1,
                 preactivate=(stage, index) != (1, 0),
-                norm=NORMS[model.norm],
-                attention=unit(outputs, hidden) if unit is not None and carries else None,
+                attention=unit(outputs, hidden) if unit is not None else None,
             )
         )
     return blocks

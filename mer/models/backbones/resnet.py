@@ -156,9 +156,8 @@ class ResNet(RecognitionNetwork):
         for stage, (width, count) in enumerate(zip(WIDTHS, BLOCKS[model.depth or 0], strict=True), 1):
             blocks = nn.ModuleList()
             for index in range(count):
-                carries = stage in self.stages and (index == count - 1 or model.attention.blocks == "all")
                 inputs, stride = (channels[stage - 1], min(stage, 2)) if index == 0 else (channels[stage], 1)
-                blocks.append(block(inputs, width, stride=stride, unit=unit if carries else None))
+                blocks.append(block(inputs, width, stride=stride, unit=unit if stage in self.stages else None))
             self.add_module(f"layer{stage}", blocks)
         units: list[Any] = [self._blocks(stage)[-1].attention for stage in self.stages]
         self.map_stages = tuple(stage for stage, last in zip(self.stages, units, strict=True) if last.has_map)

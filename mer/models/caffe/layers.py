@@ -179,19 +179,17 @@ def to_caffemodel(network: MicroAttentionResNet, *, layout: str = "new", name: s
     colour pictures has red first and Caffe's own readers have blue first.
 
     Raises:
-        MerError: a network that the authors' definitions do not hold: another depth, unit, width, stem, head or norm.
+        MerError: a network that the authors' definitions do not hold: another depth, unit, width, stem or head.
     """
     blocks = [list(stage) for stage in (network.layer1, network.layer2, network.layer3, network.layer4)]
     units = [block.attention for stage in blocks for block in stage if block.attention is not None]
     if any(len(stage) != 1 for stage in blocks) or not all(isinstance(unit, MicroAttention) for unit in units):
         raise MerError("only a ResNet-10 with micro-attention or none has names in the authors' definitions")
     channels = tuple(info.channels for info in network.feature_info)
-    plain = network.stem == "imagenet" and network.head == "pool" and isinstance(network.last_bn, nn.BatchNorm2d)
-    if channels != CHANNELS or not plain:
+    if channels != CHANNELS or network.stem != "imagenet" or network.head != "pool":
         raise MerError(
-            "the authors' definitions hold one network only: expected model.width=64, model.stem=imagenet, "
-            f"model.head=pool and model.norm=batch, got stem {network.stem}, head {network.head}, "
-            f"channels {channels} and {type(network.last_bn).__name__}"
+            "the authors' definitions hold one network only: expected model.width=64, model.stem=imagenet "
+            f"and model.head=pool, got stem {network.stem}, head {network.head} and channels {channels}"
         )
     classifier = {release: layer for layer, release in CLASSIFIERS.items()}[network.release]
     layers = []

@@ -86,7 +86,7 @@ def read_weights(path: str | Path) -> WeightFile:
         card = content["card"]
         notes = [f"{path.name} (sha256 {digest}...): checkpoint of this package, classes {', '.join(card['classes'])}"]
         blue_first = card.get("colours") == BLUE_FIRST
-        return WeightFile(content["weights"], True, tuple(notes), _model(content["model"]), card, blue_first)
+        return WeightFile(content["weights"], True, tuple(notes), _model(content["model"], path), card, blue_first)
     entry = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
     inner = content if entry is None else content[entry]
     tensors = {str(key): value for key, value in inner.items() if isinstance(value, Tensor)}
@@ -100,12 +100,14 @@ def read_weights(path: str | Path) -> WeightFile:
     return WeightFile(tensors, False, tuple(notes))
 
 
-def _model(values: dict[str, Any]) -> ModelConfig | None:
+def _model(values: dict[str, Any], path: Path) -> ModelConfig | None:
     """Configuration of a checkpoint's network; None where it has options that this version does not know."""
     try:
         return from_dict(ModelConfig, values)
     except OmegaConfBaseException:
         return None
+    except ValueError as error:
+        raise MerError(f"{path} does not fit this version of the package: {error}") from error
 
 
 def _others(content: Mapping[Any, Any], entry: str) -> str:

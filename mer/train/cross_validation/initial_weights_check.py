@@ -15,7 +15,6 @@ from mer.errors import ConfigError
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.models import RecognitionNetwork
 from mer.models.attention import attention_factory
-from mer.models.parameter_groups import NORMS
 from mer.models.pretrained.load_report import LoadReport
 from mer.train.experiment.experiment import Experiment
 from mer.train.fold.pretraining import stage_config
@@ -73,13 +72,6 @@ def frozen_config_errors(told: LoadReport, network: RecognitionNetwork, optim: O
             f"{_listed(dict.fromkeys([*frozen, *units]))} would stay as drawn at random, or stand between weights that "
             "learned without; freeze fewer levels, or train them in a stage before"
         )
-    norms = tuple(f"{name}." for name, module in network.named_modules() if isinstance(module, NORMS))
-    moved = [*(name for name in drawn if name.startswith(norms)), *told.new_units]
-    if optim.freeze_norm and moved:
-        found.append(
-            f"optim.freeze_norm: expected false, got true: {_listed(dict.fromkeys(moved))} are not the file's, so its "
-            "statistics are not those of this network; train in a stage before, or take model.attention.unit=none"
-        )
     return found
 
 
@@ -111,11 +103,10 @@ def _function(model: ModelConfig) -> dict[str, Any]:
 
 def _places(attention: AttentionConfig) -> dict[str, Any]:
     if attention_factory(attention) is None:
-        return {"unit": "none", "stages": [], "blocks": None, "options": {}}
+        return {"unit": "none", "stages": [], "options": {}}
     return {
         "unit": attention.unit,
         "stages": sorted(set(attention.stages)),
-        "blocks": attention.blocks,
         "options": attention.options,
     }
 

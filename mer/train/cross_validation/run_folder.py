@@ -101,7 +101,7 @@ def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
         data_hash=experiment.data_hash,
         members=_member_tables(folds, run) if config.members > 1 else (),
     )
-    freeze(network, config.optim.freeze, norm=config.optim.freeze_norm)
+    freeze(network, config.optim.freeze)
     results["trained_parameters"] = count_parameters(network)
     results["notes"] += [
         *stage_notes.notes(experiment),

@@ -28,9 +28,6 @@ from mer.utils.csv_files import write_csv
 LEAKY = "leaky"
 #: Parts of the configuration that a nested search may vary: what training does, not what it is given or tested on.
 SEARCHED = ("optim", "augment", "model")
-#: The only score that a search over runs may see. Its mean over folds is no clean judge of recipes even so: whom one
-#: fold tests is in the inner splits of the others. `protocol.candidates` are chosen among fold by fold.
-OBJECTIVE = "validation_uf1"
 
 
 def training_view(fold: Fold, protocol: ProtocolConfig) -> Fold:
@@ -78,22 +75,15 @@ class ResultFiles:
 
     def _mark_record(self, record: dict[str, Any]) -> dict[str, Any]:
         """The record with what chose, its members' too; without a score on held-out samples, which could steer."""
-        kept = {**record, OBJECTIVE: None} if self.mode == LEAKY else dict(record)
+        kept = {**record, "validation_uf1": None} if self.mode == LEAKY else dict(record)
         if "members" in kept:
             kept["members"] = [self._mark_record(member) for member in kept["members"]]
         return {**kept, "selection": self.mode}
 
 
 def config_errors(config: Config) -> list[str]:
-    """What is wrong with the choice among epochs and recipes, and with what a search over runs asks for."""
+    """What is wrong with the choice among epochs and recipes."""
     found = []
-    if config.objective != OBJECTIVE:
-        found.append(
-            f"objective: expected {OBJECTIVE}, got {config.objective!r}: what a search maximises must not be measured "
-            "on held-out samples, or its best value is chosen on the test subjects and means nothing; "
-            "protocol.validation gives an inner score, whose mean over folds has yet seen every test subject in the "
-            "inner splits of other folds; only protocol.candidates, which each fold chooses among by itself, is clean"
-        )
     if selection_mode(config.protocol) == LEAKY and config.optim.iterations is not None:
         found.append(
             "optim.iterations: expected null with protocol.selection=leaky, which chooses among whole epochs, got "

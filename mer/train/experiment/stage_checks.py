@@ -60,11 +60,6 @@ def frozen_config_errors(config: Config) -> list[str]:
             f"{where}optim.freeze: expected 0 where nothing was learned before, got {optim.freeze}: the frozen levels "
             "would stay as they were drawn at random; set init.path or a stage before it"
         )
-    if optim.freeze_norm:
-        found.append(
-            f"{where}optim.freeze_norm: expected false where nothing was learned before, got true: the statistics of "
-            "no data would stay; set init.path or a stage before it"
-        )
     return found
 
 
@@ -74,7 +69,7 @@ def recipe_config_errors(optim: OptimConfig, config: Config) -> list[str]:
     devices, batch = config.trainer.devices, optim.batch_size
     if devices > 1 and (batch % devices or batch < 2 * devices):
         found.append(f"optim.batch_size: expected a multiple of trainer.devices={devices}, at least twice, got {batch}")
-    if devices > 1 and optim.balance in ("weighted", "effective"):
+    if devices > 1 and optim.balance == "weighted":
         found.append(
             f"optim.balance: expected none or oversample with several devices, got {optim.balance}: each device would "
             "divide by the weights of its own share"

@@ -119,7 +119,7 @@ def fit(
             convert_sync_batchnorm(module)
         own: list[Callback] = [curves]
         if config.optim.average != "none":
-            own.append(Averaging(config.optim, loaders.pixels, loaders.train_rows))
+            own.append(Averaging(config.optim))
         if fold.validation:
             own.append(chooser)  # behind the average, which it chooses among and puts back
         trainer = build_trainer(config, [*own, *callbacks], validation=bool(fold.validation), logger=logger)

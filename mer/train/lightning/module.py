@@ -77,7 +77,7 @@ class RecognitionModule(LightningModule):
         self.optim = from_dict(OptimConfig, config["optim"])
         model = from_dict(ModelConfig, config["model"])
         self.network = build(model, in_channels=data["in_channels"], classes=len(classes))
-        self.held = freeze(self.network, self.optim.freeze, norm=self.optim.freeze_norm)
+        self.held = freeze(self.network, self.optim.freeze)
         self.loss = ClassificationLoss(self.optim)
         self.classes, self.mixing_seed = len(classes), seed or 0
         # `train_scores` raises on a loss that is no number, so the metric need not warn
@@ -94,10 +94,10 @@ class RecognitionModule(LightningModule):
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, FoldDataModule):
             self.adapt_to(data)
-        elif stage == "fit" and self.optim.balance in ("weighted", "effective"):
+        elif stage == "fit" and self.optim.balance == "weighted":
             raise MerError(
-                f"optim.balance: expected a FoldDataModule, whose classes are counted for {self.optim.balance}, got "
-                "other loaders; give it to the trainer as datamodule=..., or choose balance=none or oversample"
+                "optim.balance: expected a FoldDataModule, whose classes are counted for weighted, got other "
+                "loaders; give it to the trainer as datamodule=..., or choose balance=none or oversample"
             )
 
     def adapt_to(self, data: FoldDataModule) -> None:
@@ -129,12 +129,10 @@ class RecognitionModule(LightningModule):
 
     def _mixed(self, images: Tensor, targets: Tensor, index: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets of a step, mixed as the recipe asks by a seed of epoch, batch and process."""
-        mixup, cutmix = self.optim.mixup, self.optim.cutmix
-        if not (mixup or cutmix):
+        if not self.optim.mixup:
             return images, targets
         seed = seed_from(self.mixing_seed, "mix", self.current_epoch, index, self.global_rank)
-        height, width = images.shape[-2:]
-        drawn = mixing.draw(len(images), (height, width), mixup=mixup, cutmix=cutmix, seed=seed)
+        drawn = mixing.draw(len(images), alpha=self.optim.mixup, seed=seed)
         return mixing.mix(images, targets, drawn, classes=self.classes)
 
     def on_train_epoch_end(self) -> None:
@@ -178,11 +176,7 @@ class RecognitionModule(LightningModule):
         """Optimiser with the recipe's parameter groups, schedule per iteration."""
         options = self.optim
         groups = parameter_groups(
-            self.network,
-            lr=options.lr,
-            weight_decay=options.weight_decay,
-            bias_lr=options.bias_lr,
-            layer_decay=options.layer_decay,
+            self.network, lr=options.lr, weight_decay=options.weight_decay, bias_lr=options.bias_lr
         )
         optimizer: torch.optim.Optimizer
         if options.name == "sgd":

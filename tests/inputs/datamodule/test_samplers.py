@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
-from mer.inputs.datamodule.samplers import Draw, EpochSampler, class_weights, effective_weights, oversampled
+from mer.inputs.datamodule.samplers import Draw, EpochSampler, class_weights, oversampled
 
 classes = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(lambda values: np.array(values, dtype=np.int64))
 some = settings(deadline=None, max_examples=60)
@@ -107,20 +107,3 @@ def test_class_weights_are_those_of_scikit_learn(targets: np.ndarray, classes: i
     np.testing.assert_allclose(weights[present], compute_class_weight("balanced", classes=present, y=targets))
     assert weights[targets].mean() == pytest.approx(1)
     assert not np.delete(weights, present).any()
-
-
-@some
-@given(targets=classes, beta=st.floats(0.0, 0.9999))
-def test_effective_weights_are_inverse_to_the_sum_of_a_geometric_series(targets: np.ndarray, beta: float) -> None:
-    weights = np.array(effective_weights(targets, classes=5, beta=beta))
-    # each further sample of a class adds beta times what the one before added
-    numbers = [sum(beta**i for i in range(np.sum(targets == k))) for k in range(5)]
-    present = np.unique(targets)
-    ratios = [weights[k] * numbers[k] for k in present]
-    np.testing.assert_allclose(ratios, ratios[0], rtol=1e-6)
-    assert weights[targets].mean() == pytest.approx(1)
-    assert not np.delete(weights, present).any()
-
-
-def test_without_samples_there_are_no_effective_weights() -> None:
-    assert effective_weights(np.array([], dtype=np.int64), classes=3, beta=0.99) == [0.0, 0.0, 0.0]

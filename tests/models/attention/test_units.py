@@ -260,8 +260,8 @@ def test_an_exported_unit_takes_any_batch(unit: str, form: str) -> None:
     [
         (AttentionConfig(), "micro attention (folded) in every block of stages [1, 2, 3, 4]"),
         (
-            AttentionConfig(unit="cbam", stages=[4, 1], blocks="last"),
-            "cbam attention in the last block of stages [1, 4]",
+            AttentionConfig(unit="cbam", stages=[4, 1]),
+            "cbam attention in every block of stages [1, 4]",
         ),
         (AttentionConfig(unit="none"), "no attention"),
         (AttentionConfig(stages=[]), "no attention"),

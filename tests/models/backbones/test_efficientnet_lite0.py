@@ -144,15 +144,12 @@ def test_padding_is_tensorflow_s_same(kernel: int, stride: int, side: int):
 
 
 @pytest.mark.parametrize("unit", ["se", "eca", "cbam", "spatial", "simam", "coordinate"])
-@pytest.mark.parametrize("blocks", ["all", "last"])
-def test_units_stand_at_the_outputs_of_the_blocks(unit: str, blocks: str):
+def test_units_stand_at_the_outputs_of_the_blocks(unit: str):
     torch.manual_seed(0)
-    attention = AttentionConfig(unit=unit, stages=[1, 3], blocks=blocks)
+    attention = AttentionConfig(unit=unit, stages=[1, 3])
     network = build(ModelConfig(backbone="lite0", depth=None, attention=attention), in_channels=3, classes=3)
     carrying = {name.partition(".attention")[0] for name, _ in network.named_modules() if ".attention" in name}
-    last = {"layer1.2", "layer3.5"}
-    every = {f"layer1.{k}" for k in range(3)} | {f"layer3.{k}" for k in range(6)}
-    assert carrying == (last if blocks == "last" else every)
+    assert carrying == {f"layer1.{k}" for k in range(3)} | {f"layer3.{k}" for k in range(6)}
     logits, maps = network.attend(torch.randn(3, 3, 64, 64))
     assert [tuple(a.shape) for a in maps] == ([(3, 1, 16, 16), (3, 1, 4, 4)] if network.map_stages else [])
     logits.square().sum().backward()

@@ -168,7 +168,7 @@ def test_the_grid_head_keeps_positions_and_asks_for_enough_of_them():
     ("options", "key"),
     [
         ({"depth": 10}, "model.depth"),
-        ({"norm": "group"}, "model.norm"),
+        ({"width": 16}, "model.width"),
         ({"head": "x"}, "model.head"),
         ({"dropout": 1.0}, "model.dropout"),
         ({"stem": "small"}, "model.stem"),

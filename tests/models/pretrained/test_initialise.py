@@ -26,6 +26,7 @@ from tests.helpers.caffe_files import file_bytes, forward, random_blobs
 PLAIN = AttentionConfig(unit="none")
 RESNET = ModelConfig(backbone="resnet", depth=18, attention=PLAIN)
 LITE0 = ModelConfig(backbone="lite0", depth=None, attention=PLAIN)
+NARROW = ModelConfig(width=8)
 
 State = dict[str, Tensor]
 
@@ -154,10 +155,10 @@ def test_two_channels_leave_the_first_layer_as_drawn(tmp_path: Path):
 
 def test_missing_attention_is_reported_block_by_block(tmp_path: Path):
     file = foreign(fresh(RESNET))
-    model = replace(RESNET, attention=AttentionConfig(unit="cbam", stages=[2], blocks="last"))
+    model = replace(RESNET, attention=AttentionConfig(unit="cbam", stages=[2]))
     network, before, said = filled(model, save(file, tmp_path / "x.pth"))
     assert_whole_account(said, file, network)
-    assert "left as drawn: 3 tensors: layer2.1.attention (not in the file)" in said
+    assert "left as drawn: 6 tensors: layer2.0.attention, layer2.1.attention (not in the file)" in said
     name = "layer2.1.attention.squeeze.weight"
     assert torch.equal(network.state_dict()[name], before[name])
 
@@ -270,18 +271,18 @@ def test_a_classifier_without_names_is_taken_by_its_size_and_that_is_said(tmp_pa
 @pytest.mark.parametrize("unit", ["se", "eca", "cbam", "spatial", "simam", "coordinate"])
 def test_units_that_the_weights_did_not_learn_with_are_named(unit: str, tmp_path: Path):
     """SimAM too, of which no file holds a tensor."""
-    attended = replace(LITE0, attention=AttentionConfig(unit=unit, stages=[2, 4], blocks="last"))
+    attended = replace(LITE0, attention=AttentionConfig(unit=unit, stages=[2, 4]))
     plain, own = fresh(LITE0), fresh(attended)
     file = save(foreign(plain), tmp_path / "plain.pth")
     ours = checkpoint_of(own, attended, tmp_path / "own.ckpt")
-    expected = ("layer2.1.attention", "layer4.4.attention")
+    expected = tuple(f"layer{stage}.{k}.attention" for stage, count in ((2, 2), (4, 5)) for k in range(count))
     for path, new in ((file, expected), (ours, ())):
         network = fresh(attended, seed=1)
         found = load_weights(network, InitConfig("file", str(path)), pixels=False)
         assert found.new_units == new
         said = [each for each in found.sentences if "did not learn with" in each]
         assert len(said) == bool(new) and all(
-            "2 attention units" in each and "(layer2, layer4)" in each for each in said
+            "7 attention units" in each and "(layer2, layer4)" in each for each in said
         )
     other = "eca" if unit == "simam" else "simam"
     network = fresh(replace(attended, attention=replace(attended.attention, unit=other)), seed=1)
@@ -507,3 +508,30 @@ def test_load_gives_the_network_with_its_card(tmp_path: Path):
     x = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         assert torch.equal(network(x), source(x))
+
+
+def with_model(path: Path, **changes) -> Path:
+    """The same checkpoint with entries added to its description of the network, those of attention under their key."""
+    content = checkpoint.read(path)
+    attention = {**content["model"]["attention"], **changes.pop("attention", {})}
+    torch.save({**content, "model": {**content["model"], **changes, "attention": attention}}, path)
+    return path
+
+
+def test_options_that_are_gone_are_passed_over_in_old_checkpoints_at_their_only_value(tmp_path: Path):
+    network = fresh(NARROW)
+    path = with_model(checkpoint_of(network, NARROW, tmp_path / "m.ckpt"), norm="batch", attention={"blocks": "all"})
+    loaded, _ = checkpoint.load(path)
+    assert all(torch.equal(value, network.state_dict()[name]) for name, value in loaded.state_dict().items())
+    assert read_weights(path).model == NARROW
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"norm": "group"}, "norm=group.*expected norm=batch"), ({"attention": {"blocks": "last"}}, "blocks=last")],
+)
+def test_other_values_of_options_that_are_gone_are_refused_by_name(change, said: str, tmp_path: Path):
+    path = with_model(checkpoint_of(fresh(NARROW), NARROW, tmp_path / "m.ckpt"), **change)
+    for read in (checkpoint.load, read_weights):
+        with pytest.raises(MerError, match=rf"m\.ckpt does not fit this version .*{said}"):
+            read(path)

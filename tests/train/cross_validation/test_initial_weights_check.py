@@ -176,17 +176,14 @@ def test_levels_with_units_that_nobody_trained_are_not_held_still(base, kept):
             "1 attention unit that" in said and "layer3" in said
             for said in initial_weights_check.check(load_experiment(free))
         )
-        for options, message in (
-            ({"freeze": 4}, "optim.freeze: expected levels that the file fills, got 4: layer3.0.attention"),
-            ({"freeze_norm": True}, "optim.freeze_norm: expected false, got true: layer3.0.attention"),
-        ):
-            held = replace(free, optim=replace(base.optim, **options))
-            with pytest.raises(ConfigError, match=message):
-                initial_weights_check.check(load_experiment(held))
-            # a stage before trains the units too, and the folds may hold them then
-            macro = SyntheticData(name="synthetic_macro", posed=True, subjects=3, clips=12, size=48)
-            stages = {"macro": StageConfig(data=macro, optim=OptimConfig(epochs=1, batch_size=8))}
-            assert initial_weights_check.check(load_experiment(replace(held, stages=stages)))
+        held = replace(free, optim=replace(base.optim, freeze=4))
+        message = r"optim\.freeze: expected levels that the file fills, got 4: layer3\.0\.attention"
+        with pytest.raises(ConfigError, match=message):
+            initial_weights_check.check(load_experiment(held))
+        # a stage before trains the units too, and the folds may hold them then
+        macro = SyntheticData(name="synthetic_macro", posed=True, subjects=3, clips=12, size=48)
+        stages = {"macro": StageConfig(data=macro, optim=OptimConfig(epochs=1, batch_size=8))}
+        assert initial_weights_check.check(load_experiment(replace(held, stages=stages)))
         below = replace(free, optim=replace(base.optim, freeze=3))
         assert initial_weights_check.check(load_experiment(below)), "the unit stands behind the frozen levels"
 
@@ -236,11 +233,6 @@ def test_frozen_levels_are_counted_for_every_stage_and_recipe(base, kept):
         "model.dropout: expected",
     ):
         assert key in text, text
-
-
-def test_statistics_of_no_data_are_not_held_still(base):
-    with pytest.raises(ConfigError, match=r"optim\.freeze_norm: expected false where nothing was learned before"):
-        check_config(replace(base, optim=replace(base.optim, freeze_norm=True)))
 
 
 def test_home_in_the_path_hides_no_leak(base, experiment, kept, tmp_path, monkeypatch):

@@ -176,12 +176,6 @@ def test_the_tracked_run_carries_the_mark(
     assert asked["name"] == name and asked["tags"] == tags
 
 
-@pytest.mark.parametrize("score", ["uf1", "accuracy", "scores.all.uf1.value"])
-def test_a_test_score_as_objective_is_refused_with_the_reason(tiny_config: Config, score: str) -> None:
-    with pytest.raises(ConfigError, match=r"objective: expected validation_uf1.*chosen on the test subjects"):
-        check_config(replace(tiny_config, objective=score))
-
-
 @pytest.mark.parametrize(
     ("line", "part"),
     [

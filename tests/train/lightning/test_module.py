@@ -96,18 +96,11 @@ def one_batch() -> dict[str, torch.Tensor]:
     return {"image": images, "target": torch.tensor([0, 1, 2, 0, 1, 2])}
 
 
-@pytest.mark.parametrize("options", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}])
-def test_mixed_steps_have_the_mean_loss_of_both_labels_and_mix_anew_each_batch(options, monkeypatch):
-    module, batch = build(**options).eval(), one_batch()
+def test_mixed_steps_have_the_mean_loss_of_both_labels_and_mix_anew_each_batch(monkeypatch):
+    module, batch = build(mixup=0.4).eval(), one_batch()
     with torch.no_grad():
         losses = [module.training_step(batch, index).item() for index in (0, 1, 0)]
-        drawn = mixup.draw(
-            6,
-            (28, 28),
-            mixup=options.get("mixup", 0),
-            cutmix=options.get("cutmix", 0),
-            seed=seed_from(0, "mix", 0, 0, 0),
-        )
+        drawn = mixup.draw(6, alpha=0.4, seed=seed_from(0, "mix", 0, 0, 0))
         logits = module(mixup.mix(batch["image"], batch["target"], drawn, classes=3)[0])
     own = torch.nn.functional.cross_entropy(logits, batch["target"]).item()
     partner = torch.nn.functional.cross_entropy(logits, batch["target"][drawn.order]).item()
@@ -119,7 +112,7 @@ def test_mixed_steps_have_the_mean_loss_of_both_labels_and_mix_anew_each_batch(o
 
 
 def test_validation_is_not_mixed():
-    mixed, plain = build(mixup=0.4, cutmix=1.0).eval(), build().eval()
+    mixed, plain = build(mixup=0.4).eval(), build().eval()
     mixed.network.load_state_dict(plain.network.state_dict())
     for module in (mixed, plain):
         module.validation_step(one_batch(), 0)
@@ -159,16 +152,10 @@ def test_the_best_epoch_of_the_inner_split_is_put_back():
         ({"lr": float("nan")}, "optim.lr"),
         ({"warmup": 1.0}, "optim.warmup"),
         ({"balance": "smote"}, "optim.balance"),
-        ({"loss": "hinge"}, "optim.loss"),
-        ({"focal_gamma": -1.0}, "optim.focal_gamma"),
-        ({"effective_beta": 1.0}, "optim.effective_beta"),
         ({"mixup": -0.1}, "optim.mixup"),
-        ({"cutmix": float("inf")}, "optim.cutmix"),
+        ({"mixup": float("inf")}, "optim.mixup"),
         ({"average": "mean"}, "optim.average"),
         ({"average_decay": 1.0}, "optim.average_decay"),
-        ({"average_start": -0.5}, "optim.average_start"),
-        ({"layer_decay": 0.0}, "optim.layer_decay"),
-        ({"layer_decay": 1.1}, "optim.layer_decay"),
         ({"freeze": -1}, "optim.freeze"),
     ],
 )
