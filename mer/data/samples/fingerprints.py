@@ -22,6 +22,10 @@ FLAT = 0.75
 LOOK, CHANGE = 0.08, 0.22
 #: For still images, which have no change to tell people from pictures.
 STILL = 0.02
+#: Largest root mean square, over blocks of `BLOCK_SIDE` pixels, of what differs between a still and its copy after
+#: contrast is made equal, as a share of the still's deviation. Drawn faces: copies (JPEG quality 20, half the side) at
+#: most .61, two people at least 1.25, two people before one background 2.0.
+SAME_STILL, BLOCK_SIDE = 1.0, 8
 #: How one of two clips is moved (to the right, down; shares of the side) and scaled before it is compared: prints of
 #: pictures that are moved by 1.6% of the side are as far apart as those of two people.
 VIEWS = (
@@ -82,6 +86,20 @@ def clip_prints(onset: np.ndarray | None, apex: np.ndarray | None) -> list[tuple
     return [
         (difference_hash(last), None if first is None else difference_hash(last - first)) for last, first in pictures
     ]
+
+
+def is_same_still(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether two pictures (H, W) or (H, W, 3) agree everywhere, but for contrast, scale and compression.
+
+    Prints of two people before a common background are alike where their faces are small; their faces are not.
+    """
+    a, b = _grey(one, FINE), _grey(other, FINE)
+    if a.std() < FLAT or b.std() < FLAT:
+        return False
+    gain = ((a - a.mean()) * (b - b.mean())).mean() / b.var()
+    rest = a - a.mean() - gain * (b - b.mean())
+    blocks = rest.reshape(FINE // BLOCK_SIDE, BLOCK_SIDE, FINE // BLOCK_SIDE, BLOCK_SIDE)
+    return bool(np.sqrt((blocks**2).mean(axis=(1, 3))).max() <= SAME_STILL * a.std())
 
 
 def _moved(fine: np.ndarray, view: tuple[float, float, float]) -> np.ndarray:

@@ -15,6 +15,7 @@ from mer.config import SyntheticData
 from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import RATE, render_frame
 from mer.data.synthetic.layouts.registry import LAYOUTS, LayoutClip, write_tree
+from mer.data.synthetic.scene import in_scene
 from mer.data.synthetic.source import check_design
 
 #: Objective class of each emotion in trees of a profile: ours, so that all five of MEGC 2018 occur in both sets. The
@@ -49,10 +50,22 @@ def main(arguments: list[str] | None = None) -> int:
     for key in ("subjects", "clips", "seed", "size"):
         parser.add_argument(f"--{key}", type=int, default=getattr(default, key), help="default %(default)s")
     parser.add_argument("--difficulty", type=float, default=default.difficulty, help="0 = easy, default %(default)s")
+    parser.add_argument(
+        "--scene",
+        type=int,
+        nargs=2,
+        metavar=("WIDTH", "HEIGHT"),
+        help="faces small in frames of this size, not cropped",
+    )
     chosen = vars(parser.parse_args(arguments))
+    scene = chosen.pop("scene")
+    if scene is not None and not (128 <= scene[1] <= scene[0] <= 8192):
+        parser.error(f"--scene: expected WIDTH at least HEIGHT, 128 to 8192 pixels, got {scene[0]} {scene[1]}")
     layout, out, variant = chosen.pop("layout"), chosen.pop("out"), chosen.pop("variant")
     advise("give another --out, or remove the folder, to write it whole")
     clips = layout_clips(SyntheticData(name="synthetic", profile=LAYOUTS[layout].profile, **chosen))
+    if scene is not None:
+        clips = [in_scene(clip, (scene[0], scene[1]), chosen["seed"]) for clip in clips]
     progress = functools.partial(track, description="writing clips", console=Console(stderr=True))
     write_tree(layout, clips, out, variant=variant, progress=progress)
     frames = sum(clip.offset - clip.onset + 1 for clip in clips)

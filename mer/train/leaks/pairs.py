@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
-from mer.data.samples.fingerprints import near_duplicate_pairs
-from mer.inputs.cache.fingerprints import Prints, key_frame_prints
+from mer.data.samples.fingerprints import is_same_still, near_duplicate_pairs
+from mer.data.samples.table import SampleTable
+from mer.inputs.cache.fingerprints import key_frame_prints
+from mer.inputs.frames.image_files import read_image
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.train.experiment.overlap import person_codes
 
@@ -55,8 +58,7 @@ def near_duplicate_rows(samples: PreparedSamples, cache: Path) -> list[Pair]:
     all of them have.
     """
     subjects = samples.table.subjects.tolist()
-    prints = key_frame_prints(samples.table, cache)
-    pairs = [pair for pair in _near(prints, prints) if pair.a < pair.b and subjects[pair.a] != subjects[pair.b]]
+    pairs = list(_near(samples.table, samples.table, cache))
     alike: dict[int, set[str]] = {}
     for pair in pairs:
         alike.setdefault(pair.a, set()).add(subjects[pair.b])
@@ -81,18 +83,32 @@ def near_duplicates_across(other: PreparedSamples, own: PreparedSamples, cache: 
     """Pairs of a row of another source and a row of the run's own that look and move alike."""
     if not any(other.pictures):
         return []
-    return list(_near(key_frame_prints(other.table, cache), key_frame_prints(own.table, cache)))
+    return list(_near(other.table, own.table, cache))
 
 
-def _near(left: Prints, right: Prints) -> Iterator[Pair]:
-    """By look and change; by look alone, more strictly, where one of the two has no change, as stills have none."""
-    for a, b, distance in near_duplicate_pairs(left[:2], right[:2], views=left.views):
-        yield Pair(a, b, f"{distance:.1%} of the look's bits differ, the change is alike")
-    lacking = [np.array([change is None for change in changes]) for changes in (left.changes, right.changes)]
+def _near(left: SampleTable, right: SampleTable, cache: Path) -> Iterator[Pair]:
+    """By look and change; by look alone, more strictly, where one of the two has no change, as stills have none.
+
+    Of a table with itself, pairs of two people, each once.
+    """
+    prints, others = key_frame_prints(left, cache), key_frame_prints(right, cache)
+    people = left.subjects.tolist()
+
+    def counts(a: int, b: int) -> bool:
+        return left is not right or (a < b and people[a] != people[b])
+
+    for a, b, distance in near_duplicate_pairs(prints[:2], others[:2], views=prints.views):
+        if counts(a, b):
+            yield Pair(a, b, f"{distance:.1%} of the look's bits differ, the change is alike")
+    lacking = [np.array([change is None for change in changes]) for changes in (prints.changes, others.changes)]
     if not (lacking[0].any() or lacking[1].any()):
         return
-    for a, b, distance in near_duplicate_pairs((left[0], None), (right[0], None)):
-        if lacking[0][a] or lacking[1][b]:
+    files = [table.frame["apex_path"].tolist() for table in (left, right)]
+    read = lru_cache(maxsize=64)(read_image)
+    for a, b, distance in near_duplicate_pairs((prints[0], None), (others[0], None)):
+        if not (counts(a, b) and (lacking[0][a] or lacking[1][b])):
+            continue
+        if is_same_still(read(files[0][a]), read(files[1][b])):
             yield Pair(a, b, f"{distance:.1%} of the look's bits differ, stills")
 
 
