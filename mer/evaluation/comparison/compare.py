@@ -6,8 +6,7 @@ in `paired`, what may be compared in `comparable`.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import combinations
 from typing import Any
@@ -17,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mer.evaluation import caveats
+from mer.evaluation.comparison.notes import no_result, notes
 from mer.evaluation.comparison.runs import (
     FinishedRun,
     RunGroup,
@@ -90,55 +90,6 @@ def compare(runs: Sequence[FinishedRun], *, draws: int = 10_000, seed: int = 0) 
         else None,
         "notes": notes(groups, pairs),
     }
-
-
-def no_result(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Which configurations' scores are no result, or in doubt, in sentences for the head of a page."""
-    told = {
-        "LEAKY, their epochs chosen on the tested samples": [row for row in rows if row["selection"] == "leaky"],
-        "NULL runs, in which there is nothing to find": [row for row in rows if row["null"] != "none"],
-        "with waived findings of the leak audit": [row for row in rows if row["waived"]],
-    }
-    return [
-        f"No result, or in doubt: {len(found)} of {len(rows)} configurations {what}: "
-        f"{'; '.join(row['name'] for row in found)}."
-        for what, found in told.items()
-        if found
-    ]
-
-
-def notes(groups: Sequence[RunGroup], pairs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What must be known before a difference is believed, in sentences."""
-    told = {one.name: {line for run in one.runs for line in caveats.warnings(run.results)} for one in groups}
-    common = set.intersection(*told.values())
-    found = sorted(common) + [f"{name}: {line}" for name, lines in told.items() for line in sorted(lines - common)]
-    if len({run.results["data_hash"] for one in groups for run in one.runs}) > 1:
-        found.append("The runs read the same samples with the same labels, but other frames, images or annotations.")
-    protocols = sorted({json.dumps(run.results["protocol"], sort_keys=True) for one in groups for run in one.runs})
-    if len(protocols) > 1:
-        found.append("The runs split the samples in different ways; a difference may come from that.")
-    if any(len(one.runs) == 1 for one in groups):
-        found.append(
-            "A configuration with one seed: a difference to it includes the luck of that seed, which no test over "
-            "subjects sees. Run several seeds of each."
-        )
-    blunt = [pair[TESTED[0]]["swaps"] for pair in pairs if pair[TESTED[0]]["exact"] and pair[TESTED[0]]["swaps"] < 20]
-    if blunt:
-        found.append(
-            f"Too few subjects on whom the runs differ: with {min(blunt)} ways of swapping no p below "
-            f"{1 / min(blunt):.2f} can come out, whatever the difference."
-        )
-    sizes = [pair[TESTED[0]]["detectable"] for pair in pairs if pair[TESTED[0]]["detectable"] is not None]
-    if sizes:
-        subjects = int(global_subjects(groups[0].runs[0].predictions).nunique())
-        least, most = f"{min(sizes):.3f}", f"{max(sizes):.3f}"
-        span = least if least == most else f"{least} to {most}, by pair,"
-        found.append(
-            f"Power: with these {subjects} subjects a true UF1 difference of {span} would be found in four of five "
-            "studies (two-sided 5%, one comparison); smaller ones would mostly be missed, so no difference found is "
-            "not equality shown."
-        )
-    return found
 
 
 def _row(

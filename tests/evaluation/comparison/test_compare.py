@@ -119,6 +119,28 @@ def test_notes_say_what_limits_the_comparison(runs: list[FinishedRun], table: Sa
     assert "no p below 0.25 can come out" in notes
 
 
+def test_pairs_that_cannot_reach_a_p_are_named(table: SampleTable, tmp_path: Path) -> None:
+    plain = make(tmp_path / "plain", table, right=0.6, x=0)
+    runs = [plain]
+    for k, changed in enumerate((1, 2, 10), 1):
+        other = make(tmp_path / str(k), table, right=0.6, x=k)
+        people = other.predictions["subject"].drop_duplicates().iloc[:changed]
+        rows = other.predictions["subject"].isin(people)
+        # turned by one class: every such person's confusion matrix is another
+        turned = {"negative": "positive", "positive": "surprise", "surprise": "negative"}
+        other.predictions.loc[rows, "predicted"] = other.predictions.loc[rows, "predicted"].map(turned)
+        runs.append(other)
+    found = compare(runs, draws=1000)
+    names = [row["name"] for row in found["rows"]]
+    floors = {(pair["first"], pair["second"]): pair["uf1"] for pair in found["pairs"]}
+    assert [floors[names[0], name]["swaps"] for name in names[1:]] == [1, 2, 512]
+    notes = [note for note in found["notes"] if note.startswith("Too few subjects")]
+    first, second = notes
+    assert "no p below 1.00 can come out" in first and "no p below 0.50 can come out" in second
+    assert first.endswith(f"for {names[0]} against {names[1]}; {names[1]} against {names[2]}.")
+    assert second.endswith(f"for {names[0]} against {names[2]}.")
+
+
 def test_settings_that_differ_are_listed(runs: list[FinishedRun]) -> None:
     assert compare(runs, draws=100)["differing"] == {"optim.lr": [0.1, 0.2, 0.3]}
 
