@@ -17,10 +17,11 @@ from rich.console import Console
 
 from mer.cli import guarded
 from mer.evaluation.comparison.compare import compare
+from mer.evaluation.comparison.groups import group_by_config
 from mer.evaluation.comparison.hard_clips import clip_table, hard_clips
 from mer.evaluation.comparison.html_page import write_comparison
 from mer.evaluation.comparison.learning_curve import learning_curve
-from mer.evaluation.comparison.runs import group_by_config, read_run, run_folders
+from mer.evaluation.comparison.runs import read_run, run_folders
 from mer.evaluation.comparison.tables import comparison_console, configuration_rows, pair_rows
 from mer.utils.atomic_files import write_json, write_png
 from mer.utils.console import say

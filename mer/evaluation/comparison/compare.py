@@ -16,15 +16,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from mer.evaluation import caveats
+from mer.evaluation.comparison.groups import RunGroup, differing, ensemble, group_by_config
 from mer.evaluation.comparison.notes import no_result, notes
-from mer.evaluation.comparison.runs import (
-    FinishedRun,
-    RunGroup,
-    differing,
-    ensemble,
-    group_by_config,
-    require_comparable,
-)
+from mer.evaluation.comparison.runs import FinishedRun, require_comparable
 from mer.evaluation.metrics import METRICS, Metric, rounded
 from mer.evaluation.predictions import confusions_by_subject, global_subjects
 from mer.evaluation.report import published_results

@@ -14,7 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from mer.evaluation.comparison.runs import FinishedRun, RunGroup, config_labels
+from mer.evaluation.comparison.groups import RunGroup, config_labels
+from mer.evaluation.comparison.runs import FinishedRun
 
 #: Protocols whose folds train on all people but those of the fold, who are different people in every fold.
 BY_PEOPLE = ("loso", "kfold")

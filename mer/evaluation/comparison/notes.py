@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mer.evaluation import caveats
-from mer.evaluation.comparison.runs import RunGroup
+from mer.evaluation.comparison.groups import RunGroup
 from mer.evaluation.predictions import global_subjects
 
 #: Pairs whose p cannot come out at this level or below are named.
@@ -47,9 +47,9 @@ def notes(groups: Sequence[RunGroup], pairs: Sequence[Mapping[str, Any]]) -> lis
             "A configuration with one seed: a difference to it includes the luck of that seed, which no test over "
             "subjects sees. Run several seeds of each."
         )
-    for least, blunt in _pairs_by_least_p(pairs).items():
+    for smallest, blunt in _pairs_by_least_p(pairs).items():
         found.append(
-            f"Too few subjects on whom the runs differ: no p below {least:.2f} can come out, whatever the difference, "
+            f"Too few subjects on whom the runs differ: no p below {smallest:.2f} can come out, whatever the difference, "
             f"for {'; '.join(blunt)}."
         )
     sizes = [pair["uf1"]["detectable"] for pair in pairs if pair["uf1"]["detectable"] is not None]

@@ -1,4 +1,4 @@
-"""Runs read back from their folders: which may stand beside each other, and which are seeds of one configuration.
+"""Read finished runs back from their folders and check that their scores may be compared.
 
 Contract: runs whose samples, subjects, labels or classes differ are refused with every reason, never compared over
 what they share. Pure functions of the folders.
@@ -7,32 +7,21 @@ what they share. Pure functions of the folders.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mer import run_files
 from mer.errors import MerError
-from mer.evaluation import caveats
-from mer.evaluation.predictions import PROBABILITY_PREFIX, read_predictions
+from mer.evaluation.predictions import read_predictions
 from mer.utils.atomic_files import read_json
 from mer.utils.hashing import stream_sha256
 
 #: Samples or keys named in one sentence before the rest is only counted.
 SHOWN = 3
-
-#: Keys that tell configurations apart before any others do, and what they are called: the stages in their order, the
-#: network, the source of co-training, people in training.
-FIRST = {
-    "stage_order": "pretraining",
-    "model.backbone": "backbone",
-    "cotrain.data.name": "beside",
-    "protocol.train_subjects": "people",
-}
 
 
 class ComparisonError(MerError):
@@ -54,14 +43,6 @@ class FinishedRun:
     results: dict[str, Any]
     config: dict[str, Any]
     predictions: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class RunGroup:
-    """Runs that differ in their seed only, in the order of their seeds."""
-
-    name: str
-    runs: tuple[FinishedRun, ...]
 
 
 def run_folders(path: str | Path) -> list[Path]:
@@ -153,66 +134,6 @@ def require_comparable(runs: Sequence[FinishedRun]) -> None:
     if reasons:
         listed = "\n".join(f"  {reason}" for reason in dict.fromkeys(reasons))
         raise ComparisonError(f"these runs cannot be compared, for their scores are not of one test:\n{listed}")
-
-
-def group_by_config(runs: Sequence[FinishedRun]) -> list[RunGroup]:
-    """The runs by configuration, those that differ in seed only together; names are unique and say what differs.
-
-    A name begins with LEAKY or NULL where its scores are no result (`reading.name_prefix`).
-    """
-    members: dict[str, list[FinishedRun]] = {}
-    for run in runs:
-        rest = {key: value for key, value in run.config.items() if key != "seed"}
-        members.setdefault(json.dumps([run.results["data_hash"], rest], sort_keys=True), []).append(run)
-    found = [sorted(part, key=lambda run: run.config["seed"]) for part in members.values()]
-    names = [part[0].results["experiment"] for part in found]
-    if len(set(names)) < len(names):
-        configs = [part[0].config for part in found]
-        what = config_labels(configs, _differing_keys(configs))
-        names = [", ".join(filter(None, pair)) for pair in zip(names, what, strict=True)]
-    if len(set(names)) < len(names):
-        names = [f"{name} ({part[0].folder.name})" for name, part in zip(names, found, strict=True)]
-    if len(set(names)) < len(names):
-        names = [f"{place}. {name}" for place, name in enumerate(names, 1)]
-    return [
-        RunGroup(caveats.name_prefix(part[0].results) + name, tuple(part))
-        for name, part in zip(names, found, strict=True)
-    ]
-
-
-def config_labels(configs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
-    """What tells configurations apart by the first few of these keys, `pretraining=prior, lr=0.001`; `FIRST` before all
-    others, for what learns, and from what, says most of it."""
-    first = sorted(keys, key=lambda key: list(FIRST).index(key) if key in FIRST else len(FIRST))[:SHOWN]
-    titles = {key: FIRST.get(key, key.rpartition(".")[2]) for key in first}
-    return [", ".join(f"{titles[key]}={_text(config.get(key))}" for key in first) for config in configs]
-
-
-def _text(value: Any) -> str:
-    return ("+".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
-
-
-def ensemble(one: RunGroup, classes: Sequence[str]) -> pd.DataFrame:
-    """Predictions of the group's seeds together: probabilities averaged, the likeliest class predicted."""
-    columns = [f"{PROBABILITY_PREFIX}{name}" for name in classes]
-    table = one.runs[0].predictions.copy()
-    if len(one.runs) == 1:
-        return table  # the class as it was predicted, also where two are equally likely
-    mean = np.mean([run.predictions[columns].to_numpy() for run in one.runs], axis=0)
-    table[columns] = mean
-    table["predicted"] = [classes[k] for k in mean.argmax(axis=1)]
-    return table
-
-
-def differing(groups: Sequence[RunGroup]) -> dict[str, list[Any]]:
-    """Values by key of the configuration for each group, for the keys in which the groups differ."""
-    configs = [one.runs[0].config for one in groups]
-    return {key: [config.get(key) for config in configs] for key in _differing_keys(configs)}
-
-
-def _differing_keys(configs: Sequence[Mapping[str, Any]]) -> list[str]:
-    keys = sorted({key for config in configs for key in config} - {"seed"})
-    return [key for key in keys if len({json.dumps(config.get(key), sort_keys=True) for config in configs}) > 1]
 
 
 def _some(ids: pd.Index) -> str:

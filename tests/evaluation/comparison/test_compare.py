@@ -15,16 +15,10 @@ from sklearn.metrics import f1_score
 from mer import run_files
 from mer.data.samples.table import SampleTable
 from mer.evaluation.comparison.compare import compare
+from mer.evaluation.comparison.groups import group_by_config
 from mer.evaluation.comparison.hard_clips import clip_table
 from mer.evaluation.comparison.html_page import write_comparison
-from mer.evaluation.comparison.runs import (
-    ComparisonError,
-    FinishedRun,
-    group_by_config,
-    read_run,
-    require_comparable,
-    run_folders,
-)
+from mer.evaluation.comparison.runs import ComparisonError, FinishedRun, read_run, require_comparable, run_folders
 from mer.evaluation.comparison.tables import comparison_console, configuration_rows, pair_rows
 from mer.evaluation.predictions import pool_folds, read_predictions, write_predictions
 from mer.utils.atomic_files import write_json

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mer.evaluation.comparison.groups import RunGroup, config_labels, group_by_config
 from mer.evaluation.comparison.learning_curve import curve_lines, learning_curve, training_people
-from mer.evaluation.comparison.runs import FinishedRun, RunGroup, config_labels, group_by_config
+from mer.evaluation.comparison.runs import FinishedRun
 
 
 def run(config: dict, *, uf1: float, folds: int = 5, name: str = "kfold", subjects: int = 20) -> FinishedRun:
