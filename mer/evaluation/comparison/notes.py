@@ -49,8 +49,8 @@ def notes(groups: Sequence[RunGroup], pairs: Sequence[Mapping[str, Any]]) -> lis
         )
     for smallest, blunt in _pairs_by_least_p(pairs).items():
         found.append(
-            f"Too few subjects on whom the runs differ: no p below {smallest:.2f} can come out, whatever the difference, "
-            f"for {'; '.join(blunt)}."
+            f"Too few subjects on whom the runs differ: no p below {smallest:.2f} can come out, whatever the "
+            f"difference, for {'; '.join(blunt)}."
         )
     sizes = [pair["uf1"]["detectable"] for pair in pairs if pair["uf1"]["detectable"] is not None]
     if sizes:
