@@ -22,7 +22,7 @@ PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
 
 @dataclass
 class DataConfig:
-    """Where the samples come from. Fields that only one source needs stand in a subclass."""
+    """Where the samples come from; each kind of source has options of its own."""
 
     #: Key of `mer.data.registry.SOURCES`.
     name: str = choice(MISSING, "sources")
@@ -122,8 +122,9 @@ class ProtocolConfig:
     train_subjects: int | None = option(None, at_least=1, at_most=10_000)
     #: `kfold` only: parts of whole subjects.
     folds: int = option(5, at_least=2, at_most=1000)
-    #: `cross_dataset` only: data sets that train, and data sets that are tested.
+    #: `cross_dataset` only: data sets that train.
     train_on: list[str] = field(default_factory=list)
+    #: `cross_dataset` only: data sets that are tested.
     test_on: list[str] = field(default_factory=list)
     #: What may choose: `fixed` (nothing), `inner` (the fold's own training subjects) or `leaky` (the epoch that is best
     #: on the held-out samples; only to show what that does, and every result says so). Null = `inner` where
@@ -273,9 +274,11 @@ class OptimConfig:
 
     #: `adamw` or `sgd`.
     name: str = choice("adamw", ("adamw", "sgd"))
+    #: Largest learning rate, reached after `warmup`.
     lr: float = option(1e-3, above=0)
+    #: Of weights of two dimensions or more; scales, shifts and biases have none.
     weight_decay: float = option(0.05, at_least=0, at_most=100)
-    #: SGD only.
+    #: `sgd` only: share of the last step that the next one keeps.
     momentum: float = option(0.9, at_least=0, below=1)
     #: Factor on lr for biases and BN shifts (2 in the authors' definitions).
     bias_lr: float = option(1.0, at_least=0, at_most=1000)
@@ -283,15 +286,20 @@ class OptimConfig:
     schedule: str = choice("cosine", ("cosine", "step", "constant"))
     #: Share of all iterations over which lr rises from 0.
     warmup: float = option(0.05, at_least=0, below=1)
+    #: `schedule: step` only: iterations from one step to the next.
     step_every: int = option(500, at_least=1)
+    #: `schedule: step` only: factor on lr at each step.
     gamma: float = option(0.1, at_least=0, at_most=10)
-    #: Length of training: exactly one of `epochs` and `iterations` is set.
+    #: Length of training in passes over the training part; exactly one of this and `iterations` is set.
     epochs: int | None = option(20, at_least=1, at_most=100_000, optional=True)
+    #: Length of training in optimiser steps; null = `epochs` counts.
     iterations: int | None = option(None, at_least=1, at_most=10_000_000)
+    #: Samples of one optimiser step, over all devices.
     batch_size: int = option(32, at_least=2, at_most=65_536, why="batch normalisation needs two samples")
     #: Uneven classes of the training part: `none`, `weighted` (loss, by inverse frequency) or `oversample` (to the
     #: largest class).
     balance: str = choice("oversample", ("none", "weighted", "oversample"))
+    #: Share of each target that is spread evenly over all classes; 0 = none.
     label_smoothing: float = option(0.0, at_least=0, below=1)
     #: Alpha of the Beta distribution of the share by which two inputs of a batch are added (Zhang et al. 2018; 0.2 to
     #: 0.4 there); 0 = off.
@@ -310,8 +318,9 @@ class TrainerConfig:
 
     #: `auto`, `cpu`, `gpu`.
     accelerator: str = choice("auto", ("auto", "cpu", "gpu", "cuda", "mps"))
-    #: Devices of one training; above 1 with `strategy: ddp`.
+    #: Devices of one training; above 1 with `strategy=ddp` (or `trainer=ddp`, which sets it).
     devices: int = option(1, at_least=1, at_most=1024)
+    #: Lightning's strategy: `auto`, or `ddp` for several devices.
     strategy: str = choice("auto", ("auto", "ddp"))
     #: Lightning's precision, e.g. `32-true`, `bf16-mixed`.
     precision: str = choice("32-true", PRECISIONS)
@@ -321,6 +330,7 @@ class TrainerConfig:
     threads: int = option(1, at_least=1, at_most=256)
     #: Folds trained side by side, each in its own process; 0 = as many as CPU cores allow, 1 on a GPU or with DDP.
     parallel_folds: int = option(0, at_least=0, at_most=256)
+    #: Whether a terminal shows progress bars.
     progress: bool = True
 
 
@@ -348,7 +358,9 @@ class LoggerConfig:
     name: str = choice("csv", ("csv", "wandb"))
     #: W&B only: `offline` (no account, no network), `online`, `disabled`.
     mode: str = choice("offline", ("offline", "online", "disabled"))
+    #: W&B only: the project that runs are filed under.
     project: str = "mer"
+    #: W&B only: the team or user that owns the project; null = the account's own.
     entity: str | None = None
     #: W&B only: whether inputs in which a participant's face can be seen are logged. Motion and drawn people: always.
     media: bool = False
