@@ -24,6 +24,8 @@ from mer.data.loading.dataset_registry import DATASETS
 from mer.data.loading.file_search import subfolders
 from mer.data.samples.label_sets import emotion_labels, three_classes
 from mer.errors import MerError, SampleError
+from mer.utils.atomic_files import write_atomically
+from mer.utils.png_files import is_whole_png
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 SIDE = 48
@@ -72,6 +74,8 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
     name = hashlib.sha256(table.read_bytes()).hexdigest()[:16]
     folder = Path(cache_dir).expanduser().resolve() / "fer2013" / name
     part = CARD.part(data)
+    if not folder.is_dir():
+        _write_images(table, folder)
     clips, faults = [], []
     for line, emotion, usage, pixels in _rows(table):
         if not emotion.isdecimal() or int(emotion) >= len(EMOTIONS):
@@ -83,10 +87,11 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
         elif part in ("all", _USAGES[usage.casefold()]):
             clip, word = f"{usage}_{line:05d}", EMOTIONS[int(emotion)]
             files = {line: folder / f"{line:05d}.png"}
+            if not is_whole_png(files[line]):
+                with write_atomically(files[line]) as temporary:
+                    _write_png(temporary, pixels)
             place = f"line {line}"
             clips.append(ClipAnnotation(place, clip, clip, None, line, None, "", word, "", folder, files=files))
-    if not folder.is_dir():
-        _write_images(table, folder)
     return Annotations(tuple(clips), table, (NAMELESS,), tuple(faults))
 
 
@@ -122,8 +127,8 @@ def _write_images(table: Path, folder: Path) -> None:
     partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         for line, _, _, pixels in _rows(table):
-            if pixels is not None and not cv2.imwrite(str(partial / f"{line:05d}.png"), pixels):
-                raise MerError(f"{partial}: could not be written. Look at the space and the permissions of cache_dir.")
+            if pixels is not None:
+                _write_png(partial / f"{line:05d}.png", pixels)
         try:
             partial.rename(folder)
         except OSError:
@@ -132,3 +137,10 @@ def _write_images(table: Path, folder: Path) -> None:
                 raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_png(path: Path, pixels: np.ndarray) -> None:
+    done, content = cv2.imencode(".png", pixels)
+    if not done:
+        raise MerError(f"{path}: could not be encoded")
+    path.write_bytes(content.tobytes())

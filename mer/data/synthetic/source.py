@@ -3,13 +3,14 @@
     python -m mer.data.synthetic --layout samm --out DIR    (layouts and more with --help)
 
 Contract: `load` draws the key frames once into the cache (a folder named by the configuration and `DRAWING`, renamed
-into place when complete) and returns the table. Each clip's ground truth lies beside its frames: see `load_truth`.
+into place when complete) and returns the table; clips with a damaged or missing file are drawn again. Each clip's
+ground truth lies beside its frames: see `load_truth`.
 """
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from mer.data.synthetic.clip_rendering import ClipSpec, GroundTruth, ground_trut
 from mer.data.synthetic.profiles import PROFILES
 from mer.errors import ConfigError, MerError
 from mer.utils.hashing import digest
+from mer.utils.png_files import is_whole_png
 
 __all__ = ["config_errors", "design_clips", "load", "load_truth"]
 
@@ -49,7 +51,9 @@ def load(data: SyntheticData, cache_dir: Path) -> SampleTable:
     kind = _dataset(data)
     name = digest({"drawing": DRAWING, "libraries": LIBRARIES, **drawn})
     folder = Path(cache_dir).expanduser().resolve() / "synthetic" / name
-    if not all(path.is_file() for spec in specs for path in _files(folder, spec, data.whole).values()):
+    if folder.is_dir():
+        _redraw_damaged(folder, specs, whole=data.whole)
+    else:
         _draw_into(folder, specs, whole=data.whole)
     classes = tuple(PROFILES[data.profile].counts)
     notes = (
@@ -102,36 +106,61 @@ def _row(folder: Path, spec: ClipSpec, dataset: str, whole: bool) -> dict[str, o
 
 
 def _draw_into(folder: Path, specs: list[ClipSpec], *, whole: bool) -> None:
-    """Draw all frames and truths into a folder that appears when it is complete; an incomplete one is replaced."""
+    """Draw all frames and truths into a folder that appears when it is complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-", ignore_cleanup_errors=True) as name:
+        partial = Path(name) / "whole"
         for spec in sorted(specs, key=lambda spec: spec.subject):
-            files = _files(partial, spec, whole)
-            files["truth"].parent.mkdir(exist_ok=True, parents=True)
-            for frame in range(spec.onset, spec.offset + 1) if whole else (spec.onset, spec.apex, spec.offset):
-                path = _image(files["truth"].parent, spec, frame)
-                if not cv2.imwrite(str(path), render_frame(spec, frame)):
-                    raise MerError(f"{path}: could not be written. Look at the space and the permissions of cache_dir.")
-            known = ground_truth(spec)
-            # half precision keeps a thousandth of a pixel, enough for motions of a few
-            np.savez_compressed(
-                files["truth"],
-                flow=known.flow.astype(np.float16),
-                expression=known.expression.astype(np.float16),
-                mask=known.mask,
-            )
-        if folder.exists():
-            folder.rename(partial / "replaced")
+            _draw_clip(partial, spec, whole=whole)
         try:
             partial.rename(folder)
         except OSError:
             # another process was faster; its corpus is equal to ours
             if not folder.is_dir():
                 raise
-        shutil.rmtree(folder / "replaced", ignore_errors=True)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _redraw_damaged(folder: Path, specs: list[ClipSpec], *, whole: bool) -> None:
+    """Draw clips again of which a file is missing or damaged; each file is replaced at once."""
+    damaged = [spec for spec in specs if not _is_whole(folder, spec, whole=whole)]
+    if not damaged:
+        return
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-", ignore_cleanup_errors=True) as name:
+        for spec in sorted(damaged, key=lambda spec: spec.subject):
+            for path in _draw_clip(Path(name), spec, whole=whole):
+                target = folder / path.relative_to(name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(target)
+
+
+def _is_whole(folder: Path, spec: ClipSpec, *, whole: bool) -> bool:
+    *pictures, truth = _paths(folder, spec, whole=whole).values()
+    return zipfile.is_zipfile(truth) and all(is_whole_png(path) for path in pictures)
+
+
+def _paths(folder: Path, spec: ClipSpec, *, whole: bool) -> dict[int | str, Path]:
+    """Path of each frame that is drawn, by its number, and of the truth, last."""
+    truth = _files(folder, spec, whole)["truth"]
+    numbers = range(spec.onset, spec.offset + 1) if whole else (spec.onset, spec.apex, spec.offset)
+    return {**{number: _image(truth.parent, spec, number) for number in numbers}, "truth": truth}
+
+
+def _draw_clip(folder: Path, spec: ClipSpec, *, whole: bool) -> list[Path]:
+    """Draw the frames and the truth of a clip; returns the paths."""
+    paths = _paths(folder, spec, whole=whole)
+    paths["truth"].parent.mkdir(exist_ok=True, parents=True)
+    for number, path in paths.items():
+        if isinstance(number, int) and not cv2.imwrite(str(path), render_frame(spec, number)):
+            raise MerError(f"{path}: could not be written. Look at the space and the permissions of cache_dir.")
+    known = ground_truth(spec)
+    # half precision keeps a thousandth of a pixel, enough for motions of a few
+    np.savez_compressed(
+        paths["truth"],
+        flow=known.flow.astype(np.float16),
+        expression=known.expression.astype(np.float16),
+        mask=known.mask,
+    )
+    return list(paths.values())
 
 
 def check_design(data: SyntheticData) -> None:

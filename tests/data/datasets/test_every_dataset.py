@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from mer.data.samples.table import SampleTable
 from mer.data.synthetic.layouts.registry import LAYOUTS, LayoutClip, write_tree
 from mer.errors import ConfigError, DatasetNotFoundError, SampleError
 from tests.helpers import trees
+from tests.helpers.damage import DAMAGES
 
 #: Subject of person 3 in our tables, "" where the layout names nobody.
 PERSON = {
@@ -369,6 +370,17 @@ def test_fer2013_writes_its_images_once_and_into_the_cache_only(tmp_path: Path) 
     assert load(root, "fer2013").content_hash() == table.content_hash() and trees.state(tmp_path / "cache") == before
     parts = [len(load(root, "fer2013", part=name, labels="megc2019")) for name in ("all", "training")]
     assert parts == [12, 10]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_image_of_fer2013_in_the_cache_is_written_again(
+    damage: Callable[[Path], None], tmp_path: Path
+) -> None:
+    root = write("fer2013", tmp_path)
+    table = load(root, "fer2013")
+    image = Path(table.frame["apex_path"][3])
+    damage(image)
+    assert load(root, "fer2013").content_hash() == table.content_hash()
 
 
 @pytest.mark.parametrize(

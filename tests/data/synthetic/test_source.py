@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mer.data.synthetic.__main__ import main as synthetic_main
 from mer.data.synthetic.clip_rendering import ground_truth
 from mer.data.synthetic.profiles import PROFILES
 from mer.errors import ConfigError
+from tests.helpers.damage import DAMAGES, truncate
 
 SMALL = SyntheticData(name="synthetic", subjects=3, clips=8, size=48)
 
@@ -61,14 +63,36 @@ def test_whole_clips_have_every_frame_and_the_same_key_frames_and_truth(cache: P
         np.testing.assert_array_equal(synthetic.load_truth(ours).flow, synthetic.load_truth(theirs).flow)
 
 
-def test_damaged_cache_is_drawn_anew_and_nothing_is_left_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_picture_is_drawn_again_and_no_other(
+    damage: Callable[[Path], None], whole: bool, tmp_path: Path
+) -> None:
+    data = replace(SMALL, whole=whole)
+    table = synthetic.load(data, tmp_path)
+    folder = Path(table.frame["onset_path"][3]).parent
+    if whole:  # a frame between
+        hit = sorted(folder.glob("*.png"))[2]
+        others = [path for path in tmp_path.rglob("*") if path.is_file() and path.parent != folder]
+    else:
+        hit = Path(table.frame["apex_path"][3])
+        stem = hit.name.rsplit("_", 1)[0]
+        others = [path for path in tmp_path.rglob("*") if path.is_file() and not path.name.startswith(stem)]
+    content, times = hit.read_bytes(), {path: path.stat().st_mtime_ns for path in others}
+    damage(hit)
+    again = synthetic.load(data, tmp_path)
+    assert hit.read_bytes() == content and again.content_hash() == table.content_hash()
+    assert {path: path.stat().st_mtime_ns for path in others} == times
+    assert [path.name for path in (tmp_path / "synthetic").iterdir()] == [hit.relative_to(tmp_path).parts[1]]
+
+
+def test_a_damaged_truth_is_made_again(tmp_path: Path) -> None:
     table = synthetic.load(SMALL, tmp_path)
-    whole = table.content_hash()
-    Path(table.frame["apex_path"][3]).unlink()
-    assert synthetic.load(SMALL, tmp_path).content_hash() == whole
-    assert [path.name for path in (tmp_path / "synthetic").iterdir()] == [
-        Path(table.frame["apex_path"][0]).parents[1].name
-    ]
+    before = synthetic.load_truth(table.frame["onset_path"][0]).flow
+    truth = next(path for path in tmp_path.rglob("*.npz") if path.name.startswith(table.frame["clip"][0]))
+    truncate(truth)
+    synthetic.load(SMALL, tmp_path)
+    np.testing.assert_array_equal(synthetic.load_truth(table.frame["onset_path"][0]).flow, before)
 
 
 def test_interrupted_drawing_leaves_no_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
