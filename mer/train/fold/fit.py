@@ -107,8 +107,9 @@ def fit(
     seed_everything(seed, verbose=False)
     loaders = FoldDataModule(data, fold, config, seed=data_seed, cotraining=cotraining)
     module = RecognitionModule(data, config, seed=seed, initialise=start is None)
+    network = module.network
     if start is not None:
-        origin = load_initial_weights(module.network, start, data.classes)
+        origin = load_initial_weights(network, start, data.classes)
     else:
         origin = list(module.load_report.sentences) if module.load_report is not None else []
     curves = CurveRecorder(validation=bool(fold.validation))
@@ -123,8 +124,11 @@ def fit(
         if fold.validation:
             own.append(chooser)  # behind the average, which it chooses among and puts back
         trainer = build_trainer(config, [*own, *callbacks], validation=bool(fold.validation), logger=logger)
-        fit_interruptibly(trainer, module, loaders)
-    module.eval()
+        try:
+            fit_interruptibly(trainer, module, loaders)
+        finally:
+            release(trainer, module)
+    network.eval()
     record = {
         "epochs": len(curves.rows),
         "chosen_epoch": chooser.epoch if fold.validation else None,
@@ -134,7 +138,18 @@ def fit(
         "seed": seed,
         "origin": origin,
     }
-    return Trained(module.network, curves, record, trainer)
+    return Trained(network, curves, record, trainer)
+
+
+def release(trainer: Trainer, module: RecognitionModule) -> None:
+    """Take network and optimiser out of the ring of objects that a finished training leaves.
+
+    Why: trainer, module, data module and callbacks refer to one another. Python frees such a ring only when its
+    collector comes by, which is many folds later, since it counts objects and not bytes.
+    """
+    module.zero_grad()  # gradients are as large as the network
+    trainer.strategy.optimizers, trainer.strategy.lr_scheduler_configs = [], []
+    del module.network, module.held
 
 
 def build_trainer(

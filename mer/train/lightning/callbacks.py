@@ -86,3 +86,4 @@ class BestEpoch(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Put the chosen weights back."""
         pl_module.network.load_state_dict(self._weights)
+        del self._weights  # as large as the network

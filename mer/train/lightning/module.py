@@ -8,6 +8,7 @@ callback of Lightning can use them. Hyperparameters are plain dicts and lists, s
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -70,7 +71,9 @@ class RecognitionModule(LightningModule):
             config = {"model": asdict(config.model), "optim": asdict(config.optim)}
         if isinstance(data, PreparedSamples):
             data = {"in_channels": data.channels, "classes": list(data.classes)}
-        self.save_hyperparameters({"data": dict(data), "config": dict(config), "seed": seed})
+        # the frame that Lightning looks up by itself refers to itself, and keeps its callers and their networks alive
+        hyperparameters = {"data": dict(data), "config": dict(config), "seed": seed}
+        self.save_hyperparameters(hyperparameters, frame=inspect.currentframe())
         if seed is not None:
             torch.manual_seed(seed)
         classes = tuple(data["classes"])
@@ -80,10 +83,10 @@ class RecognitionModule(LightningModule):
         self.held = freeze(self.network, self.optim.freeze)
         self.loss = ClassificationLoss(self.optim)
         self.classes, self.mixing_seed = len(classes), seed or 0
-        # `train_scores` raises on a loss that is no number, so the metric need not warn
-        self.train_loss = MeanMetric(nan_strategy="ignore")
+        # `train_scores` raises on a loss that is not finite, so the metric must neither drop it nor warn
+        self.train_loss = MeanMetric(nan_strategy="disable")
         self.train_accuracy = MeanMetric()
-        self.validation_loss = MeanMetric()
+        self.validation_loss = MeanMetric(nan_strategy="disable")
         self.validation_uf1 = UnweightedF1(len(classes), absent="skip")
         self.load_report: LoadReport | None = None
         if init is not None:

@@ -56,8 +56,9 @@ class Averaging(Callback):
             self._moving = None
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Put the average in for good."""
+        """Put the average in for good, and keep no copy of it."""
         self._put_in(pl_module)
+        self.average, self._moving = {}, None
 
     def _put_in(self, pl_module: Any) -> None:
         """Load the average, if there is one and it is not in yet."""
