@@ -168,7 +168,7 @@ class InputConfig:
     #: Wavelength in pixels below which detail is magnified less, since it would tear.
     magnify_wavelength: float = option(16.0, above=0, at_most=1024)
     #: Where the apex of a clip is taken from: `annotated` (as the table says, see also `data.missing_apex`), or found
-    #: between onset and offset: `middle`, `flow`, `difference`; keys of `mer.inputs.apex.spotting.SPOTTERS`.
+    #: between onset and offset: `middle`, `flow`, `difference`; keys of `mer.inputs.apex.spotters.SPOTTERS`.
     apex: str = choice("annotated", "apexes")
     #: Clips whose apex is looked for: `missing` (those without an annotated one) or `all`.
     apex_for: str = choice("missing", ("missing", "all"))

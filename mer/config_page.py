@@ -37,7 +37,7 @@ KNOWN: Registries = {
     "protocols": PROTOCOLS,
     "representations": REPRESENTATIONS,
     "flows": METHODS,
-    "apexes": SPOTTERS,
+    "apexes": ["annotated", *SPOTTERS],
     "units": [*UNITS, NONE],
     "backbones": BACKBONES,
 }

@@ -43,7 +43,10 @@ def test_every_experiment_composes_and_has_no_problem(name: str, tmp_path: Path)
 def test_every_experiment_begins_with_its_command(name: str):
     lines = (conf_dir() / "experiment" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "# @package _global_"
-    assert any(f"python -m mer.run +experiment={name}" in line for line in lines[1:6])
+    assert any(
+        f"command:  mer run +experiment={name}" in line or f"command:  mer run -m +experiment={name}" in line
+        for line in lines[1:6]
+    )
     assert any("expected time:" in line for line in lines[1:8])
     assert any("expected score:" in line for line in lines[1:8])
 

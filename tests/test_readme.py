@@ -1,4 +1,4 @@
-"""Every command of the README is executed, on the tiny drawn corpus; every file and option that it names exists."""
+"""Every command of README and running.md is executed, on the tiny drawn corpus; files and options they name exist."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mer.__main__ import COMMANDS
+from mer.compose import check_overrides
 from mer.config import ModelConfig
 from mer.models import build, checkpoint
 from mer.run import conf_dir, run
@@ -19,11 +21,19 @@ from tests.test_config import composed
 from tests.test_run import rows, with_onsets, write_manifest
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```bash\n(.*?)```", README, flags=re.S)
-COMMANDS = [shlex.split(line, comments=True) for block in BLOCKS for line in block.splitlines() if line.strip()]
-PYTHON = [line for line in COMMANDS if line[0] == "python"]
-MAKE = [line for line in COMMANDS if line[0] == "make"]
+#: The README and the pages whose commands are executed with it.
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/running.md")}
+RESULTS = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+README = PAGES["README.md"]
+LINES = {
+    line: shlex.split(line, comments=True)
+    for page in PAGES.values()
+    for block in re.findall(r"```bash\n(.*?)```", page, flags=re.S)
+    for line in block.splitlines()
+    if line.strip()
+}
+MER = [words for words in LINES.values() if words[0] in ("mer", "python")]
+MAKE = [words for words in LINES.values() if words[0] == "make"]
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +61,9 @@ def workplace(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-def test_the_readme_has_commands():
-    assert len(PYTHON) >= 8
+def test_the_readme_is_short_and_has_commands():
+    assert len(README.splitlines()) <= 120
+    assert len(MER) >= 15 and len(MER) + len(MAKE) == len(LINES), LINES
     assert [line[1] for line in MAKE] == ["demo", "test"]
 
 
@@ -63,8 +74,9 @@ def test_every_make_target_exists(line: list[str]):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("line", PYTHON, ids=lambda line: " ".join(line[2:]))
-def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: Path):
+@pytest.mark.parametrize("line", MER, ids=" ".join)
+def test_every_command_runs(line: list[str], workplace: Path, cache_dir: Path):
+    program, module, arguments = called(line)
     arguments = [
         {
             "data.root=/path/to/SAMM": "data.root=data/samm",
@@ -74,9 +86,8 @@ def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: 
             "data.manifest=/path/to/manifest.csv": "data.manifest=list/manifest.csv",
             "data.manifest=/path/to/frames.csv": "data.manifest=faces/manifest.csv",
         }.get(argument, argument)
-        for argument in line[2:]
+        for argument in arguments
     ]
-    module, *arguments = arguments
     if module == "mer.data.synthetic":
         arguments += ["--subjects", "3", "--clips", "12", "--size", "64"]
     elif module == "mer.benchmark":
@@ -91,13 +102,46 @@ def test_every_python_command_runs(line: list[str], workplace: Path, cache_dir: 
         # a run of its own, not that of the checkpoint above
         arguments = [argument.replace("outputs/prior", "outputs/drawn") for argument in arguments]
         arguments += [f"cache_dir={cache_dir}"]
-    done = command(module, *arguments, cwd=workplace)
+    done = command(*program, *arguments, cwd=workplace)
     # the audit ends with 1 where a set has fewer clips than published, as these small trees have
     assert done.returncode in ((0, 1) if module == "mer.audit" else (0,)), done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("line", ["mer sweep outputs/none", "python -m mer.sweep outputs/none"])
+def test_both_ways_to_call_a_command_are_one(line: str, workplace: Path):
+    program, module, arguments = called(shlex.split(line))
+    assert (module, arguments) == ("mer.sweep", ["outputs/none"])
+    done = command(*program, *arguments, cwd=workplace)
+    assert done.returncode == 2 and "outputs/none" in done.stderr
+
+
+def called(line: list[str]) -> tuple[list[str], str, list[str]]:
+    """Module and first words to run a command line by, as it is written; the module that it reaches; its arguments."""
+    if line[0] == "mer":
+        return ["mer", line[1]], COMMANDS[line[1]][0], line[2:]
+    assert line[:2] == ["python", "-m"]
+    return [line[2]], line[2], line[3:]
+
+
+COMPOSED = [shlex.split(line) for line in re.findall(r"`(mer run [^`]+)`", RESULTS)]
+
+
+@pytest.mark.parametrize("line", COMPOSED, ids=" ".join)
+def test_commands_of_results_compose(line: list[str]):
+    sweep = line[2] == "-m"
+    check_overrides(line[3 if sweep else 2 :], sweep=sweep)
+
+
+def test_figures_of_the_readme_are_those_of_the_results():
+    rows = re.findall(r"^\| .* \| (.*) \|$", README.partition("## Results")[2].partition("## Read on")[0], flags=re.M)
+    figures = [figure for row in rows[1:] for figure in re.findall(r"[+-]?\.\d+", row)]
+    assert len(figures) >= 10
+    assert [figure for figure in figures if figure not in RESULTS] == []
+    assert len(COMPOSED) >= 8
+
+
 def test_every_group_choice_in_the_readme_exists():
-    choices = re.findall(r"`(\w+)=(\w+)[ `]", README)
+    choices = re.findall(r"`(\w+)=(\w+)[ `]", "".join(PAGES.values()))
     groups = {path.name for path in conf_dir().iterdir() if path.is_dir()}
     named = [(group, choice) for group, choice in choices if group in groups]
     assert len(named) >= 3
@@ -105,8 +149,9 @@ def test_every_group_choice_in_the_readme_exists():
         assert (conf_dir() / group / f"{choice}.yaml").is_file(), f"{group}={choice}"
 
 
-def test_every_link_to_a_file_leads_somewhere():
-    links = re.findall(r"\]\(([^)#]+)\)", README)
+@pytest.mark.parametrize("name", [*PAGES, "docs/results.md"])
+def test_every_link_to_a_file_leads_somewhere(name: str):
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / name).read_text(encoding="utf-8"))
     assert links
     for link in links:
-        assert (ROOT / link).exists(), link
+        assert ((ROOT / name).parent / link).exists(), link
