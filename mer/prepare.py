@@ -2,6 +2,7 @@
 
     python -m mer.prepare +experiment=samm_loso data.root=FOLDER     what a run with these overrides would make first
     python -m mer.prepare --dry +experiment=...                      what of it is there; makes nothing
+    python -m mer.prepare --preview OUT.png +experiment=...          a contact sheet of what the network will see
     python -m mer.prepare --status                                   what lies in the cache
     python -m mer.prepare --clean --kind parts --older 30            removes entries, without asking
 
@@ -18,6 +19,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -167,6 +169,27 @@ def show_outlook(rows: list[dict[str, Any]], console: Console) -> None:
         say(console, "Nothing to prepare: the inputs are drawn when a run needs them.")
 
 
+def write_preview(config: Config, path: Path, *, people: int, progress: bool = False) -> list[str]:
+    """Write the contact sheet of a clip a person as PNG; returns sentences on what it shows.
+
+    Raises:
+        ConfigError: settings that make no sense.
+        MerError: data that are not there or cannot be used.
+    """
+    from mer.inputs.contact_sheet import contact_sheet  # pictures only where they are asked for
+    from mer.inputs.frames.image_files import write_image
+    from mer.inputs.preview import preview
+
+    _check(config)
+    view = lambda table: null_runs.apply_onset_only(table, config)  # noqa: E731
+    sections = preview(config, view=view, people=people, progress=progress)
+    write_image(path, contact_sheet(sections, config.input))
+    told = [line for section in sections for line in section.lines]
+    if any(clip.frame is not None for section in sections if not section.synthetic for clip in section.clips):
+        told.append("The sheet shows participants: keep it as your licence asks, do not publish it.")
+    return [*told, f"contact sheet: {path}"]
+
+
 @guarded
 def main(arguments: list[str] | None = None) -> int:
     """Prepare, tell or clean; the exit status."""
@@ -176,6 +199,8 @@ def main(arguments: list[str] | None = None) -> int:
     what.add_argument("--dry", action="store_true", help="load the samples, look at their files, tell what is missing")
     what.add_argument("--status", action="store_true", help="tell what lies in cache_dir: entries, bytes, last reading")
     what.add_argument("--clean", action="store_true", help="remove entries of this program from cache_dir at once")
+    what.add_argument("--preview", type=Path, metavar="OUT.png", help="write a contact sheet: a clip a person")
+    parser.add_argument("--people", type=int, default=24, help="with --preview: at most so many people a source")
     kinds = (*cache_inventory.KINDS, cache_inventory.HASHES)
     parser.add_argument(
         "--kind", action="append", choices=kinds, default=[], help="with --status, --clean: only these; repeatable"
@@ -189,6 +214,10 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("expected --status or --clean with --kind and --older")
     if given.older is not None and not given.older >= 0:
         parser.error(f"--older: expected 0 or more days, got {given.older:g}")
+    if given.people < 1:
+        parser.error(f"--people: expected 1 or more, got {given.people}")
+    if given.preview is not None and given.preview.suffix.lower() != ".png":
+        parser.error(f"--preview: expected a file that ends in .png, got {given.preview}")
     console = Console(quiet=given.json)
     found: Any
     config = load_config(given.overrides)
@@ -205,6 +234,11 @@ def main(arguments: list[str] | None = None) -> int:
         if found or given.status:
             for line in cache_inventory.status_lines(cache, found):
                 say(console, line)
+    elif given.preview is not None:
+        progress = config.trainer.progress and not given.json
+        found = write_preview(config, given.preview, people=given.people, progress=progress)
+        for line in found:
+            say(console, line)
     elif given.dry:
         found = outlook(config)
         show_outlook(found, console)

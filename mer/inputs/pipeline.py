@@ -59,10 +59,17 @@ def load_samples(
         progress: whether bars are shown.
         watch: called with each step before it is done.
     """
-    cache = cache_of(config)
-    table = catalog.load_samples(data, cache)
+    table = catalog.load_samples(data, cache_of(config))
     if is_drawn(data):
         return table
+    return prepare_samples(table, config, progress=progress, watch=watch)
+
+
+def prepare_samples(
+    table: SampleTable, config: Config, *, progress: bool = False, watch: Watch = ignore_step
+) -> SampleTable:
+    """Return the samples with faces aligned and apexes looked for as configured. Arguments as `load_samples`."""
+    cache = cache_of(config)
     table = align_faces(table, config.face, config.input, cache, progress=progress, watch=watch)
     return spot_apexes(table, config.input, cache, progress=progress, watch=watch)
 
@@ -75,7 +82,7 @@ def load_inputs(
     Arguments as `load_samples`.
     """
     cache = cache_of(config)
-    _refuse_faces(table, data, config)
+    refuse_faces(table, data, config)
     source = catalog.SOURCES[data.name]
     if source.pixels is not None:
         settings = [source.drawing, asdict(data)]
@@ -83,7 +90,7 @@ def load_inputs(
     return compute_inputs(table, config.input, cache, progress=progress, watch=watch)
 
 
-def _refuse_faces(table: SampleTable, data: DataConfig, config: Config) -> None:
+def refuse_faces(table: SampleTable, data: DataConfig, config: Config) -> None:
     """Raise where a manifest's frames of faces would be read as motion maps: colour as motion, without an error."""
     if data.name != "manifest" or config.input.representation != "motion_map":
         return

@@ -39,10 +39,21 @@ def raise_for_rows(bad: Sequence[str], head: str, remedy: str, *, shown: int = 1
 
 
 def validate_table(frame: pd.DataFrame, classes: tuple[str, ...], name: str) -> pd.DataFrame:
-    """A copy with the columns in order, index 0..N-1 and fixed types: text as object, frame numbers as nullable Int64.
+    """Return `validate_rows` of the frame, whose labels are these classes, each of them met.
 
     Raises:
         SampleError: whatever `SampleTable` promises that does not hold.
+    """
+    frame = validate_rows(frame, name)
+    _check_classes(frame, classes, name)
+    return frame
+
+
+def validate_rows(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """A copy with the columns in order, index 0..N-1 and fixed types: text as object, frame numbers as nullable Int64.
+
+    Raises:
+        SampleError: a value of the wrong kind, an id that stands twice, or frames out of order.
     """
     frame = _with_columns(frame, name)
     _refuse_values(frame, name)
@@ -53,7 +64,6 @@ def validate_table(frame: pd.DataFrame, classes: tuple[str, ...], name: str) -> 
             frame[column] = pd.Series(frame[column].tolist(), dtype=object)
     _check_unique(frame, name)
     _check_order(frame, name)
-    _check_classes(frame, classes, name)
     return frame
 
 

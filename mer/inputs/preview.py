@@ -1,0 +1,137 @@
+"""What the network will see of a clip a person: frames as delivered, crops and inputs, for a look before training.
+
+Contract: goes the same way as a run (`pipeline`), for the chosen clips only; keeps crops and apexes in the cache as
+a run does, and no arrays. Labels are shown and decide nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mer.config import Config, DataConfig
+from mer.data import registry as catalog
+from mer.data.samples.schema import validate_rows
+from mer.data.samples.table import SampleTable
+from mer.inputs import pipeline
+from mer.inputs.faces.choice import describe_faces
+from mer.inputs.frames.image_files import read_image
+from mer.inputs.input_arrays import compute_rows
+
+#: People shown of one source, spread over it.
+PEOPLE = 24
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One clip.
+
+    Attributes:
+        person: "dataset:subject".
+        clip: its name.
+        label: its class.
+        frame: the onset frame as delivered (the apex where there is no onset), (H, W) or (H, W, 3); None where drawn.
+        crop: of that frame, None where it is not cropped.
+        channels: the input (C, S, S); None where no face was found.
+    """
+
+    person: str
+    clip: str
+    label: str
+    frame: np.ndarray | None
+    crop: np.ndarray | None
+    channels: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Section:
+    """What is shown of one source: its key in the configuration, sentences on it, and its clips."""
+
+    key: str
+    lines: tuple[str, ...]
+    clips: tuple[Seen, ...]
+    synthetic: bool
+
+
+class FewClips(SampleTable):
+    """Some clips of a table, which need not show every class."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frame", validate_rows(self.frame, self.name))
+
+
+def preview(
+    config: Config, *, view: Callable[[SampleTable], SampleTable], people: int = PEOPLE, progress: bool = False
+) -> list[Section]:
+    """Return what is seen of each source of a run.
+
+    Args:
+        config: the run's.
+        view: what the run does to its own table before inputs are made, e.g. showing the onset only.
+        people: at most so many of each source.
+        progress: whether bars are shown.
+
+    Raises:
+        MerError: data that are not there or cannot be used.
+    """
+    return [
+        _section(key, data, config, view if key == "data" else lambda table: table, people=people, progress=progress)
+        for key, data in pipeline.sources(config).items()
+    ]
+
+
+def _section(
+    key: str,
+    data: DataConfig,
+    config: Config,
+    view: Callable[[SampleTable], SampleTable],
+    *,
+    people: int,
+    progress: bool,
+) -> Section:
+    table = catalog.load_samples(data, pipeline.cache_of(config))
+    first = table.frame.groupby(table.subjects, sort=False).head(1).index.to_numpy()
+    rows = first[np.unique(np.linspace(0, len(first) - 1, min(people, len(first))).round().astype(int))]
+    chosen = table.frame.loc[rows]
+    inputs: dict[str, np.ndarray] = {}
+    crops: dict[str, str] = {}
+    if pipeline.is_drawn(data):
+        inputs = dict(zip(chosen["sample_id"], pipeline.load_inputs(table, data, config)[rows], strict=True))
+        faces = "motion maps are drawn; there are no frames"
+    else:
+        present = set(chosen["dataset"])
+        uncropped = tuple(one for one in table.uncropped if one in present)
+        few = FewClips(chosen, table.classes, name=table.name, synthetic=table.synthetic, uncropped=uncropped)
+        lenient = replace(config, face=replace(config.face, missed="drop"))  # a face that is not found is shown as such
+        ready = pipeline.prepare_samples(few, lenient, progress=progress)
+        pipeline.refuse_faces(ready, data, config)
+        faces = describe_faces(ready, config.face)
+        ids = ready.frame["sample_id"]
+        inputs = dict(zip(ids, compute_rows(view(ready), config.input, range(len(ready))), strict=True))
+        crops = dict(zip(ids, _first_frames(ready), strict=True))
+    seen = []
+    for person, path, row in zip(
+        table.subjects.loc[rows], _first_frames(table, rows), chosen.to_dict("records"), strict=True
+    ):
+        crop = crops.get(row["sample_id"], path)
+        seen.append(
+            Seen(
+                person,
+                row["clip"],
+                row["label"],
+                read_image(path) if path else None,
+                read_image(crop) if crop != path else None,
+                inputs.get(row["sample_id"]),
+            )
+        )
+    many = f"{len(seen)} of {len(first)} people" if len(seen) < len(first) else f"{len(seen)} people"
+    about = f"{table.name}: one clip of each of {many}{' (synthetic)' if table.synthetic else ''}"
+    return Section(key, (about, f"Faces: {faces}"), tuple(seen), table.synthetic)
+
+
+def _first_frames(table: SampleTable, rows: np.ndarray | None = None) -> list[str]:
+    """Onset of each clip, or its apex where it has none: the frame in which a face is looked for."""
+    frame = table.frame if rows is None else table.frame.loc[rows]
+    return [onset or apex for onset, apex in zip(frame["onset_path"], frame["apex_path"], strict=True)]
