@@ -152,7 +152,8 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> Config:
         merged = OmegaConf.merge(merged, OmegaConf.from_dotlist(list(overrides)))
         assert isinstance(merged, DictConfig)
         return to_config(merged)
-    except (OmegaConfBaseException, yaml.YAMLError, KeyError, TypeError) as error:
+    # no YAML, no UTF-8, no mapping, or keys that are not there
+    except (OmegaConfBaseException, yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise MerError(
             f"resume={folder}: {override_errors.plain(error)}; {path} or what was typed does not fit this version"
         ) from error

@@ -63,6 +63,7 @@ def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
         MerError: data that are not there or cannot be used.
     """
     _check(config)
+    pipeline.clean_cache(config)
     start, before = time.perf_counter(), timing.elapsed()
     clips, looked_at = 0, set[str]()
     counts: dict[str, dict[str, Any]] = {}

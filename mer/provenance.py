@@ -63,11 +63,12 @@ def result_config(config: Config) -> dict[str, Any]:
 
 
 def _without(tree: dict[str, Any], free: tuple[str, ...]) -> dict[str, Any]:
-    """The nested dict without the keys `free`, at any depth."""
+    """The nested dict without the keys `free`, at any depth; a stage or a part may have one of them as its name."""
     return {
-        key: _without(value, free) if isinstance(value, dict) else value
+        # what stands in `options` was named by a plugin
+        key: _without(value, free) if isinstance(value, dict) and key != "options" else value
         for key, value in tree.items()
-        if key not in free
+        if key not in free or isinstance(value, dict)
     }
 
 

@@ -30,7 +30,7 @@ from mer import run_files
 from mer.cli import advise, guarded, is_users
 from mer.compose import begin_composition, check_overrides, conf_dir, stored_config, to_config
 from mer.config import Config
-from mer.errors import AllFoldsFailedError, ConfigError, MerError
+from mer.errors import AllFoldsFailedError, ConfigError, DamagedFileError, MerError
 from mer.override_errors import plain
 from mer.overrides import readable
 from mer.utils.atomic_files import read_json, write_json
@@ -121,6 +121,17 @@ def resume(folder: Path, overrides: list[str]) -> int:
     return 0 if results.get("complete", True) else 1
 
 
+def stored_overrides(folder: Path) -> list[str]:
+    """Return the overrides of a sweep; DamagedFileError where they cannot be read."""
+    found = read_json(folder / run_files.SWEEP).get("overrides")
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise DamagedFileError(
+            f"{folder / run_files.SWEEP}: expected a list of overrides, got another content: give the sweep's command "
+            f"again, with hydra.sweep.dir={folder}"
+        )
+    return found
+
+
 def resume_advice(folder: Path) -> str:
     """What to type to go on with a run or a sweep."""
     return f"and this goes on with what is missing: mer run resume={shlex.quote(str(folder))}"
@@ -146,7 +157,7 @@ def main() -> int:
         folder = Path(folders[-1]).expanduser()
         if not (folder / run_files.SWEEP).is_file():
             return resume(folder, others)
-        arguments, sweep = ["-m", *read_json(folder / run_files.SWEEP)["overrides"], *others], True
+        arguments, sweep = ["-m", *stored_overrides(folder), *others], True
         arguments.append(f"hydra.sweep.dir={folder}")
     if not set(ASKING) & {one.partition("=")[0] for one in arguments}:
         arguments = readable(arguments, sweep=sweep)

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from mer.errors import DamagedFileError
-from mer.utils.atomic_files import read_json
+from mer.utils.atomic_files import read_json, remove_abandoned
 from mer.utils.hashing import digest, stream_sha256
 
 CONFIG = "config.yaml"
@@ -104,8 +104,8 @@ def remove_leftovers(run: str | Path) -> None:
         for path in (run / folder).glob(".*"):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     for name in (CONFIG, MANIFEST, RESULTS, PREDICTIONS, FOLDS, REPORT, CONFUSION, ERROR, LEAKS):
-        for path in run.glob(f".{Path(name).stem}-????????{Path(name).suffix}"):
-            path.unlink(missing_ok=True)
+        remove_abandoned(run, Path(name).stem)
+    remove_abandoned(run / SANITY_FOLDER, Path(SANITY).stem)
 
 
 def completed_folds(run: str | Path) -> list[Path]:

@@ -80,6 +80,11 @@ def forgotten() -> Iterator[None]:
     for room, names in zip(rooms, before, strict=True):
         for name in set(room) - names:
             del room[name]
+    unload()
+
+
+def unload() -> None:
+    """Forget the modules of plugins, as a new process begins."""
     plugins.LOADED.clear()
     for name in [name for name in sys.modules if name.startswith("mer_plugin_")]:
         del sys.modules[name]
@@ -221,6 +226,8 @@ def test_changed_plugin_changes_the_keys_of_what_it_computes(lab: Path, forgotte
     assert REPRESENTATIONS.plugin_code("flow") == {} and plain.input.options == {}
     with (lab / "absolute.py").open("a", encoding="utf-8") as file:
         file.write("# another line\n")
+    assert first == (config_hash(config), REPRESENTATIONS.plugin_code("absolute"))  # what was loaded goes on
+    unload()
     second = config_hash(config), REPRESENTATIONS.plugin_code("absolute")
     assert first[0] != second[0] and first[1] != second[1]
     assert input_arrays.CODE_VERSION == 3

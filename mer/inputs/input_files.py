@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from mer.config import InputConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
 from mer.inputs.cache.cached_step import Files
+from mer.inputs.cache.file_hashes import file_hashes
 from mer.inputs.flow.magnification import magnify_motion
 from mer.inputs.frames import clip_frames
 from mer.inputs.frames.image_files import read_image, read_span
@@ -67,6 +69,18 @@ def table_hash(needed: Sequence[Needed], hashes: Mapping[str, bytes]) -> str:
     counts = [len(row[SPAN]) if isinstance(row, dict) and SPAN in row else type(row).__name__ for row in needed]
     total.update(repr(counts).encode())
     return total.hexdigest()[:16]
+
+
+def frames_hash(table: SampleTable, config: InputConfig, cache_dir: Path) -> str | None:
+    """Return the hash of all frames that the inputs are made of; None where these are key frames alone.
+
+    `SampleTable.content_hash` knows of the key frames only.
+    """
+    if not (config.magnify or SPAN in REPRESENTATIONS[config.representation].frames):
+        return None
+    needed = needed_files(table, config)
+    paths = [path for row in needed if isinstance(row, dict) for some in row.values() for path in some]
+    return table_hash(needed, file_hashes(paths, cache_dir, title=f"frames of {table.name}"))
 
 
 def compute_input(needed: Needed, config: InputConfig) -> np.ndarray:

@@ -17,12 +17,16 @@ from mer.config import Config, DataConfig
 from mer.data import registry as catalog
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.inputs import drawn_arrays
+from mer.inputs import drawn_arrays, input_files
 from mer.inputs.apex.spotting import spot_apexes
 from mer.inputs.cache.cached_step import Watch, ignore_step
 from mer.inputs.drawn_arrays import drawn_cache
 from mer.inputs.faces.crops import align_faces
 from mer.inputs.input_arrays import compute_inputs
+from mer.utils.atomic_files import remove_abandoned
+
+#: What entries of the cache are called.
+KEY = "[0-9a-f]{16}"
 
 
 def sources(config: Config) -> dict[str, DataConfig]:
@@ -90,6 +94,11 @@ def load_inputs(
     return compute_inputs(table, config.input, cache, progress=progress, watch=watch)
 
 
+def frames_hash(table: SampleTable, data: DataConfig, config: Config) -> str | None:
+    """Return the hash of the frames of a source's inputs; None where they are its key frames, or drawn."""
+    return None if is_drawn(data) else input_files.frames_hash(table, config.input, cache_of(config))
+
+
 def refuse_faces(table: SampleTable, data: DataConfig, config: Config) -> None:
     """Raise where a manifest's frames of faces would be read as motion maps: colour as motion, without an error."""
     if data.name != "manifest" or config.input.representation != "motion_map":
@@ -109,6 +118,12 @@ def refuse_faces(table: SampleTable, data: DataConfig, config: Config) -> None:
 def is_drawn(data: DataConfig) -> bool:
     """Whether the inputs of a source are drawn, so that it has no files to prepare."""
     return catalog.SOURCES[data.name].pixels is not None
+
+
+def clean_cache(config: Config) -> None:
+    """Remove what killed processes left half made in the cache."""
+    for folder in cache_of(config).glob("*/"):
+        remove_abandoned(folder, KEY)
 
 
 def cache_of(config: Config) -> Path:

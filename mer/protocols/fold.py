@@ -6,8 +6,10 @@ Contract: pure functions; ids stand in natural order, so that the order of the t
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import combinations
 
 from mer.data.samples.table import SampleTable
 from mer.utils.registry import Registry
@@ -68,6 +70,38 @@ def leave_each_group_out(groups: dict[str, tuple[str, ...]]) -> list[tuple[str, 
         inside = set(test)
         parts.append((name, tuple(sample for sample in everything if sample not in inside), test))
     return parts
+
+
+def fold_errors(table: SampleTable, folds: list[Fold]) -> list[str]:
+    """Return what no protocol may do: test what it trains or chooses on, test twice, name two folds alike.
+
+    Whether a person stands on two sides of a fold is the question of the leak audit, which knows other spellings.
+    """
+    if not folds:
+        return ["expected at least one fold, got no folds"]
+    known, tested = set(table.frame["sample_id"]), dict[str, str]()
+    found = [
+        f"expected folds of different names, got the name {name} twice" for name in _repeated(f.name for f in folds)
+    ]
+    for fold in folds:
+        parts = {"trains": fold.train, "chooses": fold.validation, "is tested": fold.test}
+        strange = [sample for part in parts.values() for sample in part if sample not in known]
+        found += [f"fold {fold.name}: {sample} is no sample of {table.name}" for sample in strange[:1]]
+        for does, part in parts.items():
+            found += [f"fold {fold.name}: {sample} {does} twice" for sample in _repeated(part)[:1]]
+        for (does, part), (other, rest) in combinations(parts.items(), 2):
+            both = sorted(set(part) & set(rest))
+            found += [f"fold {fold.name}: {sample} {does} and {other}" for sample in both[:1]]
+        if not fold.test:
+            found.append(f"fold {fold.name} tests nothing")
+        again = [sample for sample in fold.test if sample in tested]
+        found += [f"{sample} is tested by fold {tested[sample]} and by fold {fold.name}" for sample in again[:1]]
+        tested |= dict.fromkeys(fold.test, fold.name)
+    return found
+
+
+def _repeated(values: Iterable[str]) -> list[str]:
+    return [value for value, count in Counter(values).items() if count > 1]
 
 
 def fold_notes(table: SampleTable, folds: list[Fold]) -> list[str]:

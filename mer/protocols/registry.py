@@ -13,7 +13,7 @@ from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError
 from mer.protocols import dataset_splits
 from mer.protocols.challenges import challenge_notes
-from mer.protocols.fold import PROTOCOLS, Fold, fold_notes, natural_key
+from mer.protocols.fold import PROTOCOLS, Fold, fold_errors, fold_notes, natural_key
 from mer.protocols.inner_splits import inner_folds, split_validation, subsample_subjects
 from mer.utils.registry import option_errors
 
@@ -67,13 +67,16 @@ def make_folds(table: SampleTable, protocol: ProtocolConfig, seed: int) -> list[
         seed: of the run; with the fold's name it decides which subjects validate, so another fold changes nothing here.
 
     Raises:
-        ConfigError: an unknown protocol or an impossible share.
+        ConfigError: an unknown protocol, an impossible share, or folds that break the contract of this room.
         SampleError: too few subjects, or samples that the protocol is not made for.
     """
     wrong = config_errors(protocol)
     if wrong:
         raise ConfigError(wrong)
     folds = PROTOCOLS[protocol.name](table, protocol, **protocol.options)
+    wrong = [f"protocol.name={protocol.name}: {line}" for line in fold_errors(table, folds)]
+    if wrong:  # of a plugin; ours keep these rules
+        raise ConfigError(wrong)
     if protocol.train_subjects is not None:
         folds = [subsample_subjects(fold, table, subjects=protocol.train_subjects, seed=seed) for fold in folds]
     if protocol.validation == 0:

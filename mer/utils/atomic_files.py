@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mer.errors import DamagedFileError, DiskFullError
+from mer.errors import DamagedFileError
+from mer.utils.disk_space import FULL, name_full_disk
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-#: What a system says where a disk, or a user's share of it, is full.
-FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+#: Files from which on waiting for each takes longer than for the whole disk.
+MANY = 200
 
 
 @contextmanager
@@ -32,36 +38,62 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         DiskFullError: no space is left there.
     """
     path = Path(path)
-    with name_full_disk(path):
+    with name_full_disk(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         try:
-            yield temporary
-            temporary.chmod(0o644)
-            _sync(temporary)
-            temporary.replace(path)
-            _sync(path.parent)
+            with _in_work(temporary):
+                yield temporary
+                temporary.chmod(0o644)
+                _sync(temporary)
+                temporary.replace(path)
+                _sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
 
+def remove_abandoned(folder: str | Path, stems: str) -> None:
+    """Remove what killed processes left half written in a folder; what a living one writes stays.
+
+    Where the system or the file system knows no locks, all of it stays, for nobody can tell.
+
+    Args:
+        folder: need not be there.
+        stems: regular expression of the names, without ending, that the files or folders were to have.
+    """
+    in_work = re.compile(rf"\.({stems})-[a-z0-9_]{{8}}(\.\w+)?")
+    for path in Path(folder).glob(".*"):
+        if in_work.fullmatch(path.name):
+            with _in_work(path) as held:
+                if held:
+                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
 @contextmanager
-def name_full_disk(path: Path) -> Iterator[None]:
-    """Turn the system's word on a full disk into a DiskFullError that names the folder and the bytes."""
+def _in_work(path: Path) -> Iterator[bool]:
+    """Hold a file or folder by a lock that ends with its process; yields whether nobody else holds it."""
+    handle, held = None, False
+    with suppress(OSError):  # gone, held by another process, or a file system without locks
+        if fcntl is not None:
+            handle = os.open(path, os.O_RDONLY)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = True
     try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        folder = next(parent for parent in (path.absolute().parent, *path.absolute().parents) if parent.is_dir())
-        free = shutil.disk_usage(folder).free
-        raise DiskFullError(
-            f"no space is left in {folder} to write {path.name}: {free:,} bytes are free on its disk "
-            f"({os.strerror(error.errno or 0)}). Make room or take another folder, then give the same command again: "
-            "what is finished stays"
-        ) from error
+        yield held
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _sync_all(paths: Sequence[Path]) -> None:
+    """Have the system write files to the disk itself: one by one, or all that it has where they are many."""
+    if len(paths) > MANY and hasattr(os, "sync"):
+        os.sync()
+        return
+    for path in paths:
+        _sync(path)
 
 
 def _sync(path: Path) -> None:
@@ -88,24 +120,30 @@ def write_folder_atomically(target: str | Path, *, keep: Callable[[], bool] = la
             may have written the same and read in it by now.
     """
     target = Path(target)
-    with name_full_disk(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    with name_full_disk(target.parent), hidden_folder(target) as work:
+        yield work
+        work.chmod(0o755)  # a temporary folder is private to its maker
+        _sync_all([*work.rglob("*"), work])
+        if target.is_dir() and not keep():
+            shutil.rmtree(target, ignore_errors=True)
         try:
+            work.replace(target)
+        except OSError:  # it is there
+            if not keep():
+                raise
+        _sync(target.parent)
+
+
+@contextmanager
+def hidden_folder(target: Path) -> Iterator[Path]:
+    """Make a folder to work in beside `target`, held by this process, and remove what is left of it in the end."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        with _in_work(work):
             yield work
-            work.chmod(0o755)  # a temporary folder is private to its maker
-            for path in (*work.rglob("*"), work):
-                _sync(path)
-            if target.is_dir() and not keep():
-                shutil.rmtree(target, ignore_errors=True)
-            try:
-                work.replace(target)
-            except OSError:  # it is there
-                if not keep():
-                    raise
-            _sync(target.parent)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def write_json(path: str | Path, value: Any) -> None:

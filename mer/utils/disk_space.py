@@ -9,15 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mer.errors import MerError
+from mer.errors import DiskFullError
+
+__all__ = ["FULL", "DiskFullError", "name_full_disk", "reserve"]
 
 #: Codes of a full disk, a full quota and a limit on the size of files.
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 _CHUNK = 1 << 20
-
-
-class DiskFullError(MerError):
-    """There is no space left; names the folder and the bytes."""
 
 
 @contextmanager

@@ -28,7 +28,12 @@ def file_hash(path: str | None) -> str | None:
     return None if path is None else stream_sha256(Path(path).expanduser())[:16]
 
 
-@lru_cache(maxsize=100_000)
 def image_hash(path: str) -> str:
-    """SHA-256 of an image file's bytes, read once a process: the file of a run does not change while it runs."""
+    """SHA-256 of an image file's bytes; read once a process, and again where the file system says that it changed."""
+    state = Path(path).stat()
+    return _image_hash(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+
+
+@lru_cache(maxsize=100_000)
+def _image_hash(path: str, *state: int) -> str:
     return stream_sha256(path)

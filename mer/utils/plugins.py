@@ -13,6 +13,7 @@ import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -39,6 +40,7 @@ def load_plugins(names: Iterable[str]) -> None:
         if name not in LOADED:
             try:
                 LOADED[name] = _import_file(Path(name)) if name.endswith(".py") else importlib.import_module(name)
+                code_hash(LOADED[name].__name__)
             except MerError as error:
                 found.append(f"plugins: {name}: {error}")
             except Exception as error:  # the code of others fails in any way
@@ -54,6 +56,7 @@ def load_installed() -> None:
         if point.value not in LOADED:
             try:
                 LOADED[point.value] = importlib.import_module(point.module)
+                code_hash(point.module)
             except Exception as error:
                 package = point.dist.name if point.dist else point.value
                 raise MerError(
@@ -89,10 +92,19 @@ def conf_folders() -> list[Path]:
 
 
 def code_hash(module: str) -> str:
-    """Return the first 16 hex digits of the SHA-256 of a plugin's code: its file, or all files of its package."""
-    top = sys.modules[module.partition(".")[0]]
-    folder = next(iter(getattr(top, "__path__", ())), None)
-    files = sorted(Path(folder).rglob("*.py")) if folder else [Path(str(sys.modules[module].__file__))]
+    """Return the first 16 hex digits of the SHA-256 of a plugin's code: its file, or all files of its package.
+
+    Of the code as it was loaded: what a file becomes while a run works is not what computed its numbers.
+    """
+    return _code_hash(sys.modules[module.partition(".")[0]])
+
+
+@lru_cache(maxsize=1000)
+def _code_hash(top: ModuleType) -> str:
+    folder, path = next(iter(getattr(top, "__path__", ())), None), getattr(top, "__file__", None)
+    if folder is None and path is None:
+        raise MerError("what a notebook registers changes without a trace: move it into a file, and name it in plugins")
+    files = sorted(Path(folder).rglob("*.py")) if folder else [Path(str(path))]
     code = hashlib.sha256()
     for file in files:
         code.update(file.read_bytes())

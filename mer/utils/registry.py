@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import sys
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from dataclasses import field, make_dataclass
@@ -51,10 +52,13 @@ class Registry(MutableMapping[str, T], Generic[T]):
             MerError: another module has registered that name.
         """
 
+        # not `made.__module__`: a partial, say, or a class of ours under another name says nothing of who registers it
+        module = sys._getframe(1).f_globals["__name__"]
+
         def add(made: Made) -> Made:
-            other = self._modules.setdefault(name, made.__module__)
-            if other != made.__module__:
-                raise MerError(f"{self.kind} {name!r} is registered by {other} and by {made.__module__}; rename one.")
+            other = self._modules.setdefault(name, module)
+            if other != module:
+                raise MerError(f"{self.kind} {name!r} is registered by {other} and by {module}; rename one.")
             self._entries[name] = typing.cast(T, made) if self._entry is None else self._entry(made, **about)
             return made
 

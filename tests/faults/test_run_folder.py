@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,13 @@ import pytest
 from rich.console import Console
 
 from mer import run_files
-from mer.config import Config
+from mer.config import AugmentConfig, Config, MotionPriorData, OptimConfig, StageConfig
 from mer.errors import DiskFullError, MerError
 from mer.run import run
 from mer.train.cross_validation import train_folds
+from mer.train.fold.pretraining import read_start
 from mer.utils import atomic_files
+from mer.utils.disk_space import name_full_disk
 from tests.conftest import tiny
 from tests.faults.counts import counted
 from tests.helpers.command import TINY, command, process
@@ -250,7 +253,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 @counted("full disk")
 def test_a_full_disk_stops_the_run_and_more_room_finishes_it(size: str, config: Config, whole: Path, tmp_path: Path):
     with small_disk(tmp_path / "disk", size) as disk:
-        with pytest.raises(DiskFullError, match=f"no space is left in {disk}.* bytes are free"):
+        with pytest.raises(DiskFullError, match=f"no space left in {disk}.* bytes are free"):
             run(config, disk / "run", console=Console(quiet=True))
         subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
         run(config, disk / "run", console=Console(quiet=True))
@@ -263,7 +266,7 @@ def test_the_first_full_disk_ends_the_run(config: Config, tmp_path: Path, monkey
 
     def full(experiment, fold, run):
         trained.append(fold.name)
-        with atomic_files.name_full_disk(run / "x"):
+        with name_full_disk(run):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(train_folds, "run_fold", full)
@@ -297,16 +300,74 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatc
     assert done == ["sync", "sync", "rename", "sync"]
 
 
+#: Files of a shared stage.
+STAGE_FILES = (run_files.STAGE, run_files.CHECKPOINT, run_files.CURVES)
+
+
+@pytest.fixture(scope="session")
+def staged(config: Config, tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
+    """A run whose folds begin with a stage on drawn motion, shared by all of them."""
+    prior = StageConfig(
+        data=MotionPriorData(name="motion_prior", maps=60),
+        optim=OptimConfig(epochs=1, batch_size=8),
+        augment=AugmentConfig(),
+    )
+    with_stage = replace(config, stages={"prior": prior})
+    folder = tmp_path_factory.mktemp("staged") / "run"
+    run(with_stage, folder, console=Console(quiet=True))
+    return with_stage, folder
+
+
+@pytest.mark.parametrize("fault", DAMAGE)
+@pytest.mark.parametrize("file", STAGE_FILES)
+@pytest.mark.slow
+@counted("file of a shared stage")
+def test_a_damaged_stage_is_made_again_before_a_fold_uses_it(
+    file: str, fault: str, staged: tuple[Config, Path], tmp_path: Path
+):
+    config, whole = staged
+    copy = Path(shutil.copytree(whole, tmp_path / "run"))
+    path = run_files.stage_folder(copy, "prior") / file
+    DAMAGE[fault](path)
+    shutil.rmtree(run_files.completed_folds(copy)[0])
+    said = rerun(config, copy)
+    assert f"note: {path}" in said
+    assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+
+
+@counted("file of a shared stage")
+def test_a_stage_damaged_while_folds_are_trained_gives_no_scores(staged: tuple[Config, Path], tmp_path: Path):
+    folder = Path(shutil.copytree(run_files.stage_folder(staged[1], "prior"), tmp_path / "prior"))
+    assert read_start(folder).classes
+    flip(folder / run_files.CHECKPOINT)
+    with pytest.raises(MerError, match=run_files.CHECKPOINT):
+        read_start(folder)
+
+
+def command_line(folder: Path, cache_dir: Path) -> list[str]:
+    """A tiny run of the drawn experiment."""
+    shared = ("model.attention.stages=[1,4]", "name=tiny", f"cache_dir={cache_dir}")
+    return [*TINY, *shared, "+experiment=synthetic_loso", f"hydra.run.dir={folder}"]
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Predictions of a run that nobody killed."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    done = process("mer.run", *command_line(folder / "run", cache_dir), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return (folder / "run" / run_files.PREDICTIONS).read_bytes()
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads children from Linux' /proc")
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", np.linspace(0.15, 0.95, 8).round(2))
 @counted("kill -9 at a random moment")
 def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(
-    moment: float, whole: Path, cache_dir: Path, tmp_path: Path
+    moment: float, uninterrupted: bytes, cache_dir: Path, tmp_path: Path
 ):
     target = tmp_path / "run"
-    shared = ("model.attention.stages=[1,4]", "name=tiny", f"cache_dir={cache_dir}")
-    line = [*TINY, *shared, "+experiment=synthetic_loso", f"hydra.run.dir={target}"]
+    line = command_line(target, cache_dir)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     started = subprocess.Popen(
         [sys.executable, "-m", "mer.run", *line],
@@ -324,7 +385,7 @@ def test_a_run_killed_at_any_moment_is_finished_by_the_same_command(
     assert not in_session(started.pid)
     again = process("mer.run", *line, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    assert (target / run_files.PREDICTIONS).exists()
+    assert (target / run_files.PREDICTIONS).read_bytes() == uninterrupted
     third = process("mer.run", *line, cwd=tmp_path)
     assert "0 to train" in third.stdout
     assert not list((target / run_files.FOLDS_FOLDER).glob(".*"))

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +22,7 @@ from mer.data.loading.dataset_registry import DATASETS
 from mer.data.loading.file_search import subfolders
 from mer.data.samples.label_sets import emotion_labels, three_classes
 from mer.errors import MerError, SampleError
-from mer.utils.atomic_files import write_atomically
+from mer.utils.atomic_files import write_atomically, write_folder_atomically
 from mer.utils.png_files import is_whole_png
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
@@ -123,20 +121,11 @@ def _pixels(text: str) -> np.ndarray | None:
 
 def _write_images(table: Path, folder: Path) -> None:
     """All usable images as PNG files, in a folder that appears when it is complete."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
+    # another process may be faster; its images are equal to ours
+    with write_folder_atomically(folder, keep=folder.is_dir) as partial:
         for line, _, _, pixels in _rows(table):
             if pixels is not None:
                 _write_png(partial / f"{line:05d}.png", pixels)
-        try:
-            partial.rename(folder)
-        except OSError:
-            # another process was faster; its images are equal to ours
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mer.data.samples.schema import COLUMNS, IMAGE_COLUMNS, PATH_COLUMNS, raise_for_rows, validate_table
+from mer.utils.hashing import image_hash
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,6 @@ class SampleTable:
         plain = [column for column in COLUMNS if column not in PATH_COLUMNS]
         for row in self.frame.to_dict("records"):
             values = [None if pd.isna(row[column]) else row[column] for column in plain]
-            images = [hashlib.sha256(Path(row[c]).read_bytes()).hexdigest() if row[c] else "" for c in IMAGE_COLUMNS]
+            images = [image_hash(row[c]) if row[c] else "" for c in IMAGE_COLUMNS]
             total.update(json.dumps([*values, *images], default=int).encode())
         return total.hexdigest()[:16]

@@ -9,7 +9,6 @@ ground truth lies beside its frames: see `load_truth`.
 
 from __future__ import annotations
 
-import tempfile
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +23,7 @@ from mer.data.synthetic.clip_design import config_errors, design_clips
 from mer.data.synthetic.clip_rendering import ClipSpec, GroundTruth, ground_truth, render_frame
 from mer.data.synthetic.profiles import PROFILES
 from mer.errors import ConfigError, MerError
+from mer.utils.atomic_files import hidden_folder, write_folder_atomically
 from mer.utils.hashing import digest
 from mer.utils.png_files import is_whole_png
 
@@ -107,17 +107,10 @@ def _row(folder: Path, spec: ClipSpec, dataset: str, whole: bool) -> dict[str, o
 
 def _draw_into(folder: Path, specs: list[ClipSpec], *, whole: bool) -> None:
     """Draw all frames and truths into a folder that appears when it is complete."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-", ignore_cleanup_errors=True) as name:
-        partial = Path(name) / "whole"
+    # another process may be faster; its corpus is equal to ours
+    with write_folder_atomically(folder, keep=folder.is_dir) as partial:
         for spec in sorted(specs, key=lambda spec: spec.subject):
             _draw_clip(partial, spec, whole=whole)
-        try:
-            partial.rename(folder)
-        except OSError:
-            # another process was faster; its corpus is equal to ours
-            if not folder.is_dir():
-                raise
 
 
 def _redraw_damaged(folder: Path, specs: list[ClipSpec], *, whole: bool) -> None:
@@ -125,10 +118,10 @@ def _redraw_damaged(folder: Path, specs: list[ClipSpec], *, whole: bool) -> None
     damaged = [spec for spec in specs if not _is_whole(folder, spec, whole=whole)]
     if not damaged:
         return
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-", ignore_cleanup_errors=True) as name:
+    with hidden_folder(folder) as work:
         for spec in sorted(damaged, key=lambda spec: spec.subject):
-            for path in _draw_clip(Path(name), spec, whole=whole):
-                target = folder / path.relative_to(name)
+            for path in _draw_clip(work, spec, whole=whole):
+                target = folder / path.relative_to(work)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 path.replace(target)
 

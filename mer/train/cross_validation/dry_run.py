@@ -25,6 +25,7 @@ from mer.models.build import describe as describe_model
 from mer.protocols.registry import Fold
 from mer.train.cross_validation import stage_notes
 from mer.train.cross_validation.train_folds import parallel_folds
+from mer.train.experiment import null_runs
 from mer.train.experiment.experiment import Experiment, PretrainingStage
 from mer.train.fold.fold_cotraining import cotraining_samples
 from mer.train.fold.pretraining import stage_config, stage_fold
@@ -57,6 +58,8 @@ def describe(experiment: Experiment, console: Console, *, origin: Sequence[str],
     total = seconds * sum(steps) / side + sum(
         cost.seconds if cost.shared else cost.seconds * len(experiment.folds) / side for cost in stages.values()
     )
+    nulls = null_runs.null_configs(config, table, experiment.folds) if config.sanity else {}
+    total *= 1 + len(nulls)  # each of them is a run like this one
     begin = startup * (2 if side > 1 else 1)  # the processes of the folds do it again
     parts = ", ".join(
         f"{part} {_span(len(getattr(fold, part)) for fold in experiment.folds)}"
@@ -76,6 +79,7 @@ def describe(experiment: Experiment, console: Console, *, origin: Sequence[str],
         "training": f"{config.optim.name}, lr {config.optim.lr:g}, batch {config.optim.batch_size}; "
         f"{_span(steps)} steps a fold, {sum(steps):,} in all",
         **{name: cost.text for name, cost in stages.items()},
+        **({"sanity": f"{len(nulls)} null runs like this one ({', '.join(nulls)})"} if config.sanity else {}),
         "time": f"about {timedelta(seconds=round(begin + total))}: {begin:.0f} s to start, "
         f"{timedelta(seconds=round(total))} of training at {1000 * seconds:.0f} ms a step, "
         f"{side} fold{'s' if side > 1 else ''} side by side",

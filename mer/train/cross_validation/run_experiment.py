@@ -20,6 +20,7 @@ from mer import run_files
 from mer.cli import seconds_running
 from mer.config import Config
 from mer.evaluation.report.console import console_table
+from mer.inputs import pipeline
 from mer.protocols.registry import Fold
 from mer.train.cross_validation import initial_weights_check, stage_notes
 from mer.train.cross_validation.dry_run import describe
@@ -32,7 +33,7 @@ from mer.train.cross_validation.wandb_tracking import open_tracker
 from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import Experiment, load_experiment
 from mer.train.experiment.picture_consent import may_show_inputs
-from mer.train.fold.pretraining import train_shared
+from mer.train.fold.pretraining import damaged_stages, train_shared
 from mer.train.leaks import audit as leaks
 from mer.utils.atomic_files import read_json, write_json
 from mer.utils.console import say
@@ -53,6 +54,8 @@ def run_experiment(config: Config, folder: Path, *, console: Console | None = No
     check_config(config)
     main = is_main_process(config)
     console = console or Console(quiet=not main)
+    if main:
+        pipeline.clean_cache(config)
     experiment = load_experiment(config, progress=config.trainer.progress and main)
     origin = initial_weights_check.check(experiment)
     audited = leaks.audit_leaks(experiment)
@@ -86,7 +89,7 @@ def _train(
         for fold in experiment.folds:
             if fold not in todo:
                 tracker.fold(fold, run_files.fold_folder(folder, fold.name))
-        for line in train_shared(experiment, folder) if todo else ():
+        for line in train_shared(experiment, folder) if todo or damaged_stages(experiment, folder) else ():
             say(console, line)
         shown = config.trainer.progress and main
         with (

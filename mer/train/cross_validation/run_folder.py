@@ -49,10 +49,11 @@ def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, A
                 f"the data changed since the run in {run} began (hash {recorded['data_hash']} there, {data_hash} now): "
                 "its folds would not belong together. Restore the data, or start a new run with another hydra.run.dir."
             )
-        if recorded.get("other_data", others) != others:
+        before = recorded.get("other_data", others)  # older versions recorded less
+        if any(others.get(key) != value for key, value in before.items()):
             raise MerError(
-                f"the data of stages or co-training, or the file of init, changed since the run in {run} began "
-                f"({recorded['other_data']} there, {others} now). Restore them, or start a new run with another "
+                "the data of stages or co-training, the file of init, or frames between onset and apex, changed since "
+                f"the run in {run} began ({before} there, {others} now). Restore them, or start a new run with another "
                 "hydra.run.dir."
             )
         started = recorded["started"]
@@ -75,7 +76,13 @@ def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, A
 
 
 def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
-    """Results of the folds that are there, also written: predictions, folds, results, confusion matrix, report."""
+    """Results of the folds that are there, also written: predictions, folds, results, confusion matrix, report.
+
+    Raises:
+        AllFoldsFailedError: there is none.
+        MerError: some were trained on other data or by other code of a plugin, which changed while the run worked.
+    """
+    _refuse_foreign_folds(experiment, run)
     folds = fold_table(experiment, run)
     config = experiment.config
     files = ResultFiles(run, config.protocol)
@@ -110,7 +117,7 @@ def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
     ]
     results["stages"] = stage_notes.records(experiment, run)
     results["leaks"] = leaks.read(run)
-    results["sanity"] = sanity_checks.read(run)
+    results["sanity"] = sanity_checks.read(run, again=config.sanity)
     results["predictions_sha256"] = stream_sha256(run / run_files.PREDICTIONS)
     write_json(run / run_files.RESULTS, results)
     confusion_png(run)
@@ -181,8 +188,8 @@ def _record(folder: Path) -> dict[str, Any]:
 
 def _refuse_foreign_folds(experiment: Experiment, run: Path) -> None:
     """Raise where a finished fold was computed under another configuration, also when the manifest was lost."""
-    wanted = {"config_hash": config_hash(experiment.config), "data_hash": experiment.data_hash}
-    # folds of older versions, and those trained on permuted labels, do not say of which data they are
+    wanted = {"config_hash": config_hash(experiment.config), **experiment.hashes}
+    # folds of older versions do not say of which data they are
     foreign = [
         folder.name
         for folder in run_files.completed_folds(run)

@@ -17,7 +17,7 @@ from typing import TextIO
 
 from mer import run_files
 from mer.errors import MerError
-from mer.utils.atomic_files import name_full_disk
+from mer.utils.disk_space import name_full_disk
 
 try:
     import fcntl
@@ -43,7 +43,7 @@ def lock_run_folder(run: Path) -> Iterator[None]:
         _take(file, run)
         file.truncate(0)
         since = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        with name_full_disk(run / run_files.LOCK):
+        with name_full_disk(run):
             file.write(f"process {os.getpid()} on {socket.gethostname()}, since {since}")
             file.flush()
         yield

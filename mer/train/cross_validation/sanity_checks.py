@@ -17,6 +17,7 @@ import torch
 
 from mer import run_files
 from mer.config import Config
+from mer.errors import DamagedFileError
 from mer.evaluation.baselines import identity_probe as probe
 from mer.evaluation.baselines import null_tests
 from mer.evaluation.baselines.logistic_regression import fit
@@ -88,10 +89,16 @@ def describe_initial_weights(experiment: Experiment) -> str:
     return f" They begin with {init.path}, {told}: a score above chance may come from there, not from a leak in here."
 
 
-def read(run: Path) -> dict[str, Any]:
-    """What `add_null_tests` wrote, or an empty dict."""
-    path = run / run_files.SANITY_FOLDER / run_files.SANITY
-    return read_json(path) if path.is_file() else {}
+def read(run: Path, *, again: bool = False) -> dict[str, Any]:
+    """What `add_null_tests` wrote, or an empty dict; also where the file is damaged and will be made `again`."""
+    try:
+        return read_json(run / run_files.SANITY_FOLDER / run_files.SANITY)
+    except FileNotFoundError:
+        return {}
+    except DamagedFileError:
+        if again:
+            return {}
+        raise
 
 
 def linear_baseline(experiment: Experiment) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mer import run_files
+from mer.inputs import pipeline
 from mer.train.experiment.experiment import Experiment, PretrainingStage
 from mer.utils.atomic_files import read_json
 from mer.utils.hashing import file_hash
@@ -41,11 +42,16 @@ def notes(experiment: Experiment) -> list[str]:
 
 
 def data_hashes(experiment: Experiment) -> dict[str, str | None]:
-    """Hash of the content of everything that the run trains on besides its own samples, by its key."""
-    hashes = {f"stages.{stage.name}": stage.samples.table.content_hash() for stage in experiment.stages}
-    if experiment.cotraining is not None:
-        hashes["cotrain"] = experiment.cotraining.table.content_hash()
-    return {**hashes, "init": file_hash(experiment.config.init.path)}
+    """Hash of the content of everything that the run trains on besides its own key frames, by its key."""
+    config = experiment.config
+    tables = {f"stages.{stage.name}": (stage.samples.table, stage.config.data) for stage in experiment.stages}
+    if experiment.cotraining is not None and config.cotrain.data is not None:
+        tables["cotrain"] = experiment.cotraining.table, config.cotrain.data
+    hashes = {key: table.content_hash() for key, (table, _) in tables.items()}
+    frames = {key: pipeline.frames_hash(table, data, config) for key, (table, data) in tables.items()}
+    frames["data"] = experiment.hashes.get("frames_hash")
+    more = {f"{key}.frames": found for key, found in frames.items() if found is not None}
+    return {**hashes, "init": file_hash(config.init.path), **more}
 
 
 def records(experiment: Experiment, run: Path) -> list[dict[str, Any]]:

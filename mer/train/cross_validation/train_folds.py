@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from mer.protocols.registry import Fold
 from mer.provenance import available_cores
 from mer.train.cross_validation.finished_folds import is_finished
 from mer.train.cross_validation.fold_processes import WorkerEndedError, in_processes
-from mer.train.experiment import null_runs
 from mer.train.experiment.experiment import Experiment
 from mer.train.fold.run_fold import run_fold
 from mer.utils.atomic_files import write_json
@@ -99,11 +97,7 @@ def attempt(experiment: Experiment, fold: Fold, run: Path) -> str | None:
     """Train one fold; returns None, or the error's last line after its record is written."""
     record = run_files.failure_file(run, fold.name)
     try:
-        run_fold(
-            replace(experiment, table=null_runs.permute_fold_labels(experiment.table, experiment.config, fold)),
-            fold,
-            run,
-        )
+        run_fold(experiment, fold, run)
     except DiskFullError:
         raise  # every other fold would be trained and lost as well
     except Exception as error:

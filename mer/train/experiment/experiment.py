@@ -12,7 +12,7 @@ import numpy as np
 
 from mer.config import Config, DataConfig, StageConfig
 from mer.data.samples.table import SampleTable
-from mer.errors import SampleError
+from mer.errors import ConfigError, SampleError
 from mer.inputs import pipeline
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.models import checkpoint
@@ -67,10 +67,16 @@ class Experiment:
         """Return table and inputs together."""
         return PreparedSamples(self.table, self.inputs)
 
-    @cached_property
+    @property
     def data_hash(self) -> str:
-        """Return the hash of the samples; reads every key frame, once."""
-        return self.table.content_hash()
+        """Return the hash of the samples."""
+        return self.hashes["data_hash"]
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """Return `data_hash`, of the samples and their key frames, and `frames_hash` where more frames are read."""
+        frames = pipeline.frames_hash(self.table, self.config.data, self.config)
+        return {"data_hash": self.table.content_hash(), **({} if frames is None else {"frames_hash": frames})}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -105,7 +111,13 @@ def load_experiment(config: Config, *, progress: bool = False) -> Experiment:
 
 
 def load_data(config: Config, *, progress: bool = False) -> PreparedSamples:
-    """Read or draw the samples of `config.data` and compute their inputs, or take them from the cache."""
+    """Read or draw the samples of `config.data` and compute their inputs, or take them from the cache.
+
+    Raises:
+        ConfigError: `null=permuted_labels`, which shuffles labels fold by fold; these have their true ones.
+    """
+    if config.null == null_runs.PERMUTED:
+        raise ConfigError(["null: expected none or onset_only for load_data, got permuted_labels; use run_experiment"])
     return _with_inputs(pipeline.load_samples(config.data, config, progress=progress), config, progress=progress)
 
 

@@ -22,8 +22,9 @@ from mer.models import config_errors as model_problems
 from mer.protocols.registry import Fold, selection_mode
 from mer.train.experiment import stage_checks
 from mer.train.lightning import module
-from mer.utils.atomic_files import name_full_disk, write_json
+from mer.utils.atomic_files import write_json
 from mer.utils.csv_files import write_csv
+from mer.utils.disk_space import name_full_disk
 
 LEAKY = "leaky"
 #: Parts of the configuration that a nested search may vary: what training does, not what it is given or tested on.
@@ -63,7 +64,7 @@ class ResultFiles:
 
     def arrays(self, name: str, arrays: dict[str, np.ndarray]) -> None:
         """Write arrays as `.npz`."""
-        with name_full_disk(self.folder / name):
+        with name_full_disk(self.folder):
             np.savez_compressed(self.folder / name, selection=self.mode, **arrays)  # type: ignore[arg-type]
 
     def _mark_table(self, table: pd.DataFrame) -> pd.DataFrame:

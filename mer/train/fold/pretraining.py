@@ -105,6 +105,17 @@ def train_shared(experiment: Experiment, run: Path) -> Iterator[str]:
             start = read_start(target)
 
 
+def damaged_stages(experiment: Experiment, run: Path) -> list[Path]:
+    """Return the folders of shared stages that are there and damaged."""
+    shared = [stage for stage in experiment.stages if stage.shared]
+    folders = [
+        run_files.stage_folder(run, stage.name, member)
+        for stage in shared
+        for member in range(experiment.config.members)
+    ]
+    return [one for one in folders if one.is_dir() and run_files.damage(one, run_files.STAGE) is not None]
+
+
 def pretrain_for_fold(
     experiment: Experiment, fold: Fold, run: Path, *, member: int = 0
 ) -> tuple[InitialWeights | None, list[StageResult]]:

@@ -7,6 +7,7 @@ depend on the configuration and the fold's name, not on which folds ran before, 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +33,9 @@ from mer.train.fold.pretraining import pretrain_for_fold
 def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
     """Train and test one fold; returns its finished folder (with several devices: on every rank, written by rank 0)."""
     began = time.perf_counter()
-    config = experiment.config
+    config, hashes = experiment.config, experiment.hashes
+    # labels shuffled for this fold would give each fold a hash of its own
+    experiment = replace(experiment, table=null_runs.permute_fold_labels(experiment.table, config, fold))
     pretrained = [pretrain_for_fold(experiment, fold, run, member=member) for member in range(config.members)]
     starts = [start for start, _ in pretrained]
     experiment, search = select_candidate(experiment, fold, partial(_train_and_test, start=starts[0]))
@@ -61,8 +64,7 @@ def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
             **merge_records([one.record for one in trained]),
             **search,
             "config_hash": config_hash(config),
-            # labels shuffled for this fold would give each fold a hash of its own
-            **({} if config.null == null_runs.PERMUTED else {"data_hash": experiment.data_hash}),
+            **hashes,
             "environment": environment(),
             "accuracy": float((predictions["label"] == predictions["predicted"]).mean()),
         }
