@@ -91,6 +91,8 @@ def run_alone(overrides: list[str], folder: Path) -> dict[str, Any]:
     would start the whole sweep.
     """
     command = [sys.executable, "-m", "mer.run", *overrides, f"hydra.run.dir={folder}"]
+    results = folder / run_files.RESULTS
+    before = results.stat().st_mtime_ns if results.is_file() else None
     with subprocess.Popen(command) as job:
         try:
             status = job.wait()
@@ -98,10 +100,11 @@ def run_alone(overrides: list[str], folder: Path) -> dict[str, Any]:
             job.terminate()
             job.wait()
             raise
-    results = folder / run_files.RESULTS
-    if status not in (0, 1):  # 0 and 1 (some folds failed) are the ends that leave results
+    written = results.is_file() and results.stat().st_mtime_ns != before
+    # 0 and 1 (some folds failed) are the ends that leave results; a defect ends with 1 too, beside those of before
+    if status not in (0, 1) or (status == 1 and not written):
         raise MerError(f"the job in {folder} ended with status {status}; its messages stand above")
-    return read_json(results) if results.is_file() else {}
+    return read_json(results) if written else {}
 
 
 def resume(folder: Path, overrides: list[str]) -> int:

@@ -199,6 +199,64 @@ def test_compare_names_a_damaged_file(file: str, fault: str, whole: Path, copy: 
     assert file in " ".join(found.stderr.split()) or may_pass or "cannot be compared" in found.stderr
 
 
+@pytest.mark.parametrize("fault", [*DAMAGE, "a list", "of a sweep"])
+@pytest.mark.parametrize("file", [run_files.CONFIG, run_files.MANIFEST, run_files.SWEEP])
+@counted("file of a resumed run")
+def test_resume_of_a_damaged_run_is_refused_or_right(file: str, fault: str, whole: Path, copy: Path, tmp_path: Path):
+    (copy / run_files.SWEEP).write_text(json.dumps({"overrides": ["seed=0,1"]}))
+    if file != run_files.SWEEP or fault == "deleted":
+        (copy / run_files.SWEEP).unlink()
+    other = {"a list": lambda path: path.write_text("[1]"), "of a sweep": lambda path: path.write_text("{}")}
+    if (copy / file).exists():
+        {**DAMAGE, **other}[fault](copy / file)
+    if file == run_files.SWEEP and fault == "bit flipped":
+        return  # it may say another sweep
+    found = command("mer.run", f"resume={copy}", "trainer.progress=false", cwd=tmp_path)
+    assert "Traceback" not in found.stderr
+    if found.returncode:
+        assert found.returncode == 2 and str(copy) in " ".join(found.stderr.split())
+    assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        os.fsdecode(b"r\xff\xfe\x80n"),
+        *slow("/".join(["a" * 200] * 12), "two words, 'quoted'", "line\nbreak", "[bold]x[/bold]", "Größe 試験"),
+    ],
+)
+@counted("odd folder")
+def test_a_run_works_in_a_folder_of_any_name(name: str, config: Config, whole: Path, tmp_path: Path):
+    rerun(config, tmp_path / name)
+    assert (tmp_path / name / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+    shutil.rmtree(run_files.completed_folds(tmp_path / name)[0])
+    assert "1 to train" in rerun(config, tmp_path / name)
+
+
+@pytest.mark.parametrize("mask", [0o077, 0o000, 0o027])
+@pytest.mark.slow
+@counted("odd umask")
+def test_a_run_works_under_any_umask(mask: int, config: Config, whole: Path, tmp_path: Path):
+    before = os.umask(mask)
+    try:
+        rerun(config, tmp_path / "run")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "run" / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o777 & ~mask
+
+
+@pytest.mark.parametrize("years", [-30, 30])
+@pytest.mark.slow
+@counted("clock set back")
+def test_folds_from_another_time_are_finished_all_the_same(years: int, config: Config, whole: Path, copy: Path):
+    then = time.time() + years * 365 * 86400
+    for path in copy.rglob("*"):
+        os.utime(path, (then, then))
+    assert "0 to train" in rerun(config, copy)
+    assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+
+
 @counted("fold of another person")
 def test_a_fold_copied_to_the_name_of_another_is_made_again(config: Config, whole: Path, copy: Path):
     first, second = run_files.completed_folds(copy)[:2]
@@ -333,6 +391,18 @@ def test_a_damaged_stage_is_made_again_before_a_fold_uses_it(
     said = rerun(config, copy)
     assert f"note: {path}" in said
     assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+
+
+@counted("file of a shared stage")
+def test_a_damaged_stage_is_made_again_though_all_folds_are_finished(staged: tuple[Config, Path], tmp_path: Path):
+    config, whole = staged
+    copy = Path(shutil.copytree(whole, tmp_path / "run"))
+    noise(run_files.stage_folder(copy, "prior") / run_files.STAGE)
+    said = rerun(config, copy)
+    assert "0 to train" in said and "the stage is made again" in said
+    assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+    mine, theirs = (json.loads((one / run_files.RESULTS).read_text())["stages"] for one in (copy, whole))
+    assert [one["steps"] for one in mine] == [one["steps"] for one in theirs]
 
 
 @counted("file of a shared stage")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +18,7 @@ import pytest
 from rich.console import Console
 
 import mer
+import mer.run as run_module
 from mer import errors, run_files
 from mer.config import Config, FolderData, ManifestData, OptimConfig, ProtocolConfig, StageConfig
 from mer.data.samples.table import SampleTable
@@ -231,12 +232,50 @@ def test_there_is_one_error_of_a_full_disk():
     assert disk_space.DiskFullError is errors.DiskFullError
 
 
+def said(config: Config, folder: Path = Path("no_such_run")) -> str:
+    """What a dry run prints."""
+    out = io.StringIO()
+    run(replace(config, dry_run=True), folder, console=Console(file=out, width=300))
+    return out.getvalue()
+
+
 @counted("dry run")
 def test_a_dry_run_counts_the_null_runs(tiny_config: Config):
-    def said(**changes: object) -> str:
-        out = io.StringIO()
-        run(replace(tiny_config, dry_run=True, **changes), Path(os.devnull), console=Console(file=out, width=300))
-        return out.getvalue()
+    assert "null run" not in said(tiny_config)
+    assert "2 null runs" in said(replace(tiny_config, sanity=True))
 
-    assert "null run" not in said()
-    assert "2 null runs" in said(sanity=True)
+
+@counted("dry run")
+def test_a_dry_run_counts_every_recipe_of_a_search(tiny_config: Config):
+    plain = said(replace(tiny_config, optim=replace(tiny_config.optim, iterations=2, epochs=None)))
+    assert "2 steps a fold, 8 in all" in plain
+    protocol = replace(tiny_config.protocol, candidates=["optim.iterations=5", "optim.iterations=3"], inner=2)
+    config = replace(tiny_config, protocol=protocol, optim=replace(tiny_config.optim, iterations=2, epochs=None))
+    # two parts a recipe, then the longer one at most
+    assert f"{2 * (5 + 3) + 5} steps a fold" in said(config)
+
+
+@counted("dry run")
+def test_a_dry_run_knows_what_is_finished_and_what_would_be_refused(finished: tuple[Config, Path], tmp_path: Path):
+    config, whole = finished
+    copy = Path(shutil.copytree(whole, tmp_path / "run"))
+    shutil.rmtree(run_files.completed_folds(copy)[0])
+    assert "3 of 4 folds, which are kept" in said(config, copy)
+    assert "0 steps a fold, 0 in all" in said(config, whole)
+    with pytest.raises(MerError, match=r"optim\.lr"):
+        said(replace(config, optim=replace(config.optim, lr=0.5)), copy)
+
+
+@counted("job of a sweep")
+def test_results_of_an_earlier_job_are_not_those_of_one_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / run_files.RESULTS).write_text('{"validation_uf1": 1.0}')
+    fails = [sys.executable, "-c", "raise ValueError"]
+    whole = run_module.subprocess.Popen
+    monkeypatch.setattr(run_module.subprocess, "Popen", lambda command: whole(fails, stderr=subprocess.DEVNULL))
+    with pytest.raises(MerError, match="ended with status 1"):
+        run_module.run_alone(["seed=0"], tmp_path)
+
+
+def test_faces_of_unknown_data_are_not_called_crops(finished: tuple[Config, Path]):
+    config = replace(finished[0], face=replace(finished[0].face, detector="auto"))
+    assert "taken as crops of faces, for no data set here is known to show more" in said(config)

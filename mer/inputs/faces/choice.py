@@ -62,7 +62,8 @@ def describe_faces(table: SampleTable, face: FaceConfig) -> str:
     told = [note for note in table.notes if note.startswith("Faces: ")]
     if told:
         return " ".join(told).removeprefix("Faces: ")
-    return "frames are taken as crops of faces" if face.detector == "none" else "frames are crops of faces already"
+    why = "" if face.detector == "none" else ", for no data set here is known to show more"
+    return f"frames are taken as crops of faces{why}"
 
 
 def _drawn_as_crops(table: SampleTable, name: str) -> bool:

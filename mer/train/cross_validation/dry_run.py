@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import torch
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from mer.config import Config
+from mer.config import Config, with_overrides
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.inputs.faces.choice import describe_faces
 from mer.inputs.prepared_samples import PreparedSamples
@@ -36,27 +36,28 @@ from mer.utils.console import say
 TIMED_STEPS = 3
 
 
-def describe(experiment: Experiment, console: Console, *, origin: Sequence[str], startup: float) -> None:
+def describe(
+    experiment: Experiment, console: Console, *, todo: Sequence[Fold], origin: Sequence[str], startup: float
+) -> None:
     """Print what the run would do, with an estimate of the time from a few real training steps of the first fold.
 
     Args:
         experiment: of the run.
         console: where to print.
+        todo: folds that are not finished in the run's folder.
         origin: sentences on where the weights of the first training come from.
         startup: seconds that a process takes to import the program and to load the experiment from the cache.
     """
     config, table = experiment.config, experiment.table
     module = RecognitionModule(experiment.samples, config, initialise=False)
-    loaders = [_loaders(experiment, fold) for fold in experiment.folds]
-    # a search trains each candidate on parts of the training part first, at most as long as the fold itself
-    trainings = config.members + len(config.protocol.candidates) * config.protocol.inner
-    steps = [trainings * fold_steps(one, config) for one in loaders]
-    seconds = step_seconds(experiment.samples, loaders[0], config) if experiment.folds[0].train else 0.0
-    side = min(parallel_folds(config), len(experiment.folds))
+    first, finished = experiment.folds[0], len(experiment.folds) - len(todo)
+    steps = [steps_with_search(experiment, fold) for fold in todo]
+    seconds = step_seconds(experiment.samples, _loaders(experiment, first), config) if first.train else 0.0
+    side = max(1, min(parallel_folds(config), len(todo)))
     stages = {f"stage {stage.name}": stage_cost(experiment, stage) for stage in experiment.stages}
     # a shared stage is trained before the folds, the others with each
     total = seconds * sum(steps) / side + sum(
-        cost.seconds if cost.shared else cost.seconds * len(experiment.folds) / side for cost in stages.values()
+        cost.seconds * bool(todo) if cost.shared else cost.seconds * len(todo) / side for cost in stages.values()
     )
     nulls = null_runs.null_configs(config, table, experiment.folds) if config.sanity else {}
     total *= 1 + len(nulls)  # each of them is a run like this one
@@ -78,6 +79,7 @@ def describe(experiment: Experiment, console: Console, *, origin: Sequence[str],
         "weights": "\n".join(origin),
         "training": f"{config.optim.name}, lr {config.optim.lr:g}, batch {config.optim.batch_size}; "
         f"{_span(steps)} steps a fold, {sum(steps):,} in all",
+        **({"finished": f"{finished} of {len(experiment.folds)} folds, which are kept"} if finished else {}),
         **{name: cost.text for name, cost in stages.items()},
         **({"sanity": f"{len(nulls)} null runs like this one ({', '.join(nulls)})"} if config.sanity else {}),
         "time": f"about {timedelta(seconds=round(begin + total))}: {begin:.0f} s to start, "
@@ -123,6 +125,14 @@ def _loaders(experiment: Experiment, fold: Fold) -> FoldDataModule:
     return FoldDataModule(experiment.samples, fold, experiment.config, cotraining=joined)
 
 
+def steps_with_search(experiment: Experiment, fold: Fold) -> int:
+    """Optimiser steps of one fold, at most: its members, after a search each recipe on parts of its training part."""
+    config = experiment.config
+    recipes = [with_overrides(config, line) for line in config.protocol.candidates]
+    steps = [fold_steps(_loaders(replace(experiment, config=one), fold), one) for one in recipes or [config]]
+    return config.members * max(steps) + (config.protocol.inner * sum(steps) if recipes else 0)
+
+
 def fold_steps(loaders: FoldDataModule, config: Config) -> int:
     """Optimiser steps of one fold."""
     if not len(loaders.train_rows):
@@ -163,4 +173,4 @@ def _parameters(network: nn.Module) -> str:
 
 def _span(values: Iterable[int]) -> str:
     found = sorted(set(values))
-    return str(found[0]) if len(found) == 1 else f"{found[0]}..{found[-1]}"
+    return str(found[0] if found else 0) if len(found) <= 1 else f"{found[0]}..{found[-1]}"

@@ -25,7 +25,7 @@ from mer.protocols.registry import Fold
 from mer.train.cross_validation import initial_weights_check, stage_notes
 from mer.train.cross_validation.dry_run import describe
 from mer.train.cross_validation.finished_folds import damages
-from mer.train.cross_validation.run_folder import collect_results, open_run_folder
+from mer.train.cross_validation.run_folder import check_run_folder, collect_results, open_run_folder
 from mer.train.cross_validation.run_lock import lock_run_folder
 from mer.train.cross_validation.sanity_checks import add_null_tests
 from mer.train.cross_validation.train_folds import is_main_process, missing_folds, parallel_folds, train_folds
@@ -62,7 +62,9 @@ def run_experiment(config: Config, folder: Path, *, console: Console | None = No
     if config.dry_run:
         start = time.perf_counter()
         load_experiment(config)  # as a run would, now that all of it is in the cache
-        describe(experiment, console, origin=origin, startup=imports + time.perf_counter() - start)
+        startup = imports + time.perf_counter() - start
+        check_run_folder(experiment, folder)
+        describe(experiment, console, todo=missing_folds(experiment, folder), origin=origin, startup=startup)
         return {}
     with lock_run_folder(folder) if main else nullcontext():  # the other ranks of a training work for rank 0
         return _train(experiment, audited, folder, console, main=main)

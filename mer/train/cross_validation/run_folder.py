@@ -32,18 +32,13 @@ from mer.utils.atomic_files import read_json, write_atomically, write_json
 from mer.utils.hashing import stream_sha256
 
 
-def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, Any]) -> None:
-    """Make `run` the folder of this study, or raise where it holds another one's results.
-
-    Writes `config.yaml` (everything that was asked for) and `manifest.json` (what decides the numbers, where it ran).
-    """
+def check_run_folder(experiment: Experiment, run: Path) -> str | None:
+    """Raise MerError where `run` holds another study's results; return when its own began, None for a new one."""
     wanted = flatten(result_config(experiment.config))
-    data_hash, others = experiment.data_hash, stage_notes.data_hashes(experiment)
-    manifest = run / run_files.MANIFEST
-    started = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    recorded = _recorded(manifest)
+    recorded = _recorded(run / run_files.MANIFEST)
     if recorded is not None:
         _refuse_other(wanted, recorded["config"], run)
+        data_hash, others = experiment.data_hash, stage_notes.data_hashes(experiment)
         if recorded["data_hash"] != data_hash:
             raise MerError(
                 f"the data changed since the run in {run} began (hash {recorded['data_hash']} there, {data_hash} now): "
@@ -56,19 +51,27 @@ def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, A
                 f"the run in {run} began ({before} there, {others} now). Restore them, or start a new run with another "
                 "hydra.run.dir."
             )
-        started = recorded["started"]
     _refuse_foreign_folds(experiment, run)
+    return None if recorded is None else recorded["started"]
+
+
+def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, Any]) -> None:
+    """Make `run` the folder of this study, or raise where it holds another one's results.
+
+    Writes `config.yaml` (everything that was asked for) and `manifest.json` (what decides the numbers, where it ran).
+    """
+    started = check_run_folder(experiment, run) or datetime.now(timezone.utc).isoformat(timespec="seconds")
     run.mkdir(parents=True, exist_ok=True)
     run_files.remove_leftovers(run)
     with write_atomically(run / run_files.CONFIG) as temporary:
         temporary.write_text(yaml.safe_dump(whole_config, sort_keys=False), encoding="utf-8")
     write_json(
-        manifest,
+        run / run_files.MANIFEST,
         {
             "config_hash": config_hash(experiment.config),
-            "data_hash": data_hash,
-            "other_data": others,
-            "config": wanted,
+            "data_hash": experiment.data_hash,
+            "other_data": stage_notes.data_hashes(experiment),
+            "config": flatten(result_config(experiment.config)),
             "started": started,
             **environment(),
         },
