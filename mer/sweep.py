@@ -1,12 +1,11 @@
-"""The table of a sweep: one row a job, what was varied, what came out; a pure function of the sweep's folder.
+"""Write and print the table of a sweep: one row a job, seeds averaged, failed jobs with their reasons.
 
-Where two keys were varied, a heat map of UF1 over both stands beside it. Hydra runs the jobs; each leaves its own
-results at once, so a killed sweep loses nothing, and table and picture can be made again: `python -m mer.sweep FOLDER`.
+Where two keys were varied, a heat map of UF1 over both is drawn too. Hydra runs the jobs; each leaves its own results
+at once, so a killed sweep loses nothing, and table and picture can be made again: `python -m mer.sweep FOLDER`.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,32 +13,30 @@ from typing import Any
 import pandas as pd
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from mer import run_files
 from mer.cli import guarded
 from mer.errors import MerError
-from mer.evaluation.caveats import score_flags
 from mer.evaluation.comparison.heat_map import heat_map
-from mer.evaluation.results import total_seconds
-from mer.utils.atomic_files import read_json, write_json, write_png
+from mer.evaluation.comparison.sweep_table import SCORES, SEED, mean_over_seeds, sweep_table, varied_keys
+from mer.utils.atomic_files import write_json, write_png
 from mer.utils.console import say
 from mer.utils.csv_files import write_csv
 
-TABLE, PICTURE = "sweep.csv", "sweep.png"
-SCORES = ("uf1", "uar", "accuracy")
+TABLE, MEANS, PICTURE = "sweep.csv", "sweep_means.csv", "sweep.png"
 
-#: Varied keys that have a column each in what is printed; of more each job lists its values in one.
+#: Most varied keys with a column each in what is printed, if they fit; more are listed in one column.
 SIDE_BY_SIDE = 4
 
-#: What a job's marks (`mer.evaluation.caveats.score_flags`) are in a run that needs no word on them.
-ORDINARY = {"selection": ("", "fixed", "inner"), "null": ("none",), "waived": ("",)}
-#: What the others mean, below the table.
+#: What a job's marks mean, below the table.
 SAID = {
     "selection": "LEAKY rows: their epochs were chosen on the test samples; these scores are inflated.",
     "null": "NULL rows: labels or motion were taken away on purpose; what they score is chance or a leak.",
-    "waived": "WAIVED rows: the leak audit found what the column names, and the run was made all the same.",
+    "waived": "WAIVED rows: the leak audit found what the row names, and the run was made all the same.",
 }
 
 
@@ -64,59 +61,21 @@ class SweepTable(Callback):
             sys.exit(1)
 
 
-def sweep_table(folder: Path) -> pd.DataFrame:
-    """One row a job: number, the keys that differ between jobs, status, scores with intervals, parameters, seconds."""
-    jobs = sorted((path for path in folder.iterdir() if _is_job(path)), key=_job_order)
-    configs = {job.name: _config(job) for job in jobs}
-    keys = sorted({key for config in configs.values() for key in config})
-    known = [config for config in configs.values() if config]
-    # a key that only some jobs have, as those of a stage, is told by stage_order; it varies where those jobs differ
-    varied = [key for key in keys if len({json.dumps(config[key]) for config in known if key in config}) > 1]
-    rows = []
-    for job in jobs:
-        row: dict[str, Any] = {"job": job.name, **{key: _text(configs[job.name].get(key)) for key in varied}}
-        path, error = job / run_files.RESULTS, job / run_files.ERROR
-        if error.is_file() or not path.is_file():  # results beside an error are those of an earlier sweep
-            reason = read_json(error) if error.is_file() else {}
-            line = reason.get("error", "ended without results").splitlines()[0]
-            rows.append({**row, "status": "failed", "overrides": " ".join(reason.get("overrides", [])), "error": line})
-            continue
-        results = read_json(path)
-        row["status"] = "incomplete" if results["failed_folds"] else "done"
-        row |= {mark: value for mark, value in score_flags(results).items() if value not in ORDINARY[mark]}
-        for score in SCORES:
-            values = results["scores"]["all"][score]
-            row |= {score: values["value"], f"{score}_low": values["low"], f"{score}_high": values["high"]}
-        rows.append(
-            {
-                **row,
-                "parameters": results["parameters"],
-                "seconds": total_seconds(results),
-                "synthetic": results["synthetic"],
-            }
-        )
-    return pd.DataFrame(rows)
-
-
 def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
-    """Write `sweep.csv` and, where two keys were varied, `sweep.png`; print the table."""
+    """Write `sweep.csv`, means over seeds and the heat map; print the table, failed jobs and what limits the scores."""
     write_csv(folder / TABLE, table)
-    picture = _picture(folder, table)
-    hidden = {f"{score}_{end}" for score in SCORES for end in ("low", "high")} | {"synthetic", "overrides", "error"}
-    if table.get("parameters", pd.Series(dtype=float)).nunique() < 2:
-        hidden.add("parameters")
-    columns = [name for name in table.columns if name not in hidden]
-    if len(varied := columns[1 : columns.index("status")]) > SIDE_BY_SIDE:
-        table = table.assign(differs=[_lines(row, varied) for row in table.to_dict("records")])
-        columns = ["job", "differs", *columns[columns.index("status") :]]
-    shown = Table(title=f"{len(table)} jobs; scores pooled over folds, 95% interval over subjects")
-    for name in columns:
-        shown.add_column(name.rpartition(".")[2], no_wrap=name in SCORES, overflow="fold")
-    for row in table.to_dict("records"):
-        shown.add_row(*(_cell({str(key): value for key, value in row.items()}, name) for name in columns))
-    console.print(shown)
-    for row in table[table["status"] == "failed"].to_dict("records"):
-        say(console, f"job {row['job']} failed ({row['overrides']}): {row['error']}")
+    written = {"table": folder / TABLE}
+    varied = varied_keys(table)
+    means = mean_over_seeds(table) if SEED in varied else None
+    (folder / MEANS).unlink(missing_ok=True)
+    if means is not None:
+        write_csv(folder / MEANS, means)
+        written["means over seeds"] = folder / MEANS
+    if _draw(folder / PICTURE, table if means is None or len(varied) == 2 else means):
+        written["heat map"] = folder / PICTURE
+    console.print(_printed(table if means is None else means, console.width))
+    for row in table[table["status"] != "done"].to_dict("records"):
+        say(console, _unfinished(row, varied, folder))
     if table.get("synthetic", pd.Series(dtype=bool)).eq(True).any():
         console.print("Synthetic data: these scores say nothing about real micro-expressions.")
     for mark, said in SAID.items():
@@ -125,66 +84,88 @@ def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
     say(
         console,
         "Choosing a row by these scores would be selection on the test subjects, and by the folds' mean inner score "
-        "(validation_uf1) it still is in part: whom one fold tests is in the inner splits of the others. Report all "
-        "rows, or let each fold choose inside its own training part (protocol.candidates).",
+        "(validation_uf1) it still is in part: the test subjects of one fold are in the inner splits of the others. "
+        "Report all rows, or let each fold choose inside its own training part (protocol.candidates).",
     )
-    for name, path in (("table", folder / TABLE), ("heat map", picture)):
-        if path is not None:
-            say(console, f"{name}: {path.resolve()}")
+    for name, path in written.items():
+        say(console, f"{name}: {path.resolve()}")
 
 
-def _lines(row: dict[Any, Any], keys: list[str]) -> str:
-    """A line a key that the job has, by the last part of its name unless another key has the same."""
-    short = [key.rpartition(".")[2] for key in keys]
-    names = [last if short.count(last) == 1 else key for key, last in zip(keys, short, strict=True)]
-    known = ((name, row[key]) for name, key in zip(names, keys, strict=True))
-    return "\n".join(f"{name} {value}" for name, value in known if value is not None and value == value)
+def _printed(table: pd.DataFrame, width: int) -> Table:
+    """Return the table to print; keys share one column where they would not fit `width` characters side by side."""
+    mean = "jobs" in table
+    counts = set(table["parameters"].dropna()) if "parameters" in table else set()
+    parameters = ["parameters"] if len(counts) > 1 else []
+    marks = [mark for mark in SAID if mark in table]
+    ends = [name for name in ("status", *marks, *SCORES, *parameters, "seconds") if name in table]
+    keys = varied_keys(table)
+    names = dict(zip(keys, _short(keys), strict=True))
+    rows = table.to_dict("records")
+    columns = [str(table.columns[0]), *keys, *ends]
+    cells = {names.get(name, name): [_cell(row, name) for row in rows] for name in columns}
+    wide = sum(
+        1 + max(len(line) for cell in (name, *column) for line in cell.split("\n")) for name, column in cells.items()
+    )
+    if len(keys) > SIDE_BY_SIDE or wide > width:
+        folded = {**names, **{name: name for name in (*marks, *parameters)}}
+        lines = [
+            "\n".join(f"{name} {_cell(row, key)}" for key, name in folded.items() if _known(row[key])) for row in rows
+        ]
+        cells = {columns[0]: cells[columns[0]], "differs": lines} | {n: cells[n] for n in ends if n not in folded}
+    title = (
+        f"{len(table)} configurations; scores pooled over folds, mean ± standard deviation over seeds"
+        if mean
+        else f"{len(table)} jobs; scores pooled over folds, 95% interval over subjects"
+    )
+    shown = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in cells:
+        shown.add_column(name, no_wrap=name in SCORES, overflow="fold")
+    for row in zip(*cells.values(), strict=True):
+        shown.add_row(*(Text(cell) for cell in row))
+    return shown
 
 
-def _picture(folder: Path, table: pd.DataFrame) -> Path | None:
-    """Path of the heat map, or None where the table is not one of two keys or has no score at all."""
-    columns = list(table.columns)
-    varied = columns[1 : columns.index("status")]
-    figure = heat_map(table, (varied[0], varied[1])) if len(varied) == 2 and "uf1" in table else None
-    path = folder / PICTURE
+def _short(keys: list[str]) -> list[str]:
+    """Return the last part of each key, or the whole key where another one ends alike."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return [short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)]
+
+
+def _unfinished(row: dict[Any, Any], keys: list[str], folder: Path) -> str:
+    """Say of a job that is not done what was varied in it and why it is not done."""
+    varied = " ".join(f"{key}={row[key]}" for key in keys if _known(row[key]))
+    if row["status"] == "incomplete":
+        table = folder / str(row["job"]) / run_files.FOLDS
+        return f"job {row['job']} is incomplete ({varied}): some folds failed; {table} says which and why"
+    return f"job {row['job']} failed ({varied or row['overrides']}): {row['error']}"
+
+
+def _draw(path: Path, table: pd.DataFrame) -> bool:
+    """Write the heat map of a table in which two keys vary; whether there is one. One of other jobs is removed."""
+    keys = varied_keys(table)
+    figure = heat_map(table, (keys[0], keys[1])) if len(keys) == 2 and "uf1" in table else None
     if figure is None:
-        path.unlink(missing_ok=True)  # one of other jobs would be a picture of another table
-        return None
+        path.unlink(missing_ok=True)
+        return False
     write_png(path, figure)
-    return path
+    return True
 
 
-def _cell(row: dict[str, Any], name: str) -> str:
+def _cell(row: dict[Any, Any], name: str) -> str:
     value = row[name]
-    if value is None or value != value:
+    if not _known(value):
         return "-"
     if name in SCORES:
-        low, high = row[f"{name}_low"], row[f"{name}_high"]
-        digits = (
-            f"{value:.3f}" if low is None or low != low else f"{value:.3f}\n[{low:.2f},{high:.2f}]"
-        )  # below: keys need the width
-        return digits.replace("0.", ".")
+        low, high, deviation = (row.get(f"{name}_{part}") for part in ("low", "high", "deviation"))
+        spread = f"\n[{low:.2f},{high:.2f}]" if _known(low) else f"\n±{deviation:.3f}" if _known(deviation) else ""
+        return f"{value:.3f}{spread}".replace("0.", ".")
     if name == "parameters":
         return f"{int(value):,}"
     return f"{value:.0f}" if name == "seconds" else str(value)
 
 
-def _text(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, (list, dict)) else value
-
-
-def _is_job(path: Path) -> bool:
-    return (path / run_files.MANIFEST).is_file() or (path / run_files.ERROR).is_file()
-
-
-def _config(job: Path) -> dict[str, Any]:
-    """What decided the job's numbers; empty for a job that could not begin."""
-    manifest = job / run_files.MANIFEST
-    return read_json(manifest)["config"] if manifest.is_file() else {}
-
-
-def _job_order(path: Path) -> tuple[int, str]:
-    return (int(path.name), "") if path.name.isdigit() else (10**9, path.name)
+def _known(value: Any) -> bool:
+    return value is not None and value == value
 
 
 @guarded

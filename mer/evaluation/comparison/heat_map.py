@@ -1,4 +1,5 @@
-"""A sweep over two keys as one picture: a cell a job, with its UF1 and half of its interval.
+"""Draw a sweep over two keys as one picture: a cell a job with UF1 and half of its interval, or a cell a configuration
+with its mean and deviation over seeds.
 
 Contract: pure function of the sweep's table; matplotlib through its objects, so that no global state, display or
 backend is touched.
@@ -23,13 +24,16 @@ def heat_map(table: pd.DataFrame, keys: tuple[str, str]) -> Figure | None:
     is wider, so that differences smaller than the intervals look small. Jobs without a score stay empty.
 
     Args:
-        table: of `mer.sweep.sweep_table`, with a score at least; values keep the order of the jobs.
+        table: of `sweep_table` or `mean_over_seeds`, with a score at least; values keep the order of the jobs.
         keys: the two columns that were varied.
     """
     # a job that could not begin has no values of its keys, and no place
-    table = table[(table["status"] != "failed") | table[list(keys)].notna().any(axis=1)]
+    table = table[table["uf1"].notna() | table[list(keys)].notna().any(axis=1)]
     if table.duplicated(list(keys)).any():
         return None
+    if "uf1_deviation" in table:
+        spread = table["uf1_deviation"]
+        table = table.assign(uf1_low=table["uf1"] - spread, uf1_high=table["uf1"] + spread)
     values = {key: list(dict.fromkeys(table[key].map(_name))) for key in keys}
     row_key, column_key = sorted(keys, key=lambda key: len(values[key]))
     rows, columns = values[row_key], values[column_key]
@@ -80,10 +84,11 @@ def _span(scores: npt.NDArray[np.float64]) -> tuple[float, float]:
 
 def _title(table: pd.DataFrame) -> str:
     """What the numbers are and what limits them; one statement a line."""
-    lines = ["UF1 ± half of its 95% interval over subjects"]
+    means = "uf1_deviation" in table
+    lines = ["UF1, mean ± standard deviation over seeds" if means else "UF1 ± half of its 95% interval over subjects"]
     if "selection" in table:
         lines.append("LEAKY: epochs chosen on the test samples")
-    if (table["status"] != "done").any():
+    if table["status"].str.contains("failed|incomplete").any():
         lines.append("incomplete: some jobs or folds failed")
     if table["synthetic"].eq(True).any():
         lines.append("synthetic data")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer.evaluation.comparison.hard_clips import clip_table, hard_clips
@@ -28,6 +28,7 @@ def run(labels: list[int], predicted: list[int], *, order: np.ndarray, number: i
 
 
 @given(st.data())
+@settings(deadline=None)
 def test_counts_equal_those_of_a_loop(data: st.DataObject) -> None:
     count, many = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 5))
     numbers = st.lists(st.integers(0, 2), min_size=count, max_size=count)
