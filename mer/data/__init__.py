@@ -1,1 +1,1 @@
-"""What exists: clips, their annotations and labels, and the synthetic corpus. pandas and numpy, no torch."""
+"""Load samples: clips, their annotations and labels, the synthetic corpus. Uses pandas and numpy, not torch."""

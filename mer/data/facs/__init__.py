@@ -1,9 +1,10 @@
-"""The one place where facial motion is defined: action units as displacement fields, emotions as rules over them.
+"""Define facial motion: action units as displacement fields, emotions as sets of action units.
 
-Contract: numpy only, pure functions of their arguments and a generator. Coordinates are those of `geometry`: origin
-midway between the pupils, +x to the right of the image (the person's left), +y down, unit = distance of the pupils.
-Source: the Facial Action Coding System (Ekman, Friesen and Hager 2002) for what each unit moves; adult proportions
-(Farkas 1994) for where that is; numbers beyond these are ours and say so where they stand.
+Call `sample_activations` to draw the units of an emotion and `displacement` to turn them into motion. Contract: numpy
+only, pure functions of their arguments and a generator. Coordinates (see `geometry`): origin midway between the pupils,
++x to the right of the image (the person's left), +y down, unit = distance between the pupils. Sources: the Facial
+Action Coding System (Ekman, Friesen and Hager 2002) for the motion of each unit; adult proportions (Farkas 1994) for
+its place. Other numbers are our own estimates and are marked so.
 """
 
 from mer.data.facs.emotions import EMOTIONS, EmotionRule, sample_activations, sample_irrelevant

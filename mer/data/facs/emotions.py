@@ -1,9 +1,9 @@
-"""Emotions as rules over action units, and random activations drawn from them.
+"""Draw the action units of an emotion: call `sample_activations`; `EMOTIONS` holds the rules.
 
-Contract: rules are data; a draw depends only on its arguments and the generator. Sources: EMFACS, as micro-expression
-sets apply it (happiness 6 or 12; disgust 9, 10 or 4+7; surprise 1+2 or 2; repression 15, 17; contempt one-sided 14;
-anger 4+5+7+24; fear 1+2+4+5+20; sadness 1+4+15), and what their coders report most: few units, often one, often weak.
-Weights are ours.
+Contract: a draw depends only on its arguments and the generator. Sources: EMFACS, as micro-expression sets apply it
+(happiness 6 or 12; disgust 9, 10 or 4+7; surprise 1+2 or 2; repression 15, 17; contempt one-sided 14; anger 4+5+7+24;
+fear 1+2+4+5+20; sadness 1+4+15), and the usual reports of their coders: few units, often one, often weak. The weights
+are our own estimates.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from mer.data.facs.units import ACTION_UNITS, Activation
 
 @dataclass(frozen=True)
 class EmotionRule:
-    """What a face does under an emotion."""
+    """Action units that may show an emotion, with their probabilities."""
 
-    #: (weight, units): one set is drawn.
+    #: (weight, units): one of these sets is drawn.
     cores: tuple[tuple[float, tuple[int, ...]], ...]
-    #: (unit, probability): each joins on its own.
+    #: (unit, probability): each is added independently.
     extras: tuple[tuple[int, float], ...] = ()
-    #: Probability that the units with sides of their own act on one side only.
+    #: Probability that units with `one_sided` act on one side only.
     one_sided: float = 0.1
 
 
@@ -39,7 +39,7 @@ EMOTIONS: dict[str, EmotionRule] = {
     "repression": EmotionRule(
         ((2, (14,)), (2, (15,)), (2.5, (17,)), (1, (24,)), (1, (14, 17)), (1, (15, 17)), (0.5, (23,)), (0.3, (28,))),
         ((4, 0.08),)),
-    # the one expression whose mark is that it is one-sided
+    # the only expression that is recognised by being one-sided
     "contempt": EmotionRule(
         ((5, (14,)), (0.7, (12, 14)), (0.7, (14, 17))), one_sided=0.8),
     "anger": EmotionRule(
@@ -49,15 +49,15 @@ EMOTIONS: dict[str, EmotionRule] = {
         ((2, (1, 2, 4)), (1.5, (4, 5)), (1.5, (20,)), (1, (1, 4)), (1, (1, 2, 4, 5, 20)), (0.7, (4, 20, 25)))),
     "sadness": EmotionRule(
         ((2, (1, 4)), (2, (15,)), (1, (1, 4, 15)), (1, (15, 17)), (0.7, (1,)), (0.5, (4, 15)))),
-    # what coders could not name: brows most of all, and single units of any kind
+    # expressions without a name: mostly brows, and single units of any kind
     "others": EmotionRule(
         ((4, (4,)), (3, (4, 7)), (1.5, (14,)), (1, (7,)), (1, (17,)), (0.7, (1,)), (0.7, (25,)), (0.7, (24,)),
          (0.7, (12,)), (0.5, (16,)), (0.5, (2,)), (0.4, (28,)), (0.4, (23,))),
         ((45, 0.1),), one_sided=0.2),
 }  # fmt: skip
 
-#: Units that no rule speaks of and that any clip may show, with their share among these: blinks lead by far (10 to 20 a
-#: minute in people at rest), then gaze and swallowing; the rest are twitches of units that mean something elsewhere.
+#: (unit, weight) of motion unrelated to the emotion. Blinks are by far the most frequent (10 to 20 a minute in people
+#: at rest), then gaze and swallowing. The second line holds units that are part of other expressions.
 IRRELEVANT = (
     (45, 6.0), (61, 1.0), (62, 1.0), (63, 0.7), (64, 1.0), (80, 1.5),
     (25, 0.6), (24, 0.6), (14, 0.5), (17, 0.5), (4, 0.4), (7, 0.4), (12, 0.3),
@@ -67,10 +67,11 @@ IRRELEVANT = (
 def sample_activations(
     emotion: str, rng: np.random.Generator, intensity: tuple[float, float] = (0.3, 1.0)
 ) -> tuple[Activation, ...]:
-    """Action units of one expression of `emotion` (a key of `EMOTIONS`), in order of code.
+    """Draw the action units of one expression of `emotion` (a key of `EMOTIONS`), sorted by code.
 
-    The expression has one strength, uniform in `intensity`; units fall short of it by up to a third and sides by up to
-    a fifth (faces are asymmetric even when both sides act). A one-sided expression takes one side for all its units.
+    The expression has one strength, uniform in `intensity`. Each unit is weaker by up to a third, and each side again
+    by up to a fifth, since faces are asymmetric even when both sides act. In a one-sided expression all units act on
+    the same side.
     """
     rule = EMOTIONS[emotion]
     weights = np.array([weight for weight, _ in rule.cores])
@@ -92,7 +93,7 @@ def sample_activations(
 def sample_irrelevant(
     rng: np.random.Generator, expected: float, *, taken: Sequence[int] = (), intensity: tuple[float, float] = (0.1, 0.8)
 ) -> tuple[Activation, ...]:
-    """Units that have nothing to do with the emotion: Poisson, mean `expected`; none of `taken`, each at most once."""
+    """Draw units unrelated to the emotion: about `expected` (Poisson), none of `taken`, each at most once."""
     codes = [code for code, _ in IRRELEVANT if code not in taken]
     weights = np.array([weight for code, weight in IRRELEVANT if code not in taken])
     count = min(int(rng.poisson(expected)), len(codes))

@@ -1,7 +1,7 @@
-"""From activations to displacement fields, moving regions and the regions of single units.
+"""Turn activations into motion: call `displacement` for a field, `region` for the skin that given units move.
 
-Contract: fields are (2, ...) arrays in face units on any set of points in face coordinates; linear in the intensities,
-so that a time course multiplies them.
+Contract: a field is a (2, ...) array in face units, for any set of points in face coordinates. It is linear in the
+intensities, so it can be multiplied by a time course.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mer.data.facs.units import ACTION_UNITS, Activation
 
 
 def displacement(activations: Iterable[Activation], grid: Array, shape: FaceShape = AVERAGE) -> Array:
-    """Displacement of the skin at the points `grid` (2, ...) of a face: (2, ...), face units, x then y."""
+    """Return the displacement of the skin at the points `grid` (2, ...) of a face: (2, ...), face units, x then y."""
     rows = bumps(activations, shape)
     field = np.zeros_like(grid, dtype=np.float64)
     for x, y, dx, dy, sx, sy in rows:
@@ -29,11 +29,11 @@ def displacement(activations: Iterable[Activation], grid: Array, shape: FaceShap
 def bumps(
     activations: Iterable[Activation], shape: FaceShape, *, rng: np.random.Generator | None = None, anatomy: float = 0.0
 ) -> list[tuple[float, ...]]:
-    """Centre, displacement and extent (x, y, dx, dy, sx, sy) of every bump that moves, both sides; face units.
+    """Return centre, displacement and extent (x, y, dx, dy, sx, sy) of every active bump on both sides, in face units.
 
-    With a generator the anatomy is uncertain by `anatomy` (0..1), since the numbers of `ACTION_UNITS` are ours and
-    muscles insert differently from face to face: place, direction (a third of a radian), amount and extent (a third)
-    of each unit and, by less, of each of its bumps depart together on both sides.
+    With a generator, the anatomy varies by `anatomy` (0..1), since the numbers of `ACTION_UNITS` are our estimates and
+    muscles differ between faces. Each unit varies in place, direction (a third of a radian), amount and extent (a
+    third). Its bumps vary less. Both sides vary together.
     """
     anchors = shape.anchors()
     rows: list[tuple[float, ...]] = []
@@ -49,7 +49,7 @@ def bumps(
             dy = more * (bump.dy * np.cos(turn) + bump.dx * np.sin(turn))
             y += 0.05 * g[4]
             if x == 0:
-                # skin on the midline is held by both sides: one alone moves it half as far
+                # both sides hold the skin on the midline, so one side alone moves it half as far
                 sides = [(0.0, (activation.left + activation.right) / 2, 0.0)]
             else:
                 x += 0.05 * g[3]
@@ -61,14 +61,14 @@ def bumps(
 
 
 def moving_mask(field: Array, share: float = 0.3) -> npt.NDArray[np.bool_]:
-    """Where a field (2, H, W) is longer than `share` of its longest vector; nowhere if nothing moves."""
+    """Return where a field (2, H, W) exceeds `share` of its longest vector: bool (H, W), all false without motion."""
     length = np.hypot(field[0], field[1])
     top = float(length.max())
     return length > share * top if top > 0 else np.zeros(length.shape, dtype=bool)
 
 
 def region(codes: Iterable[int], grid: Array, shape: FaceShape = AVERAGE) -> npt.NDArray[np.bool_]:
-    """Points of `grid` (2, H, W) that belong to these action units: where each, on both sides, moves skin notably."""
+    """Return the points of `grid` (2, H, W) that these action units, acting on both sides, move: bool (H, W)."""
     inside = np.zeros(grid.shape[1:], dtype=bool)
     for code in codes:
         inside |= moving_mask(displacement([Activation(code, 1.0, 1.0)], grid, shape))

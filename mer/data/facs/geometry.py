@@ -1,7 +1,7 @@
-"""Face coordinates, the proportions of a face, and the window through which an image shows it.
+"""Define face coordinates: `FaceShape` holds the proportions of a face, `View` the part that an image shows.
 
 Contract: origin midway between the pupils, +x to the right of the image (the person's left), +y down, unit = distance
-between the pupils (63 mm in adults), so that lengths in millimetres divide by 63. Proportions: Farkas, Anthropometry of
+between the pupils (63 mm in adults). A length in millimetres is divided by 63. Proportions: Farkas, Anthropometry of
 the Head and Face (1994), averages over adults, rounded.
 """
 
@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FaceShape:
-    """Where the parts of one face lie, in face units; symmetric about x = 0."""
+    """Proportions of one face in face units, symmetric about x = 0."""
 
     #: Middle of the brow above the pupils (25 mm).
     brow_height: float = 0.38
@@ -25,7 +25,7 @@ class FaceShape:
     brow_inner: float = 0.19
     #: Outer end of the brow from the midline (50 mm).
     brow_outer: float = 0.80
-    #: How far the brow's ends lie below its middle.
+    #: Depth of the brow's ends below its middle.
     brow_arch: float = 0.07
     #: Length of the eye fissure (30 mm).
     eye_width: float = 0.48
@@ -47,11 +47,11 @@ class FaceShape:
     chin: float = 1.70
     #: Half the width of the face at the cheekbones (66 mm).
     face_width: float = 1.05
-    #: Factor on the extent of every unit's field: soft tissue spreads motion more in some faces than in others.
+    #: Factor on the extent of every unit's field, since soft tissue spreads motion more in some faces than in others.
     spread: float = 1.0
 
     def anchors(self) -> dict[str, tuple[float, float]]:
-        """Place of each landmark of the image-right half, (x, y); those with x = 0 lie on the midline."""
+        """Return the place (x, y) of each landmark in the right half of the image; x = 0 is the midline."""
         mouth = self.mouth_height
         return {
             "brow_inner": (self.brow_inner, -self.brow_height + self.brow_arch * 0.6),
@@ -83,8 +83,8 @@ class FaceShape:
 
 AVERAGE = FaceShape()
 
-#: Relative standard deviation of each proportion between adults: 5 to 10% in Farkas' tables; brows, lips and soft
-#: tissue vary more (ours).
+#: Relative standard deviation of each proportion between adults: 5 to 10% in Farkas' tables, more for brows, lips and
+#: soft tissue (our estimates).
 SHAPE_DEVIATION = {
     "brow_height": 0.10,
     "brow_inner": 0.10,
@@ -105,7 +105,7 @@ SHAPE_DEVIATION = {
 
 
 def random_shape(rng: np.random.Generator, variety: float = 1.0) -> FaceShape:
-    """A face whose proportions differ from the average by `variety` times the deviations between adults (cut at 2)."""
+    """Draw a face; proportions deviate by `variety` times `SHAPE_DEVIATION` from the average, at most 2 deviations."""
     changes = {}
     for name in (field.name for field in fields(FaceShape)):
         deviate = float(np.clip(rng.standard_normal(), -2, 2))
@@ -115,7 +115,7 @@ def random_shape(rng: np.random.Generator, variety: float = 1.0) -> FaceShape:
 
 @dataclass(frozen=True)
 class View:
-    """The part of face coordinates that an image shows; the default is a square around brows and chin."""
+    """Part of face coordinates that an image shows; by default a square from the brows to the chin."""
 
     #: Middle of the image, face units.
     x: float = 0.0
@@ -125,13 +125,13 @@ class View:
     height: float = 2.4
 
     def grid(self, size: int) -> Array:
-        """Face coordinates of the pixel centres of a `size` x `size` image: (2, size, size), x then y."""
+        """Return the face coordinates of the pixel centres of a `size` x `size` image: (2, size, size), x then y."""
         steps = (np.arange(size) + 0.5) / size - 0.5
         x, y = np.meshgrid(self.x + steps * self.width, self.y + steps * self.height)
         return np.stack([x, y])
 
     def pixels(self, points: Array, size: int) -> Array:
-        """Pixel coordinates (pixel centres at whole numbers) of points (2, ...) in a `size` x `size` image."""
+        """Return pixel coordinates of points (2, ...) in a `size` x `size` image, with pixel centres at integers."""
         x = ((points[0] - self.x) / self.width + 0.5) * size - 0.5
         y = ((points[1] - self.y) / self.height + 0.5) * size - 0.5
         return np.stack([x, y])

@@ -1,10 +1,10 @@
-"""Action units as coders write them: `R14A or 17A`, `4(B/C)+7B`, `ref(7B)+43`, `24?`; text in, typed units out.
+"""Parse action units in coders' notation (`R14A or 17A`, `4(B/C)+7B`, `ref(7B)+43`, `24?`): call `parse_aus`.
 
-Call `parse_aus` for the units and `unread_parts` for the rest of the text. Contract: a coding is a conjunction of
-terms, each of one unit or of alternatives; "or", with blanks about it or without (`7or 43`), joins the units beside it
-only, so that `4+R14 or 17` is 4 and (R14 or 17). No text raises: a part that is no unit (`soft focus`) is kept as text.
-Source of the notation: Ekman, Friesen, Hager, Facial Action Coding System, 2002 (sides, intensities A..E), and the
-notes above the table of SAMM's sheet (A before a unit: asymmetric).
+`unread_parts` returns the parts that are not units. Contract: a coding is a conjunction of terms; a term is one unit or
+several alternatives. "or", with or without blanks (`7or 43`), joins only the two units next to it: `4+R14 or 17` is 4
+and (R14 or 17). No text raises; a part that is not a unit (`soft focus`) stays text. Source of the notation: Ekman,
+Friesen, Hager, Facial Action Coding System, 2002 (sides, intensities A..E), and the notes above the table in SAMM's
+sheet (A before a unit: asymmetric).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ def parse_aus(text: str) -> Coding:
 
 
 def unread_parts(text: str) -> tuple[str, ...]:
-    """Return the parts of a cell that are no action unit, as written: `R14+17+soft focus` -> ("soft focus",)."""
+    """Return the parts of a cell that are not action units, as written: `R14+17+soft focus` -> ("soft focus",)."""
     return read_coding(text)[1]
 
 
 def numbers(coding: Coding, *, certain: bool = False) -> frozenset[int]:
-    """Return the numbers of a coding's units; `certain` leaves out doubtful units and alternatives of other numbers."""
+    """Return the unit numbers of a coding; `certain` leaves out doubtful units and terms with several numbers."""
     return frozenset(
         unit.number
         for term in coding

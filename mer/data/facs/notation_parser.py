@@ -1,7 +1,7 @@
-"""Grammar of `mer.data.facs.notation`: from a cell to terms of units, and the parts of the text that are none.
+"""Implement the grammar of `mer.data.facs.notation`: call `read_coding` with the text of a cell.
 
-Contract: `read_coding` never raises, whatever the text. Brackets of several units that "or" joins are written out as
-terms that hold together: `(6+12) or 4` is (6 or 4) and (12 or 4).
+Contract: `read_coding` raises for no text. Brackets with several units and "or" are expanded into a conjunction of
+terms: `(6+12) or 4` is (6 or 4) and (12 or 4).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-#: L and R: the person's left and right; T and B: top and bottom (lips); U and V: on one side, which one is not said.
+#: L and R: the person's left and right; T and B: top and bottom (lips); U and V: on one side, but it is unknown which.
 SIDES = frozenset("LRTBUV")
 
 
@@ -23,13 +23,13 @@ class CodedUnit:
     """One coded action unit.
 
     Attributes:
-        number: of the unit in FACS.
-        side: one of `SIDES`, "" = both or not said.
-        intensity: A (trace) .. E (maximum), "" = not said.
-        mark: the text in brackets behind it, "" = none; "k" in 4DME, whose meaning no public page gives.
-        asymmetric: whether it shows on both sides, stronger on one (`A12`).
-        reflex: whether the coder took it for a reflex (`ref(7B)`).
-        unsure: whether the coder doubted it (`24?`).
+        number: number of the unit in FACS.
+        side: one of `SIDES`, "" = both or not given.
+        intensity: A (trace) .. E (maximum), "" = not given.
+        mark: text in brackets after the unit, "" = none; in 4DME "k", with a meaning that no public page explains.
+        asymmetric: whether it is stronger on one of two sides (`A12`).
+        reflex: whether the coder marked it as a reflex (`ref(7B)`).
+        unsure: whether the coder marked it as doubtful (`24?`).
     """
 
     number: int
@@ -41,14 +41,14 @@ class CodedUnit:
     unsure: bool = False
 
 
-#: Terms that hold together, each a tuple of alternatives.
+#: Conjunction of terms, each a tuple of alternatives.
 Coding = tuple[tuple[CodedUnit, ...], ...]
 _Terms = Sequence[Sequence[CodedUnit]]
 
 _BLANK = frozenset({"", "/", "\\", "-", "none", "nan", "null", "na", "n/a", "0", "0.0", "+"})
-#: Longest text that is read, so that no cell takes long; cells of official sheets hold up to some 60 characters.
+#: Longest text to parse, which bounds the time per cell; cells of official sheets hold about 60 characters at most.
 _LONGEST = 300
-#: Brackets are written out up to so many terms; beyond, all their units are alternatives of each other.
+#: Most terms that brackets are expanded into; beyond it, all their units are alternatives of each other.
 _TERMS = 64
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*|\d{1,4}[./]\d{1,2}[./]\d{4}.*", re.DOTALL)
 _DASH = r"[-\u2010-\u2015\u2212~]"
@@ -62,7 +62,7 @@ _AU = r"(?:(?:aus?|ad|m)\b|aus?(?=[alrtbuv]{0,2}\s*\d)|(?:ad|m)(?=\d))"
 _SIDE = r"(?:left|right|top|bottom|unilateral|uni|asymm?etric(?:al)?|asym|bilateral|both)\b"
 _UNSURE = r"(?:\?+|(?:possibl[ey]|poss|maybe|perhaps|probabl[ey]|prob|unsure|uncertain|unclear)\b)"
 _REFLEX = r"ref(?:l|lex|lexive)?(?![a-z])"
-#: A unit up to its number: what may stand before it.
+#: Number of a unit and the words and letters allowed before it.
 _HEAD = re.compile(
     rf"(?P<before>(?:(?:{_AU}|{_SIDE}|{_UNSURE}|{_REFLEX}|either\b|(?!aus?[alrtbuv]{{0,2}}\s*\d)[alrtbuv])[\s.:]*)*)"
     r"0?(?P<number>[1-9]\d?)(?:\.0+)?(?![\d.]*\d)",
@@ -77,7 +77,7 @@ _LETTERS = {"left": "L", "right": "R", "top": "T", "bottom": "B", "unilateral": 
 
 @lru_cache(maxsize=4096)
 def read_coding(text: str) -> tuple[Coding, tuple[str, ...]]:
-    """Return the terms in a cell and, in their order, the parts that are no unit."""
+    """Return the terms in a cell and, in order, the parts that are not units."""
     plain = unicodedata.normalize("NFKC", text).translate(str.maketrans("[]{}", "()()")).strip()
     plain = _closed(plain)
     if plain.casefold().strip("? ").strip("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212") in _BLANK:
@@ -89,7 +89,7 @@ def read_coding(text: str) -> tuple[Coding, tuple[str, ...]]:
 
 
 def _split(text: str, at: re.Pattern[str]) -> list[str]:
-    """The parts of a text between matches outside brackets, trimmed, without empty ones."""
+    """Split a text at the matches outside brackets; return the parts, trimmed, without empty ones."""
     parts, depth, start = [], 0, 0
     found = iter(at.finditer(text))
     match = next(found, None)
@@ -114,7 +114,7 @@ def _conjunction(text: str) -> tuple[_Terms, list[str]]:
 
 
 def _alternatives(text: str) -> tuple[_Terms, list[str]]:
-    """Terms of one part, whose alternatives "or" or a slash join."""
+    """Return the terms of a part with alternatives joined by "or" or a slash."""
     ways: list[_Terms] = []
     unread: list[str] = []
     sides: list[str] = []
@@ -140,7 +140,7 @@ def _alternatives(text: str) -> tuple[_Terms, list[str]]:
 
 
 def _same_unit(terms: _Terms, word: str) -> _Terms:
-    """The unit before, with the intensity or the side that stands alone in `word`; () where something else does."""
+    """Return the last unit of `terms` with the intensity or side in `word`; () if `word` is something else."""
     unit = terms[-1][-1]
     match = re.fullmatch(r"(?:([a-e])|([lr]|left|right))(\s*\?)?", word, re.IGNORECASE)
     if match is None or (match.group(1) and not unit.intensity) or (match.group(2) and not unit.side):
@@ -151,7 +151,7 @@ def _same_unit(terms: _Terms, word: str) -> _Terms:
 
 
 def _written_out(ways: Sequence[_Terms]) -> _Terms:
-    """Alternatives, each a conjunction, as one conjunction."""
+    """Return alternatives of conjunctions, expanded into one conjunction."""
     if len(ways) < 2:
         return ways[0] if ways else []
     size = 1
@@ -163,7 +163,7 @@ def _written_out(ways: Sequence[_Terms]) -> _Terms:
 
 
 def _part(text: str) -> tuple[_Terms, list[str]]:
-    """Terms of a text without "+" and "or" outside brackets: a bracket, or units and what is said of them."""
+    """Return the terms of a text without "+" and "or" outside brackets: one bracket, or units with their marks."""
     whole = re.fullmatch(
         rf"(?P<before>(?:(?:{_REFLEX}|{_UNSURE}|[alr](?=\s*\())[\s.:]*)*)\((?P<inside>.*)\)(?P<rest>[^()]*)",
         text,
@@ -195,7 +195,7 @@ def _part(text: str) -> tuple[_Terms, list[str]]:
 
 
 def _closed(text: str) -> str:
-    """The text with a partner for every opening bracket, without closing ones that have none."""
+    """Return the text with balanced brackets: missing closing ones added, surplus closing ones removed."""
     kept, depth = "", 0
     for letter in text:
         if letter == ")" and depth == 0:
@@ -215,7 +215,7 @@ def _balanced(text: str) -> bool:
 
 
 def _behind(unit: CodedUnit, text: str, place: int) -> tuple[list[CodedUnit], int, str]:
-    """A unit with what stands behind its number from `place` on, where that ends, and the rest that says nothing."""
+    """Return the unit with the marks after its number, from `place` on, the end of these, and unread text."""
     units = [unit]
     while match := _WORD.match(text, place):
         place = match.end()
@@ -239,14 +239,14 @@ def _behind(unit: CodedUnit, text: str, place: int) -> tuple[list[CodedUnit], in
 
 
 def _with(unit: CodedUnit, word: str) -> CodedUnit:
-    """The unit with one word that stands behind it: an intensity, a side, a doubt."""
+    """Return the unit with one word after it applied: an intensity, a side or a doubt."""
     if re.fullmatch(r"[a-e]", word, re.IGNORECASE):
         return replace(unit, intensity=word.upper())
     return replace(unit, **_said(word))
 
 
 def _said(text: str) -> dict[str, Any]:
-    """Fields of a unit that the words and letters before or behind it fill."""
+    """Return the fields of a unit set by the words and letters before or after it."""
     fields: dict[str, Any] = {}
     side = ""
     for match in re.finditer(rf"({_UNSURE})|({_REFLEX})|({_SIDE})|(aus?|ad|m|either)|([lrtbuva])", text, re.IGNORECASE):

@@ -1,9 +1,9 @@
-"""Action units as data: which skin each muscle moves, in which direction, how far, over what extent.
+"""Define action units: `ACTION_UNITS` gives the place, direction, amount and extent of the motion of each unit.
 
-Contract: a unit is a sum of bumps, each a Gaussian of displacement at a landmark, given for the image-right half of the
-face and mirrored to the other. Displacements are those of full intensity 1.0, the strongest contraction met in
-micro-expressions (2 to 4 mm, about FACS level C); intensities scale them. Directions and sites follow the FACS manual's
-appearance changes; the numbers are ours, read off its descriptions.
+Contract: a unit is a sum of bumps. A bump is a Gaussian of displacement at a landmark, given for the right half of the
+image and mirrored to the other half. Displacements are those of intensity 1.0, the strongest contraction in
+micro-expressions (2 to 4 mm, about FACS level C), and scale with the intensity. Directions and places follow the
+appearance changes in the FACS manual. The numbers are our own estimates from its descriptions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Bump:
-    """Skin around a landmark that moves together: displacement falls off as a Gaussian."""
+    """Motion of the skin around a landmark: the displacement falls off as a Gaussian."""
 
     #: Key of `FaceShape.anchors()`.
     anchor: str
@@ -24,7 +24,7 @@ class Bump:
     #: Standard deviations of the fall-off, face units.
     sx: float
     sy: float
-    #: Both sides move the same way in the image (gaze) instead of mirrored.
+    #: Whether both sides move in the same direction in the image (gaze), not mirrored.
     parallel: bool = False
 
 
@@ -34,18 +34,18 @@ class ActionUnit:
 
     code: int
     name: str
-    #: What pulls.
+    #: Muscle that pulls.
     muscle: str
-    #: What is seen to move, and so why the bumps stand where they stand.
+    #: Visible motion, which is the reason for the places of the bumps.
     reason: str
     bumps: tuple[Bump, ...]
-    #: Whether one side may act alone (the muscle has a side of its own and people command it so).
+    #: Whether people can contract the muscle on one side only.
     one_sided: bool = False
 
 
 @dataclass(frozen=True)
 class Activation:
-    """An action unit at work; intensities of the person's left (image right) and right side, 0..1."""
+    """An active action unit with the intensities, 0..1, of the person's left (image right) and right side."""
 
     code: int
     left: float
@@ -146,12 +146,12 @@ _UNITS = (
                 Bump("lower_lip_middle", 0, -0.01, 0.24, 0.1))),
 )  # fmt: skip
 
-#: Every unit by its FACS code.
+#: Action unit by its FACS code.
 ACTION_UNITS: dict[int, ActionUnit] = {unit.code: unit for unit in _UNITS}
 
 
 def au_text(activations: Iterable[Activation]) -> tuple[str, ...]:
-    """The units as a coder would write them, in order of code: `4`, or with the side that acts alone, `L12`, `R14`."""
+    """Return the active units in a coder's notation, sorted by code: `4`, or `L12`, `R14` if one side acts alone."""
     words = []
     for activation in sorted(activations, key=lambda item: item.code):
         if activation.left > 0 or activation.right > 0:

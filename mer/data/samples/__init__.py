@@ -1,1 +1,1 @@
-"""The table of samples, its checks, its label sets, perceptual fingerprints."""
+"""Build the table of samples: its checks, label sets, spellings of names and perceptual fingerprints."""

@@ -1,8 +1,9 @@
-"""Prints of clips, by which copies are known: signs of what a key frame shows and of how it changes.
+"""Find copies of clips: call `clip_prints` for each clip, then `near_copies` or `near_duplicate_pairs`.
 
-Contract: pure functions. The look alone cannot tell copies, since all clips of a person look alike; the change between
-two key frames can, since two expressions never move alike in every spot. A print of a flat picture is None. Clips are
-compared as they are, mirrored, and moved or scaled a little (`VIEWS`); `LIMITATIONS` says what is not found.
+A print is a difference hash. The look of a clip is the print of its apex, its change the print of apex minus onset. All
+clips of a person look alike, so the look alone does not identify a copy. Two expressions never move alike everywhere,
+so look and change together do. Contract: pure functions. A flat picture has no print (None). Clips are compared as they
+are, mirrored, and moved or scaled a little (`VIEWS`). `LIMITATIONS` lists the copies that are missed.
 """
 
 from __future__ import annotations
@@ -14,28 +15,28 @@ import numpy as np
 
 #: Side of the grid of signs; 256 bits a picture.
 GRID = 16
-#: Grey levels below which a picture has no print: signs of noise say nothing.
+#: Standard deviation in grey levels below which a picture has no print, because its signs are noise.
 FLAT = 0.75
 #: Share of bits that may differ. Measured on 60 drawn clips of 4 people at two difficulties: copies at JPEG quality 80
 #: or half the side differ in at most .03 of the look and .21 of the change (quality 60: .24); two clips of one person
 #: (1,542 pairs) in at least .03 and .26.
 LOOK, CHANGE = 0.08, 0.22
-#: For still images, which have no change to tell people from pictures.
+#: Share of bits of the look that may differ between still images, which have no change.
 STILL = 0.02
-#: Largest root mean square, over blocks of `BLOCK_SIDE` pixels, of what differs between a still and its copy after
-#: contrast is made equal, as a share of the still's deviation. Drawn faces: copies (JPEG quality 20, half the side) at
-#: most .61, two people at least 1.25, two people before one background 2.0.
+#: Limit of the difference between a still and its copy after their contrast is made equal: the largest root mean square
+#: over blocks of `BLOCK_SIDE` pixels, as a share of the still's standard deviation. Drawn faces: copies (JPEG quality
+#: 20, half the side) at most .61, two people at least 1.25, two people before one background 2.0.
 SAME_STILL, BLOCK_SIDE = 1.0, 8
-#: How one of two clips is moved (to the right, down; shares of the side) and scaled before it is compared: prints of
-#: pictures that are moved by 1.6% of the side are as far apart as those of two people.
+#: Move (to the right, down; shares of the side) and scale applied to one of two clips before they are compared. Without
+#: them a move of 1.6% of the side puts two prints as far apart as those of two people.
 VIEWS = (
     *((dx, dy, 1.0) for dx in (-0.02, 0.0, 0.02) for dy in (-0.02, 0.0, 0.02) if dx or dy),
     (0.0, 0.0, 1.03),
     (0.0, 0.0, 0.97),
 )
-#: Side of the picture that is moved: a move of 2% is nearly 3 of its pixels.
+#: Side of the picture to move, in pixels: a move of 2% is nearly 3 pixels.
 FINE = 8 * (GRID + 1)
-#: What the prints do not find, in words. Found of 120 drawn clips (12 people, three profiles, 128 pixels): JPEG quality
+#: Copies that the prints miss. Copies found of 120 drawn clips (12 people, three profiles, 128 pixels): JPEG quality
 #: 80 all, 50 107; half the side, mirrored, moved by 2 or 3 pixels, cropped by 2, turned by 1 degree all; cropped by 3
 #: pixels 118; moved by 4 45; turned by 2 degrees 48; cropped by 5 none; onset one frame later 91, apex one earlier 89,
 #: both 29; played backwards none. No false alarm among the 2,340 pairs of these clips.
@@ -44,16 +45,16 @@ LIMITATIONS = (
     "more than a degree, played backwards, mirrored as well as moved, or cut to other key frames; of stills, only "
     "copies that were stored anew or scaled are found (rates on drawn clips: mer/data/samples/fingerprints.py)."
 )
-#: Rows compared at a time: 1,024 by all of 36,000 is 150 MB.
+#: Rows compared at a time; 1,024 rows against 36,000 take 150 MB.
 BLOCK = 1024
 
 Print = np.ndarray | None
-#: Looks and changes of clips, in one order; None for all changes: still images.
+#: Looks and changes of the same clips; None in place of the changes for still images.
 Pairing = tuple[Sequence[Print], Sequence[Print] | None]
 
 
 def small(pixels: np.ndarray) -> np.ndarray:
-    """Grey (GRID + 1, GRID + 1) float32 of (H, W) or (H, W, 3), area means."""
+    """Return a picture (H, W) or (H, W, 3) in grey at (GRID + 1, GRID + 1), float32, by area means."""
     return _grey(pixels, GRID + 1)
 
 
@@ -64,9 +65,10 @@ def _grey(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def difference_hash(picture: np.ndarray) -> Print:
-    """Whether a value of `small` exceeds its right and its lower neighbour: bool (2, GRID * GRID), None where flat.
+    """Return the difference hash (Krawetz 2013) of a picture from `small`: bool (2, GRID * GRID), None if it is flat.
 
-    The difference hash (Krawetz 2013), in both directions; of a difference of two pictures as of one.
+    A bit is set if the right (row 0) or the lower (row 1) neighbour of a value is greater. The picture may also be the
+    difference of two pictures.
     """
     if float(picture.std()) < FLAT:
         return None
@@ -76,7 +78,7 @@ def difference_hash(picture: np.ndarray) -> Print:
 
 
 def clip_prints(onset: np.ndarray | None, apex: np.ndarray | None) -> list[tuple[Print, Print]]:
-    """Look and change of a clip with these key frames (H, W) or (H, W, 3): as it is, then by `VIEWS` if it has both."""
+    """Return (look, change) of a clip with key frames (H, W) or (H, W, 3): unmoved, then per `VIEWS` if it has both."""
     if apex is None:
         return [(None, None)]
     pictures = [(small(apex), None if onset is None else small(onset))]
@@ -89,9 +91,9 @@ def clip_prints(onset: np.ndarray | None, apex: np.ndarray | None) -> list[tuple
 
 
 def is_same_still(one: np.ndarray, other: np.ndarray) -> bool:
-    """Return whether two pictures (H, W) or (H, W, 3) agree everywhere, but for contrast, scale and compression.
+    """Return whether two pictures (H, W) or (H, W, 3) are equal except for contrast, scale and compression.
 
-    Prints of two people before a common background are alike where their faces are small; their faces are not.
+    If faces are small, prints of two people before one background are alike, but these pictures are not equal.
     """
     a, b = _grey(one, FINE), _grey(other, FINE)
     if a.std() < FLAT or b.std() < FLAT:
@@ -103,7 +105,7 @@ def is_same_still(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def _moved(fine: np.ndarray, view: tuple[float, float, float]) -> np.ndarray:
-    """`small` of a picture (FINE, FINE) that was moved and scaled about its middle, its edge repeated."""
+    """Return `small` of a picture (FINE, FINE), moved and scaled about its middle; edge pixels are repeated."""
     right, down, scale = view
     rest = (1 - scale) * FINE / 2
     matrix = np.array([[scale, 0, right * FINE + rest], [0, scale, down * FINE + rest]], dtype=np.float32)
@@ -122,14 +124,14 @@ def near_copies(
 def near_duplicate_pairs(
     left: Pairing, right: Pairing, *, views: Sequence[Pairing] = ()
 ) -> Iterator[tuple[int, int, float]]:
-    """Pairs (place left, place right, share of the look's bits that differ) that are near copies, each once, in order.
+    """Return near copies (index left, index right, share of differing bits of the look), each pair once, sorted.
 
-    The right side is also taken mirrored, where changes tell clips apart: stills of a face are nearly symmetric.
+    Clips on the right are also compared mirrored. Still images are not, because a face is nearly symmetric.
 
     Args:
-        left: bits of each clip's look, and of its change; None = no print; None for all changes: still images.
-        right: likewise; where one side are still images, the looks decide alone.
-        views: the left side again, moved and scaled: as `left`, one a view.
+        left: prints of the clips' looks and changes. A print may be None; None in place of the changes marks stills.
+        right: likewise. If either side holds stills, only the looks are compared.
+        views: the left side moved and scaled, in the form of `left`, one per view.
     """
     found: dict[tuple[int, int], float] = {}
     for one in (left, *views):
@@ -142,7 +144,7 @@ def near_duplicate_pairs(
 
 
 def _near(left: Pairing, right: Pairing, *, mirrored: bool) -> Iterator[tuple[int, int, float]]:
-    """Pairs of rows that are near copies, as they are or with the right side mirrored."""
+    """Return pairs of rows that are near copies, with the right side unchanged or mirrored."""
     look = _signed(left[0]), _signed(right[0])
     still = left[1] is None or right[1] is None
     limit = STILL if still else LOOK
@@ -165,7 +167,7 @@ def _near(left: Pairing, right: Pairing, *, mirrored: bool) -> Iterator[tuple[in
 
 
 def _signed(prints: Sequence[Print]) -> np.ndarray:
-    """Prints as +1 and -1, (N, bits) float32; 0 where there is none, half the bits away from all."""
+    """Return prints as +1 and -1, (N, bits) float32. A missing print is 0, at distance one half from all others."""
     bits = next((item.size for item in prints if item is not None), 1)
     rows = np.zeros((len(prints), bits), dtype=np.float32)
     for row, item in zip(rows, prints, strict=True):
@@ -175,21 +177,21 @@ def _signed(prints: Sequence[Print]) -> np.ndarray:
 
 
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Share of bits that differ, (len(a), len(b))."""
+    """Return the share of bits that differ, (len(a), len(b))."""
     return (1 - a @ b.T / a.shape[1]) / 2
 
 
 def _mirrored(rows: np.ndarray) -> np.ndarray:
-    """Prints (N, bits) of `_signed`, of the mirrored pictures; 0 for bits that need the column outside the print."""
+    """Return prints (N, bits) from `_signed` as of mirrored pictures; 0 for bits that need a column outside."""
     if rows.shape[1] != 2 * GRID * GRID:
         return rows  # no print at all
     signed = rows.reshape(-1, 2, GRID, GRID)
     found = np.zeros_like(signed)
-    found[:, 0] = -signed[:, 0, :, ::-1]  # what exceeded its right neighbour is exceeded by its left one
+    found[:, 0] = -signed[:, 0, :, ::-1]  # mirroring swaps the two neighbours, so the sign changes
     found[:, 1, :, 1:] = signed[:, 1, :, :0:-1]
     return found.reshape(len(rows), -1)
 
 
 def _distance_mirrored(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """`_distance` where b lacks one column of the lower half, whose bits do not count."""
+    """Return `_distance` without the one column of bits that `_mirrored` sets to 0."""
     return (1 - a @ b.T / (a.shape[1] - GRID)) / 2

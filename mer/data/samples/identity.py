@@ -1,7 +1,8 @@
-"""One spelling of names: people, data sets and clips, as other programs, keyboards and spreadsheets write them.
+"""Compare names of people, data sets and clips: call `person_key`, `dataset_key` or `clip_keys`.
 
-Contract: pure functions of text; ids themselves are never changed, only compared by these keys. Letters of every script
-count; case, width, accents' normal form, blanks and invisible characters do not.
+Programs, keyboards and spreadsheets spell one name in several ways. All spellings of a name have the same key.
+Contract: pure functions of text. Ids are never changed, only compared by their keys. Letters of every script count.
+Case, character width, the form of accents, blanks and invisible characters do not count.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-#: Data sets under other names, by the letters and digits of the name. CAS(ME)^2 would else be CASME II.
+#: Other names of data sets, by the letters and digits of the name. CAS(ME)^2 must not become CASME II.
 _ALIASES = {
     **dict.fromkeys(("casmesq", "casmesquared", "casmesquare"), "casme_sq"),
     **dict.fromkeys(("smice", "smichse", "smicvise", "smicnire"), "smic_e"),
@@ -20,12 +21,12 @@ _ALIASES = {
     "rafdb": "raf_db",
     "oulucasia": "oulu_casia",
 }
-#: Data sets under two names, whose people and their numbers are the same: SMIC-E is SMIC with more frames a clip.
+#: Data sets with the same people under the same numbers: SMIC-E is SMIC with more frames per clip.
 _SAME_PEOPLE = {"smic_e": "smic"}
 
 
 def text_key(text: str) -> str:
-    """Return a text in one normal form, folded, without blanks, control and format characters: `É 1` -> `é1`."""
+    """Return a text casefolded, in one normal form, without blanks, control and format characters: `É 1` -> `é1`."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return unicodedata.normalize("NFKC", "".join(letter for letter in folded if not _invisible(letter)))
 
@@ -33,7 +34,7 @@ def text_key(text: str) -> str:
 def person_key(subject: str) -> str:
     """Return one text for all spellings of a person's id: `S01`, `s1` and `s 001`; `1`, `01` and `1.0`.
 
-    Letters, digits and symbols of every script are kept; signs such as `-` and `_` are one, runs of them too.
+    Letters, digits and symbols of every script are kept. All punctuation counts as `-`, and a run of it as one `-`.
     """
     key = text_key(subject)
     if re.fullmatch(r"\d+\.0*", key):
@@ -44,9 +45,9 @@ def person_key(subject: str) -> str:
 
 
 def dataset_key(name: str) -> str:
-    """Return one text for all spellings of a data set's name: `CASME II`, `casme2` and `CASME-2`; `CAS(ME)^2` differs.
+    """Return one text for all spellings of a data set's name: `CASME II`, `casme2` and `CASME-2`, not `CAS(ME)^2`.
 
-    Known sets get the key of their card: `casme2`, `casme_sq`, `smic_e`.
+    Known sets have the key of their card: `casme2`, `casme_sq`, `smic_e`.
     """
     if re.search(r"\(\s*me\s*\)\s*\^?\s*[2\u00b2]|me\s*[\^\u00b2]\s*2?$", name.strip(), re.IGNORECASE):
         return "casme_sq"
@@ -56,7 +57,7 @@ def dataset_key(name: str) -> str:
 
 
 def people_of(dataset: str) -> str:
-    """Return the key of the data set whose people a data set shows: SMIC-E shows those of SMIC."""
+    """Return the key of the data set with the same people: `smic` for SMIC-E, else the set's own key."""
     key = dataset_key(dataset)
     return _SAME_PEOPLE.get(key, key)
 
@@ -69,13 +70,13 @@ def number_key(subject: str) -> str:
 
 
 def clip_keys(clip: str) -> tuple[str, str]:
-    """Return a clip's name as it is (behind `=`) and without padding zeros: CASME II has clips with either."""
+    """Return two keys of a clip: its name as it is (after `=`) and without padding zeros. CASME II has both forms."""
     name = text_key(clip)
     return f"={name}", re.sub(r"(?<!\d)0+(?=\d)", "", name)
 
 
 def control_characters(text: str) -> str:
-    """Return the control characters of an id and bytes that are no text, written out; "" where there are none."""
+    """Return an id's control characters and bytes that are not text, as escapes; "" if it has none."""
     return "".join(repr(letter)[1:-1] for letter in text if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp"))
 
 

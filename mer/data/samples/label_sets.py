@@ -1,7 +1,7 @@
-"""Label sets as data: which annotated emotion counts as which class, and where that mapping comes from.
+"""Map annotated emotions to classes: see `LabelSet`, `MEGC2019`, `OBJECTIVE`; build others with `emotion_labels`.
 
-Contract: emotions are compared casefolded and after `ALIASES`; a word in neither `of` nor `excluded` is an error, never
-dropped in silence. What a single data set calls its usual classes stands in that set's own module.
+Contract: emotions are compared casefolded and after `ALIASES`. A word in neither `mapping` nor `excluded` is an error
+and never dropped in silence. The usual label set of a data set is defined in the module of that set.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-#: Spelling found in sheets -> canonical emotion. `Other`/`Others`: both occur in copies of SAMM's sheet; `happy`: CK+,
-#: MUG.
+#: Spelling in sheets -> canonical emotion. Copies of SAMM's sheet have `Other` or `Others`; CK+ and MUG have `happy`.
 ALIASES = {
     "other": "others",
     "happy": "happiness",
@@ -28,18 +27,18 @@ ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII")
 
 @dataclass(frozen=True)
 class LabelSet:
-    """A fixed ordered class set and how annotations map onto it.
+    """Ordered classes, and the mapping of annotations onto them.
 
     Attributes:
-        classes: in the order of every confusion matrix.
-        of: canonical annotation -> class.
-        left_out: annotations that the set knows and leaves out; "" among them leaves out rows without annotation.
-        source: publication or protocol that defines it.
-        column: annotation it reads, "emotion" or "objective".
-        published: samples a class in the official release, to compare with; empty where unknown.
-        releases: samples a class in other releases, by what the names of their sheets hold, e.g. "20190701".
-        note: a sentence that every table under this set carries, "" for none; `{total}` and `{NAME}` stand for the
-            number of clips, in all and of a class.
+        classes: names of the classes, in the order of every confusion matrix.
+        mapping: canonical annotation -> class.
+        excluded: annotations that are known and left out; "" leaves out rows without annotation.
+        source: publication or protocol that defines the label set.
+        column: annotation to read, "emotion" or "objective".
+        published: number of samples per class in the official release; empty if unknown.
+        releases: the same for other releases, by a part of their sheet's name, e.g. "20190701".
+        note: a sentence for the notes of every table with these labels, "" for none. `{total}` is replaced by the
+            number of clips, `{NAME}` by the number of clips of class NAME.
     """
 
     classes: tuple[str, ...]
@@ -53,24 +52,24 @@ class LabelSet:
 
 
 def canonical_emotion(text: str) -> str:
-    """Emotion in lower case, spaces trimmed, aliases resolved: ` Other ` -> `others`."""
+    """Return an emotion in lower case, spaces trimmed, aliases resolved: ` Other ` -> `others`."""
     word = " ".join(text.split()).casefold()
     return ALIASES.get(word, word)
 
 
 def canonical_objective(text: str) -> str:
-    """Objective class as a Roman numeral, from `III`, `iii`, `3` or `Class III`; other text comes back trimmed."""
+    """Return the Roman numeral of an objective class `III`, `iii`, `3` or `Class III`; other text in capitals."""
     word = re.sub(r"^class\s*", "", text.strip(), flags=re.IGNORECASE).upper()
     number = re.fullmatch(r"([1-7])(\.0+)?", word)
     return ROMAN[int(number.group(1)) - 1] if number else word
 
 
 def identity_mapping(*classes: str) -> dict[str, str]:
-    """Mapping of each class onto itself."""
+    """Return the mapping of each class onto itself."""
     return {name: name for name in classes}
 
 
-#: Composite protocol of MEGC 2019 (See et al., "MEGC 2019", FG 2019): three classes over SMIC, CASME II and SAMM.
+#: Three classes of MEGC 2019 over SMIC, CASME II and SAMM (See et al., "MEGC 2019", FG 2019).
 MEGC2019 = LabelSet(
     classes=("negative", "positive", "surprise"),
     mapping={
@@ -90,13 +89,13 @@ def emotion_labels(
     published: Mapping[str, int] | None = None,
     releases: Mapping[str, Mapping[str, int]] | None = None,
 ) -> LabelSet:
-    """Label set whose classes are annotated emotions themselves."""
+    """Return a label set with annotated emotions as classes; `left_out` lists the emotions without a class."""
     mapping = identity_mapping(*classes)
     return LabelSet(classes, mapping, source, left_out, published=published or {}, releases=releases or {})
 
 
 def three_classes(*known: str, published: Mapping[str, int] | None = None, note: str = "") -> LabelSet:
-    """The three classes of MEGC 2019 over the annotations that a data set knows; those without a class are left out."""
+    """Return the three classes of MEGC 2019 over the emotions `known` in a set; those without a class are left out."""
     of = {**MEGC2019.mapping, **identity_mapping(*MEGC2019.classes)}
     return replace(
         MEGC2019,

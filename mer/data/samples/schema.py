@@ -1,7 +1,7 @@
-"""The checks that every table of samples passes when it is made.
+"""Check a table of samples: `SampleTable` calls `validate_table`; loaders call `raise_for_rows` for their own rows.
 
-Contract: each refusal is one SampleError that lists the wrong rows (place in the table, counted from 0, and sample_id),
-the column, what was expected, what came, and a remedy. Loaders use `raise_for_rows` for the rows of their own files.
+Contract: each failed check is one SampleError. It lists the wrong rows (index from 0, sample_id), the column, the
+expected and the actual values, and a remedy.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ import pandas as pd
 from mer.data.samples.identity import control_characters
 from mer.errors import SampleError
 
-#: Columns of a sample table in their order; the meaning of each stands in `mer.data.samples.table.SampleTable`.
+#: Columns of a sample table in order; `mer.data.samples.table.SampleTable` explains each.
 COLUMNS = (
     *("sample_id", "dataset", "subject", "clip", "onset", "apex", "offset", "apex_source", "aus", "emotion", "label"),
     *("onset_path", "apex_path", "offset_path", "folder"),
 )
 NUMBER_COLUMNS = ("onset", "apex", "offset")
-#: Image files of the key frames.
+#: Columns with the image file of a key frame.
 IMAGE_COLUMNS = ("onset_path", "apex_path", "offset_path")
 PATH_COLUMNS = (*IMAGE_COLUMNS, "folder")
-#: Text that a row cannot do without; the other text columns may hold "".
+#: Text columns that must not be empty; the others may hold "".
 REQUIRED_TEXT = ("sample_id", "dataset", "subject", "clip", "label")
-#: Where an apex comes from: the sheet, a spotter of ours or of a plugin, or "" where it is not known.
+#: Origin of an apex: the sheet, a spotter of this project or of a plugin, or "" if unknown.
 APEX_SOURCES = ("annotated", "middle", "flow", "difference", "plugin", "")
 
 
 def raise_for_rows(bad: Sequence[str], head: str, remedy: str, *, shown: int = 10) -> None:
-    """Nothing when `bad` is empty; else a SampleError: head, the first `shown` rows, a count of the rest, remedy."""
+    """Raise a SampleError if `bad` is not empty: head, the first `shown` rows, the number of others, remedy."""
     if bad:
         rest = [f"and {len(bad) - shown} more"] if len(bad) > shown else []
         raise SampleError("\n  ".join([head, *bad[:shown], *rest]) + f"\n{remedy}")
 
 
 def validate_table(frame: pd.DataFrame, classes: tuple[str, ...], name: str) -> pd.DataFrame:
-    """Return `validate_rows` of the frame, whose labels are these classes, each of them met.
+    """Return `validate_rows` of the frame; each label is one of the classes, and each class has a sample.
 
     Raises:
-        SampleError: whatever `SampleTable` promises that does not hold.
+        SampleError: the frame breaks a rule of `SampleTable`.
     """
     frame = validate_rows(frame, name)
     _check_classes(frame, classes, name)
@@ -50,10 +50,10 @@ def validate_table(frame: pd.DataFrame, classes: tuple[str, ...], name: str) -> 
 
 
 def validate_rows(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """A copy with the columns in order, index 0..N-1 and fixed types: text as object, frame numbers as nullable Int64.
+    """Return a checked copy: columns in order, index 0..N-1, text as object, frame numbers as nullable Int64.
 
     Raises:
-        SampleError: a value of the wrong kind, an id that stands twice, or frames out of order.
+        SampleError: a value has the wrong type, an id is repeated, or key frames are out of order.
     """
     frame = _with_columns(frame, name)
     _refuse_values(frame, name)
@@ -82,7 +82,7 @@ def _with_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _refuse_values(frame: pd.DataFrame, name: str) -> None:
-    """SampleError for the first column that holds a value of the wrong kind."""
+    """Raise a SampleError for the first column with a value of the wrong kind."""
 
     def refuse(column: str, wrong: Callable[[Any], bool], expected: str, remedy: str) -> None:
         bad = [f"{_row(frame, row)}: {value!r}" for row, value in enumerate(frame[column]) if wrong(value)]
@@ -108,7 +108,10 @@ def _refuse_values(frame: pd.DataFrame, name: str) -> None:
     for column in PATH_COLUMNS:
         refuse(column, _is_relative, "an absolute path or ''", "Resolve the path first.")
     refuse(
-        "dataset", lambda value: ":" in value, "a name without ':'", "It divides data set and subject: rename the set."
+        "dataset",
+        lambda value: ":" in value,
+        "a name without ':'",
+        "Rename the data set: ':' separates data set and subject.",
     )
     refuse("apex_source", lambda value: value not in APEX_SOURCES, f"one of {APEX_SOURCES}", "Correct the loader.")
 

@@ -1,7 +1,7 @@
-"""The table of samples: one row a clip, checked when it is made, so that no later room meets a broken one.
+"""Hold samples in a `SampleTable`: one row per clip, checked on construction.
 
-Contract: `SampleTable` is all that leaves `mer.data`. Its frame is a private copy that nobody changes; row order has
-a meaning (row i of a pixel cache is row i of the table).
+Contract: `SampleTable` is the only result of `mer.data`. Its frame is a private copy and must not be changed. Row order
+matters: row i of a cached array is row i of the table.
 """
 
 from __future__ import annotations
@@ -23,20 +23,19 @@ class SampleTable:
     """Samples of one source under one label set.
 
     Attributes:
-        frame: one row a clip, index 0..N-1. `sample_id` (unique), `dataset`, `subject` (text, with the set's own
-            padding), `clip`; `onset`, `apex`, `offset` (frame numbers, nullable Int64); `apex_source` ("annotated",
-            "middle" = imputed, "flow" and "difference" = looked for, "" = unknown); `aus` and `emotion` (as
-            annotated); `label` (one of `classes`);
-            `onset_path`, `apex_path`, `offset_path` (absolute path of that image, "" = none); `folder` (of the clip's
-            frames, "" = none).
-        classes: the fixed ordered class set; each has at least one sample.
-        name: what the source is called in reports.
-        notes: what the loader imputed, dropped or repaired, one sentence each.
-        synthetic: whether the samples were drawn by us.
-        uncropped: data sets whose frames are known to show more than the face.
+        frame: one row per clip, index 0..N-1. `sample_id` (unique), `dataset`, `subject` (text, zeros as in the set),
+            `clip`; `onset`, `apex`, `offset` (frame numbers, nullable Int64); `apex_source` ("annotated",
+            "middle" = imputed, "flow" and "difference" = spotted, "plugin" = spotted by a plugin, "" = unknown);
+            `aus` and `emotion` (as annotated); `label` (one of `classes`); `onset_path`, `apex_path`, `offset_path`
+            (absolute path of that image, "" = none); `folder` (folder of the clip's frames, "" = none).
+        classes: the ordered classes; each has at least one sample.
+        name: name of the source in reports.
+        notes: sentences about rows that the loader imputed, dropped or repaired.
+        synthetic: whether the samples are drawn, not recorded.
+        uncropped: data sets with frames that are known to show more than the face.
 
     Raises:
-        SampleError: on construction, naming row, column, expected, got and remedy.
+        SampleError: a rule does not hold; the message has row, column, expected, got and remedy.
     """
 
     frame: pd.DataFrame
@@ -57,32 +56,35 @@ class SampleTable:
 
     @property
     def targets(self) -> np.ndarray:
-        """Index of each row's label in `classes`: int64 (N,)."""
+        """Return the index of each row's label in `classes`: int64 (N,)."""
         place = {label: index for index, label in enumerate(self.classes)}
         return np.array([place[label] for label in self.frame["label"]], dtype=np.int64)
 
     @property
     def subjects(self) -> pd.Series:
-        """Global subject id "dataset:subject" of each row: subject 006 of one set is not 006 of another."""
+        """Return the global subject id "dataset:subject" of each row, since two sets may both have a subject 006."""
         return (self.frame["dataset"] + ":" + self.frame["subject"]).rename("subject")
 
     def counts(self) -> pd.DataFrame:
-        """Number of samples: classes as rows in their order, data sets as columns, sorted."""
+        """Return the number of samples, with classes as rows in their order and sorted data sets as columns."""
         return pd.crosstab(self.frame["label"], self.frame["dataset"]).reindex(list(self.classes), fill_value=0)
 
     def select(self, mask: np.ndarray | pd.Series) -> SampleTable:
-        """The rows where `mask` (N,) is true, under the same classes; SampleError if a class loses its last sample."""
+        """Return the rows where `mask` (N,) is true, with the same classes; SampleError if a class becomes empty."""
         return replace(self, frame=self.frame[np.asarray(mask, dtype=bool)])
 
     def missing_files(self) -> list[tuple[str, str]]:
-        """(sample_id, path) of every key-frame image that is not on disk now; a run asks before it starts to train."""
+        """Return (sample_id, path) of every key-frame image that is not on disk; a run calls it before training."""
         images = ((row["sample_id"], row[c]) for row in self.frame.to_dict("records") for c in IMAGE_COLUMNS)
         return [(sample, path) for sample, path in images if path and not Path(path).is_file()]
 
     def content_hash(self) -> str:
-        """First 16 hex digits of the SHA-256 over classes, rows in their order, and the bytes of the key-frame images.
+        """Return 16 hex digits of the SHA-256 over classes, rows in their order, and bytes of the key-frame images.
 
-        Where the files lie does not count: the same data elsewhere have the same hash. Missing images: SampleError.
+        Paths do not count, so the same data in another folder have the same hash.
+
+        Raises:
+            SampleError: an image is no longer on disk.
         """
         missing = [f"{sample}: {path}" for sample, path in self.missing_files()]
         raise_for_rows(missing, f"{self.name}: images that are no longer on disk:", "Restore them and start again.")
