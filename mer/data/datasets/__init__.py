@@ -1,1 +1,1 @@
-"""One module a data set: its card, its sheet, its folders. A module in this folder is found; no list names it."""
+"""Read official data sets, one module per set: card, sheet, folders. Modules in this folder are found by themselves."""

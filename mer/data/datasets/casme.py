@@ -1,7 +1,7 @@
-"""CASME: 195 micro-expressions of 19 people, 60 fps; the coding sheet in circulation has 189 rows.
+"""Read CASME: 195 micro-expressions of 19 people, 60 fps; the coding sheet in circulation has 189 rows.
 
-Layout: `CASME-coded-20190721.xls` with two columns for the apex, `ApexF1` (read) and `ApexF2`, where a backslash means
-none; `Cropped/sub01/EP01_5/`, `CASME_raw_selected/`. Numbers of people and subjects' folders stand padded or not.
+Layout: `CASME-coded-20190721.xls` with two columns for the apex, `ApexF1` (read) and `ApexF2` (a backslash means none);
+`Cropped/sub01/EP01_5/`, `CASME_raw_selected/`. Subjects in the sheet and in folder names may be padded with zeros.
 Source: Yan, Wu, Liu, Wang, Fu, "CASME database", FG 2013.
 """
 
@@ -29,7 +29,7 @@ CARD = DatasetCard(
             *_FOUR,
             source="the four largest classes, 171 samples in most single-database papers",
             left_out=_FEW,
-            # As papers give them; not recounted.
+            # From papers; not recounted.
             published={"tense": 69, "disgust": 44, "repression": 38, "surprise": 20},
         ),
         "all": emotion_labels(*_FOUR, *_FEW, source="all emotions of the coding sheet"),
@@ -41,7 +41,7 @@ CARD = DatasetCard(
     },
     crops=("cropped",),
     people=19,
-    # Announced, and in the coding sheet that circulates.
+    # In the paper, and in the coding sheet in circulation.
     totals={"cropped": (195, 189), "selected": (195, 189)},
 )
 
@@ -60,7 +60,7 @@ LAYOUT = SheetSet(
 
 @DATASETS.register("casme", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The clips of CASME below `data.root`; subjects are `sub01`, the apex is `ApexF1`.
+    """Read the clips of CASME below `data.root`; subjects are `sub01`, the apex is `ApexF1`.
 
     Raises:
         DatasetNotFoundError: folder, sheet or frames are missing.

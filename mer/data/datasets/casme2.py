@@ -1,7 +1,7 @@
-"""CASME II: 255 micro-expressions of 26 people, 200 fps, faces of about 280 x 340 pixels.
+"""Read CASME II: 255 micro-expressions of 26 people, 200 fps, faces of about 280 x 340 pixels.
 
-Layout: `Cropped/sub01/EP02_01f/reg_img46.jpg` (numbers unpadded) and `CASME2-coding-20140508.xlsx` or `-20190701`,
-where subjects are numbers or text. Clip names are irregular and some begin like others, so only whole names count.
+Layout: `Cropped/sub01/EP02_01f/reg_img46.jpg` (numbers unpadded) and `CASME2-coding-20140508.xlsx` or `-20190701`, with
+subjects as numbers or text. Clip names are irregular and some begin like others, so whole names are compared.
 Source: Yan, Li, Wang, Zhao, Liu, Chen, Fu, "CASME II", PLoS ONE 9(1), 2014, e86041.
 """
 
@@ -39,7 +39,7 @@ CARD = DatasetCard(
         ),
         "megc2019": replace(
             MEGC2019,
-            # The official list takes the five-class samples only; with sadness and fear the sheet would give 156.
+            # The official list has only samples of the five classes; sadness and fear would make it 156.
             mapping={emotion: MEGC2019.mapping[emotion] for emotion in _FIVE if emotion != "others"},
             excluded=("others", "sadness", "fear"),
             published={"negative": 90, "positive": 32, "surprise": 25},
@@ -71,7 +71,7 @@ CARD = DatasetCard(
     },
     crops=("cropped",),
     people=26,
-    # sub04 EP12_01f has none, that of sub05 EP09_05f is its onset.
+    # sub04 EP12_01f has no apex; the apex of sub05 EP09_05f is its onset.
     odd_apexes=2,
 )
 
@@ -94,7 +94,7 @@ LAYOUT = SheetSet(
 
 @DATASETS.register("casme2", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The clips of CASME II below `data.root`; subjects are `sub01`.
+    """Read the clips of CASME II below `data.root`; subjects are `sub01`.
 
     Raises:
         DatasetNotFoundError: folder, sheet or frames are missing.
@@ -111,7 +111,7 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
 
 
 def _with_objective(clips: tuple[ClipAnnotation, ...], sheet: Path) -> tuple[ClipAnnotation, ...]:
-    """The clips with the objective class of the separate sheet, "" where it does not list them."""
+    """Return the clips with the objective class from the separate sheet, "" for clips that are not in it."""
     rows = spreadsheets.read_sheet(sheet, {**_KEY, "objective": ("Objective Class", "Objective Classes")})
     texts = ({column: spreadsheets.text(row[column]) for column in row} for row in rows)
     classes = {(LAYOUT.named(row["subject"]), row["clip"].casefold()): row["objective"] for row in texts}

@@ -1,8 +1,8 @@
-"""CAS(ME)^3 part A: 1,109 micro-expressions announced, 30 fps, colour and depth; copies of 862 and 687 rows circulate.
+"""Read CAS(ME)^3 part A: 1,109 micro-expressions (862 and 687 rows in other copies), 30 fps, colour and depth.
 
 Layout: `cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx` (sheet `label`; v1 is an xls) and `part_A/spNO.1/b/color/175.jpg`,
-with `depth/` beside. Case differs (spNO, spNo). Several clips share a `Filename`, so that the onset tells them apart.
-Frames are missing within recordings. Source: Li, Dong, Lu, Wang, Yan, Huang, Liu, Wang, Fu, "CAS(ME)3", TPAMI 2022.
+with `depth/` beside it. Case differs (spNO, spNo). Several clips share a `Filename` and differ in the onset. Frames are
+missing within recordings. Source: Li, Dong, Lu, Wang, Yan, Huang, Liu, Wang, Fu, "CAS(ME)3", TPAMI 2022.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ CARD = DatasetCard(
         "megc2019": three_classes(*_SIX, "others"),
         "objective": replace(OBJECTIVE, source=OBJECTIVE.source + "; the sheet's column Objective class"),
     },
-    # About one clip in ten, as users of the release report and its authors confirm.
+    # About one clip in ten, reported by users of the release and confirmed by its authors.
     gaps=True,
-    # Announced, and in the copies that circulate.
+    # In the paper, and in copies in circulation.
     totals={"": (1109, 921, 862, 860, 687)},
-    # Of v2: 55 lie on the onset, 2 before it.
+    # In v2: 55 on the onset, 2 before it.
     odd_apexes=57,
 )
 
@@ -50,14 +50,14 @@ LAYOUT = SheetSet(
     },
     # The last is the package of clips, `Part_A_ME_clip/frame/spNO.1_b_166/166.jpg`.
     clip=("{person}/{clip}/color", "{person}/{clip}", "{subject}_{clip}_{onset}/color", "{subject}_{clip}_{onset}"),
-    # Most recordings hold no micro-expression.
+    # Most recordings have no micro-expression.
     whole=False,
 )
 
 
 @DATASETS.register("casme3", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The clips of CAS(ME)^3 part A below `data.root`, colour frames; subjects are `spNO.1`, clips the recording.
+    """Read the clips of CAS(ME)^3 part A below `data.root`, colour frames; subjects are `spNO.1`, clips the recording.
 
     Raises:
         DatasetNotFoundError: folder, sheet or frames are missing.

@@ -1,9 +1,9 @@
-"""CAS(ME)^2: 57 micro- and 300 macro-expressions of 22 people in long recordings, 30 fps.
+"""Read CAS(ME)^2: 57 micro- and 300 macro-expressions of 22 people in long recordings, 30 fps.
 
-Layout: `CAS(ME)^2code_final.xlsx`, whose first sheet has no header (participant, clip, onset, apex, offset, AUs,
-emotion, type, self-report) and whose two sheets of naming rules map a participant to the subject of the folders and a
-stimulus to its 4-digit code; `cropped/`, `selectedpic/` by clip, `rawpic/s15/15_0101disgustingteeth/` by recording. An
-offset of 0 stands where the apex is the last frame. Source: Qu, Wang, Yan, Li, Wu, Fu, IEEE TAFFC 9(4), 2018.
+Layout: `CAS(ME)^2code_final.xlsx`. Its first sheet has no header (participant, clip, onset, apex, offset, AUs, emotion,
+type, self-report). Two sheets of naming rules map a participant to the subject in folder names, and a stimulus to its
+4-digit code. Frames: `cropped/`, `selectedpic/` by clip, `rawpic/s15/15_0101disgustingteeth/` by recording. If the apex
+is the last frame, the offset is 0. Source: Qu, Wang, Yan, Li, Wu, Fu, IEEE TAFFC 9(4), 2018.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mer.errors import SampleError
 
 _COLUMNS = ("subject", "clip", "onset", "apex", "offset", "aus", "emotion", "type", "self_report")
 _PLACES = {"cropped": ("cropped", "."), "selected": ("selectedpic", "."), "raw": ("rawpic", ".")}
-# As the paper gives them for the 57 micro-expressions; not recounted.
+# From the paper, for the 57 micro-expressions; not recounted.
 _COUNTS = {"negative": 21, "positive": 8, "surprise": 9}
 
 CARD = DatasetCard(
@@ -61,11 +61,11 @@ _SHEET = r"(cas\(me\)\^?2|casme(_sq|2)?)?[-_ ]?code[-_ ]?final.*"
 
 @DATASETS.register("casme_sq", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The clips of CAS(ME)^2 below `data.root`, of the kind that `data.part` names; subjects are `s15`.
+    """Read the clips of CAS(ME)^2 below `data.root`, micro or macro by `data.part`; subjects are `s15`.
 
     Raises:
         DatasetNotFoundError: folder, sheet or frames are missing.
-        SampleError: the sheet cannot be read, or lacks a rule that names a folder.
+        SampleError: the sheet cannot be read, or has not two sheets of naming rules.
     """
     root = open_root(data, CARD)
     kind, place = CARD.part(data).split("_")
@@ -100,7 +100,7 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
 
 
 def _book(sheet: Path) -> tuple[list[dict[str, Any]], dict[str, str], dict[str, str]]:
-    """Rows of the first sheet, participant -> subject, stimulus -> 4-digit code."""
+    """Return the rows of the first sheet, participant -> subject, and stimulus -> 4-digit code."""
     book = spreadsheets.open_book(sheet)
     rules = [rows for title, rows in book.items() if "rule" in title.casefold()]
     if len(rules) != 2:
@@ -129,5 +129,5 @@ def _texts(cells: Sequence[Any]) -> list[str]:
 
 
 def _stimulus(clip: str) -> str:
-    """Stimulus of a clip's name: `anger1_1` -> `anger1`."""
+    """Return the stimulus in a clip's name: `anger1_1` -> `anger1`."""
     return clip.rsplit("_", 1)[0].casefold()

@@ -1,4 +1,4 @@
-"""CK+: 593 sequences of 123 people, posed, from neutral to the peak; 327 sequences carry an emotion.
+"""Read CK+: 593 posed sequences of 123 people, from neutral to the peak; 327 sequences have an emotion.
 
 Layout: `cohn-kanade-images/S011/001/S011_001_00000016.png`; `Emotion/S011/001/S011_001_00000016_emotion.txt` holds one
 number (0 neutral .. 7 surprise) and is missing for sequences without a label. The last frame is the peak.
@@ -46,11 +46,11 @@ _PERSON = re.compile(r"s0*(\d+)", re.IGNORECASE)
 
 @DATASETS.register("ck_plus", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The sequences of CK+ below `data.root`, those without a label with emotion ""; subjects are `S011`.
+    """Read the sequences of CK+ below `data.root`, with emotion "" if unlabelled; subjects are `S011`.
 
     Raises:
         DatasetNotFoundError: the frames or the labels are missing.
-        SampleError: two folders for one person, or two files for one frame.
+        SampleError: two folders have the number of one person.
     """
     root = open_root(data, CARD)
     images = find_folder(root, ("cohn-kanade-images", "extended-cohn-kanade-images/cohn-kanade-images"), holds=_PERSON)
@@ -78,7 +78,7 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
 
 
 def _emotion(folder: Path) -> str | None:
-    """Emotion in the label file of a sequence's folder; "" where there is none, None where it holds something else."""
+    """Return the emotion in the label file of a folder; "" without a file, None if it holds something else."""
     files = sorted(folder.glob("*_emotion.txt")) if folder.is_dir() else []
     if not files:
         return ""

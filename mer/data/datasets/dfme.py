@@ -1,8 +1,8 @@
-"""DFME: 7,526 micro-expression clips, seven emotions, high frame rates.
+"""Read DFME: 7,526 micro-expression clips, seven emotions, high frame rates.
 
 Layout: a sheet like `training.xlsx` with Subject, Filename, onset, apex, offset, label, and frames
-`<Filename>/00001.png`; reported by public loaders, not seen. Source: Zhao, Tang, Mao, Yin, Wu, et al., "DFME: A new
-benchmark for dynamic facial micro-expression recognition", IEEE Trans. Affective Computing 2023.
+`<Filename>/00001.png`. The layout is from public loaders and was not checked on the data. Source: Zhao, Tang, Mao,
+Yin, Wu, et al., "DFME: A new benchmark for dynamic facial micro-expression recognition", IEEE TAFFC 2023.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ LAYOUT = SheetSet(
 
 @DATASETS.register("dfme", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The clips of DFME below `data.root`; subjects are plain numbers.
+    """Read the clips of DFME below `data.root`; subjects are plain numbers.
 
     Raises:
         DatasetNotFoundError: folder, sheet or frames are missing.

@@ -1,7 +1,7 @@
-"""FER2013: 35,887 still images from the web, 48x48 grey, six emotions and neutral, as numbers in a CSV.
+"""Read FER2013: 35,887 still images from the web, 48x48 grey, six emotions and neutral, as numbers in a CSV.
 
 Layout: `fer2013.csv` with the columns emotion (0 anger .. 6 neutral), pixels (48*48 grey levels), Usage (Training,
-PublicTest, PrivateTest). Pixels are written as PNG files into the cache, never beside the CSV. People are not named.
+PublicTest, PrivateTest). Images are written as PNG files to the cache, never beside the CSV. People are not identified.
 Source: Goodfellow et al., "Challenges in representation learning", ICONIP 2013.
 """
 
@@ -27,7 +27,7 @@ from mer.utils.png_files import is_whole_png
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 SIDE = 48
-# All three parts together; 35,887.
+# Of all three parts together; 35,887.
 _COUNTS = {
     "anger": 4953,
     "disgust": 547,
@@ -57,11 +57,11 @@ CARD = DatasetCard(
 
 @DATASETS.register("fer2013", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The images of FER2013, each a clip of one frame and a person of its own; PNG files appear in the cache.
+    """Read the images of FER2013, each a clip of one frame with its own subject; writes PNG files to the cache.
 
     Raises:
-        DatasetNotFoundError: there is no fer2013.csv.
-        SampleError: the file lacks a column.
+        DatasetNotFoundError: fer2013.csv does not exist.
+        SampleError: a column is missing.
     """
     root = open_root(data, CARD)
     table = next(
@@ -94,10 +94,10 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
 
 
 def _rows(table: Path) -> Iterator[tuple[int, str, str, np.ndarray | None]]:
-    """Line, emotion, usage and pixels (48, 48) uint8 of each row; pixels are None where they cannot be used."""
+    """Return line, emotion, usage and pixels (48, 48) uint8 of each row; pixels are None if they cannot be used."""
     with table.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
-        # Copies write " Usage" and " pixels".
+        # Some copies have " Usage" and " pixels".
         names = {(name or "").strip().casefold(): name for name in reader.fieldnames or ()}
         absent = [column for column in ("emotion", "usage", "pixels") if column not in names]
         if absent:
@@ -120,8 +120,8 @@ def _pixels(text: str) -> np.ndarray | None:
 
 
 def _write_images(table: Path, folder: Path) -> None:
-    """All usable images as PNG files, in a folder that appears when it is complete."""
-    # another process may be faster; its images are equal to ours
+    """Write all usable images as PNG files; the folder appears when it is complete."""
+    # another process may finish first, with equal images
     with write_folder_atomically(folder, keep=folder.is_dir) as partial:
         for line, _, _, pixels in _rows(table):
             if pixels is not None:
@@ -129,6 +129,7 @@ def _write_images(table: Path, folder: Path) -> None:
 
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:
+    """Write an image as PNG, whatever the name of the file."""
     done, content = cv2.imencode(".png", pixels)
     if not done:
         raise MerError(f"{path}: could not be encoded")

@@ -1,8 +1,8 @@
-"""4DME: 267 micro-expression clips of 41 people, 60 fps, grey frames; clips may carry several labels.
+"""Read 4DME: 267 micro-expression clips of 41 people, 60 fps, grey frames; a clip may have several labels.
 
-Layout: `4DME_Labelling_Micro_release v1.xlsx` with sub_ID, fold_name, Emotion, Onset, Apex, Offset, AUs and a column of
-flags a class; frames in `gray_micro/`. A clip with more than one label counts as `mixed`, which the label sets leave
-out. Source: Li, Cheng, Li, Behzad, Shen, Zafeiriou, Pantic, Zhao, "4DME", IEEE Trans. Affective Computing 2022.
+Layout: `4DME_Labelling_Micro_release v1.xlsx` with sub_ID, fold_name, Emotion, Onset, Apex, Offset, AUs and one column
+of flags per class; frames in `gray_micro/`. A clip with several labels becomes `mixed`, which the label sets leave out.
+Source: Li, Cheng, Li, Behzad, Shen, Zafeiriou, Pantic, Zhao, "4DME", IEEE Trans. Affective Computing 2022.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ LAYOUT = SheetSet(
 
 @DATASETS.register("fourdme", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The clips of 4DME below `data.root`; subjects are two digits; several labels become `mixed`.
+    """Read the clips of 4DME below `data.root`; subjects are two digits; several labels become `mixed`.
 
     Raises:
         DatasetNotFoundError: folder, sheet or frames are missing.
@@ -79,7 +79,7 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
 
 
 def _label(row: dict[str, object]) -> str:
-    """The one label of a row, "mixed" where the flags or the text name several."""
+    """Return the label of a row, "mixed" if the flags or the text give several."""
     flags, words = _flags(row), _words(row)
     if len(flags) > 1 or len(words) > 1:
         return "mixed"
@@ -87,17 +87,17 @@ def _label(row: dict[str, object]) -> str:
 
 
 def _flags(row: dict[str, object]) -> list[str]:
-    """Labels whose flag is set."""
+    """Return the labels with a flag of 1."""
     return [label for label in _FIVE if spreadsheets.text(row.get(label)) == "1"]
 
 
 def _words(row: dict[str, object]) -> list[str]:
-    """Labels that the text names, as written."""
+    """Return the labels in the text, as written."""
     return [word for word in re.split(r"[+,/&;]|\band\b", spreadsheets.text(row["emotion"])) if word.strip()]
 
 
 def _doubt(row: dict[str, object]) -> str:
-    """How the flags of a row contradict its text; "" where they do not, or where one of the two says nothing."""
+    """Return a description of flags that contradict the text of a row; "" if they agree or one of the two is empty."""
     flags, words = _flags(row), _words(row)
     if not flags or not words or set(flags) == {canonical_emotion(word) for word in words}:
         return ""

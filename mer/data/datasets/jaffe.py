@@ -1,6 +1,6 @@
-"""JAFFE: 213 still images of 10 women, six posed emotions and neutral, grey 256x256.
+"""Read JAFFE: 213 still images of 10 women, six posed emotions and neutral, grey 256x256.
 
-Layout: flat, `KA.AN1.39.tiff` = subject, emotion and take, serial number; also `KA.AN1.39.tiff.bmp`.
+Layout: one folder of files `KA.AN1.39.tiff` (subject, emotion and take, serial number), also `KA.AN1.39.tiff.bmp`.
 Source: Lyons, Akamatsu, Kamachi, Gyoba, "Coding facial expressions with Gabor wavelets", FG 1998.
 """
 
@@ -46,10 +46,10 @@ _NAME = re.compile(r"([A-Z]{2})\.([A-Z]{2})(\d+)\.(\d+)(\.[a-z]+)+", re.IGNORECA
 
 @DATASETS.register("jaffe", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The images of JAFFE below `data.root`, each a clip of one frame, its serial number; subjects are `KA`.
+    """Read the images of JAFFE below `data.root`, each a clip of one frame (the serial number); subjects are `KA`.
 
     Raises:
-        DatasetNotFoundError: there are no such images.
+        DatasetNotFoundError: no image with such a name is found.
     """
     root = open_root(data, CARD)
     places = (root, *subfolders(root).values())
@@ -71,6 +71,6 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
             *(f"file {path.name}", subject, name, None, number, None, "", CODES[code], "", images),
             files={number: path},
         )
-        # The same image as .tiff and as .tiff.bmp is one: the shorter name comes first.
+        # An image as .tiff and as .tiff.bmp is one clip; the shorter name comes first.
         clips.setdefault((subject, name), clip)
     return Annotations(tuple(clips.values()), images, errors=tuple(faults))

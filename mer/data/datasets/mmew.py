@@ -1,8 +1,8 @@
-"""MMEW: 300 micro-expressions of 36 people, 90 fps, cropped faces; its 900 macro-expressions are not read.
+"""Read MMEW: 300 micro-expressions of 36 people, 90 fps, cropped faces; its 900 macro-expressions are not read.
 
-Layout: `MMEW_Micro_Exp.xlsx` with a column of remarks, and frames either in `Micro_Expression/happiness/S03-01-002/` or
-in `S03/happiness/S03-01-002/1.jpg`. Source: Ben, Ren, Zhang, Wang, Kpalma, Meng, Liu, "Video-based facial
-micro-expression analysis", TPAMI 44(9), 2022.
+Layout: `MMEW_Micro_Exp.xlsx` with a column of remarks, and frames in `Micro_Expression/happiness/S03-01-002/` or in
+`S03/happiness/S03-01-002/1.jpg`. Source: Ben, Ren, Zhang, Wang, Kpalma, Meng, Liu, "Video-based facial micro-expression
+analysis", TPAMI 44(9), 2022.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mer.data.loading.dataset_card import USUAL, DatasetCard
 from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.label_sets import emotion_labels, three_classes
 
-# As the paper gives them; 300 in all.
+# From the paper; 300 in all.
 _COUNTS = {"surprise": 89, "disgust": 72, "happiness": 36, "fear": 16, "sadness": 13, "anger": 8}
 
 CARD = DatasetCard(
@@ -57,7 +57,7 @@ LAYOUT = SheetSet(
 
 @DATASETS.register("mmew", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The micro-expressions of MMEW below `data.root`; subjects are `S03`.
+    """Read the micro-expressions of MMEW below `data.root`; subjects are `S03`.
 
     Raises:
         DatasetNotFoundError: folder, sheet or frames are missing.

@@ -1,6 +1,6 @@
-"""MUG: posed emotions of 52 people whose recordings are given out (86 took part), 19 fps, neutral to peak to neutral.
+"""Read MUG: posed emotions of 52 people (of 86 recorded), 19 fps, from neutral to the peak and back.
 
-Layout: `subjects3/001/happiness/take000/img_0000.jpg`; some people's folders stand twice, one in the other. No apex.
+Layout: `subjects3/001/happiness/take000/img_0000.jpg`; some people's folders hold a folder of the same name. No apex.
 Source: Aifanti, Papachristou, Delopoulos, "The MUG facial expression database", WIAMIS 2010.
 """
 
@@ -36,11 +36,11 @@ _PERSON = re.compile(r"0*(\d+)")
 
 @DATASETS.register("mug", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The takes of MUG below `data.root`, without an apex; subjects are three digits, clips `happiness_take000`.
+    """Read the takes of MUG below `data.root`, without apex; subjects are three digits, clips `happiness_take000`.
 
     Raises:
         DatasetNotFoundError: the frames are missing.
-        SampleError: two folders for one person, or two files for one frame.
+        SampleError: two folders have the number of one person.
     """
     root = open_root(data, CARD)
     people = find_folder(root, ("subjects3", "MUG/subjects3", "."), holds=_PERSON)
@@ -48,7 +48,7 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
         raise CARD.not_found(root, "the folder subjects3 with a folder for each person")
     clips, faults = [], []
     for number, outer in sorted(numbered_folders(people, _PERSON).items()):
-        # Some people's folders hold only their own name again.
+        # Some people's folders hold only a folder of the same name.
         person = subfolders(outer).get(outer.name.casefold(), outer)
         for emotion, place in subfolders(person).items():
             for take, folder in subfolders(place).items():

@@ -1,4 +1,4 @@
-"""Oulu-CASIA NIR&VIS: six posed emotions of 80 people, from neutral to the peak, two cameras and three lights.
+"""Read Oulu-CASIA NIR&VIS: six posed emotions of 80 people, from neutral to the peak, two cameras and three lights.
 
 Layout: `OriginalImg/{VL,NI}/{Strong,Weak,Dark}/P012/Anger/000.jpeg`. The last frame is the peak.
 Source: Zhao, Huang, Taini, Li, Pietikainen, "Facial expression recognition from near-infrared videos", IVC 29(9), 2011.
@@ -43,11 +43,11 @@ _PERSON = re.compile(r"p0*(\d+)", re.IGNORECASE)
 
 @DATASETS.register("oulu_casia", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The sequences of one camera and light below `data.root`; subjects are `P012`, clips the emotion's folder.
+    """Read the sequences of one camera and light below `data.root`; subjects are `P012`, the clip is the emotion.
 
     Raises:
         DatasetNotFoundError: the frames are missing.
-        SampleError: two folders for one person, or two files for one frame.
+        SampleError: two folders have the number of one person.
     """
     root = open_root(data, CARD)
     inside = CARD.part(data).replace("_", "/")

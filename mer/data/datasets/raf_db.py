@@ -1,7 +1,7 @@
-"""RAF-DB, single-label part: 15,339 still photographs from the web, six emotions and neutral, aligned to 100x100.
+"""Read RAF-DB, single-label part: 15,339 photographs from the web, six emotions and neutral, aligned to 100x100.
 
 Layout: `EmoLabel/list_patition_label.txt` (the official spelling), lines `train_00001.jpg 5`, and
-`Image/aligned/train_00001_aligned.jpg`. People are not named.
+`Image/aligned/train_00001_aligned.jpg`. People are not identified.
 Source: Li, Deng, Du, "Reliable crowdsourcing and deep locality-preserving learning", CVPR 2017.
 """
 
@@ -18,7 +18,7 @@ from mer.data.loading.file_search import IMAGE_SUFFIXES, find_file, find_folder,
 from mer.data.samples.label_sets import emotion_labels, three_classes
 
 EMOTIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
-# Training and test part together, as the authors' page gives them.
+# Training and test part together, from the authors' page.
 _COUNTS = {
     "surprise": 1290 + 329,
     "fear": 281 + 74,
@@ -49,7 +49,7 @@ _LIST = re.compile(r"list_par?tition_label\.txt", re.IGNORECASE)
 
 @DATASETS.register("raf_db", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The images of RAF-DB below `data.root`, each a clip of one frame and a person of its own.
+    """Read the images of RAF-DB below `data.root`, each a clip of one frame with its own subject.
 
     Raises:
         DatasetNotFoundError: the list or the images are missing.

@@ -1,7 +1,7 @@
-"""SAMM: 159 micro-expressions of 28 or 29 people, 200 fps, grey.
+"""Read SAMM: 159 micro-expressions of 28 or 29 people, 200 fps, grey.
 
-Layout: `SAMM/006/006_1_2/006_05562.jpg` (4 or 5 digits by clip) and `SAMM_Micro_FACS_Codes_v2.xlsx`, whose header
-stands below a block of notes. Labels are in Title Case, the rest class is `Other` or `Others`.
+Layout: `SAMM/006/006_1_2/006_05562.jpg` (4 or 5 digits by clip) and `SAMM_Micro_FACS_Codes_v2.xlsx` with a header below
+a block of notes. Labels are in Title Case, the rest class is `Other` or `Others`.
 Source: Davison, Lansley, Costen, Tan, Yap, "SAMM: A Spontaneous Micro-Facial Movement Dataset", IEEE TAFFC 2018.
 """
 
@@ -45,7 +45,7 @@ CARD = DatasetCard(
             | {"disgust": 9, "fear": 8, "sadness": 6},
         ),
     },
-    # 028_4_1 and 032_3_1: the apex lies outside.
+    # 028_4_1 and 032_3_1: the apex is outside onset .. offset.
     odd_apexes=2,
 )
 
@@ -71,7 +71,7 @@ LAYOUT = SheetSet(
 
 @DATASETS.register("samm", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The clips of SAMM below `data.root`; subjects are three digits, `006`.
+    """Read the clips of SAMM below `data.root`; subjects are three digits, `006`.
 
     Raises:
         DatasetNotFoundError: folder, sheet or frames are missing.

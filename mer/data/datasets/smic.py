@@ -1,8 +1,8 @@
-"""SMIC: 164 micro-expressions of 16 people at 100 fps (HS), 71 of 8 of them also at 25 fps (VIS, NIR); three classes.
+"""Read SMIC: 164 micro-expressions of 16 people at 100 fps (HS), 71 of 8 of them also at 25 fps (VIS, NIR).
 
-Layout: `SMIC_all_cropped/HS/s03/micro/negative/s3_ne_01/reg_image034013.bmp`; subjects and clips are padded or not, so
-numbers count; raw frames lie alike in `SMIC_all_raw`. There is no sheet: the first frame is the onset, the last the
-offset, and no apex was annotated.
+It has three classes. Layout: `SMIC_all_cropped/HS/s03/micro/negative/s3_ne_01/reg_image034013.bmp`; raw frames are in
+the same layout in `SMIC_all_raw`. Subjects and clips may be padded with zeros, so numbers are compared. The set has no
+sheet: the first frame is the onset, the last the offset, and no apex was annotated.
 Source: Li, Pfister, Huang, Zhao, Pietikainen, "A Spontaneous Micro-expression Database", FG 2013.
 """
 
@@ -59,11 +59,11 @@ _CODES = {"ne": "negative", "po": "positive", "sur": "surprise"}
 
 @DATASETS.register("smic", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The clips of SMIC below `data.root`; subjects are `s03`, clips `s03_ne_01` whatever the folders' padding.
+    """Read the clips of SMIC below `data.root`; subjects are `s03`, clips `s03_ne_01`, with any padding of the folders.
 
     Raises:
         DatasetNotFoundError: the folder or its frames are missing.
-        SampleError: two folders for one person, or two files for one frame.
+        SampleError: two folders have the number of one person, or the folder is another part.
     """
     root = open_root(data, CARD)
     camera, version = CARD.part(data).split("_")
@@ -93,7 +93,7 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
 
 
 def _clip(folder: Path, person: int, label: str) -> ClipAnnotation | str:
-    """The clip in a folder, or what is wrong with it."""
+    """Return the clip in a folder, or a sentence with the error."""
     match = _CLIP.fullmatch(folder.name)
     if match is None:
         return f"{folder}: expected a name like s3_ne_01"

@@ -1,8 +1,9 @@
-"""SMIC-E: long clips around the micro-expressions of SMIC (157 of HS, 71 of VIS and NIR), with onset and offset.
+"""Read SMIC-E: long clips around the micro-expressions of SMIC (157 of HS, 71 of VIS and NIR), with onset and offset.
 
 Layout: `HS_long/SMIC-HS-E/s01/s1_ne_01/image034013.jpg` and `SMIC-HS-E_annotation.xlsx` (or `_2019`) beside or inside
-that folder. The sheet ends in empty rows, has text in some number cells and a second interval in some rows; its clips
-are padded other than the folders. No apex. Source: Li, Hong, Moilanen, Huang, Pfister, Zhao, Pietikainen, TAFFC 2018.
+that folder. The sheet ends in empty rows, has text in some number cells and a second interval in some rows. Its clip
+names have other padding than the folders. No apex. Source: Li, Hong, Moilanen, Huang, Pfister, Zhao, Pietikainen,
+TAFFC 2018.
 """
 
 from __future__ import annotations
@@ -39,20 +40,20 @@ CARD = DatasetCard(
         "nir": "near infrared, 25 fps, `SMIC-NIR-E/`",
     },
     counted=("hs",),
-    # Long recordings, one of which may hold two micro-expressions.
+    # Long recordings; one may hold two micro-expressions.
     totals={"hs": (157,), "vis": (71,), "nir": (71,)},
     recordings=True,
     people=16,
 )
 
-#: Intervals a row that are looked for.
+#: Most intervals per row.
 _MOST = 6
 _NAMES = {2: "Second", 3: "Third", 4: "Fourth", 5: "Fifth", 6: "Sixth"}
 _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
 
 
 def _further(end: str, k: int) -> tuple[str, ...]:
-    """Headings of a further interval: `OnsetF2`, `Onset2F`, `2nd OnsetF`, `Second onset` and what is like them."""
+    """Return the headings of the k-th interval: `OnsetF2`, `Onset2F`, `2nd OnsetF`, `Second onset` and variants."""
     word = ("first", "second", "third", "fourth", "fifth", "sixth")[k - 1]
     first = [f"{k}{end}", f"{k}{_ORDINALS.get(k, 'th')}{end}", f"{word}{end}", f"{end}{word}"]
     own = [
@@ -89,7 +90,7 @@ def _layout(part: str) -> SheetSet:
 
 
 def _places(part: str) -> tuple[str, ...]:
-    """Folders that may hold the frames of a part."""
+    """Return the folders that may hold the frames of a part."""
     name = f"SMIC-{part.upper()}-E"
     places = (f"{part}_long/{name}/{part}", f"{part}_long/{name}", f"{name}/{part}", name, ".")
     return (*places, *(f"SMIC-E_raw image/{place}" for place in places[:-1]))
@@ -97,7 +98,7 @@ def _places(part: str) -> tuple[str, ...]:
 
 @DATASETS.register("smic_e", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
-    """The micro-expressions in the long clips of SMIC-E below `data.root`, one clip an interval; subjects are `s03`.
+    """Read the micro-expressions of SMIC-E below `data.root`, one clip per interval; subjects are `s03`.
 
     Raises:
         DatasetNotFoundError: folder, sheet or frames are missing.
@@ -128,13 +129,13 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
 
 
 def _emotion(clip: str) -> str:
-    """Class from the code in a clip's name: `s1_ne_01` -> negative, "" where there is none."""
+    """Return the class from the code in a clip's name: `s1_ne_01` -> negative, "" if there is none."""
     match = re.fullmatch(r"s\d+_(ne|po|sur)_\d+", clip, re.IGNORECASE)
     return _CODES[match.group(1).lower()] if match else ""
 
 
 def _interval(row: dict[str, Any], k: int) -> dict[str, Any] | None:
-    """The row of a further interval; None where there is none, or remarks stand in its cells."""
+    """Return the row of the k-th interval; None if its cells are empty or hold remarks."""
     try:
         onset, offset = spreadsheets.frame(row[f"onset{k}"]), spreadsheets.frame(row[f"offset{k}"])
     except ValueError:

@@ -1,1 +1,1 @@
-"""From official files to a sample table: coding sheets, frame folders, corrections."""
+"""Read official files into a table of samples: coding sheets, frame folders, corrections."""

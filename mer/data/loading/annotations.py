@@ -1,7 +1,7 @@
-"""What a data set says of its clips, before any decision of ours: a row of a sheet, or a folder.
+"""Hold the clips of a data set as annotated: call `read_coding_sheet`, or build `Annotations` from folders.
 
-Contract: nothing is imputed or left out here; cells that cannot be read are listed as faults with the numbers of their
-rows, so that a loader refuses them all at once and the audit shows them all.
+Contract: nothing is imputed or left out here. Cells that cannot be read are listed in `Annotations.errors` with their
+rows, so that the loader reports all of them at once and the audit shows them all.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from typing import Any
 from mer.data.loading import spreadsheets
 from mer.data.loading.file_search import index_frames
 
-#: Every wrong row is listed up to this many: whoever repairs a sheet needs them all.
+#: Most wrong rows that a message lists; to repair a sheet one needs all of them.
 ALL = 1000
 
 
 @dataclass(frozen=True)
 class ClipAnnotation:
-    """One clip as a data set describes it.
+    """One clip as annotated in a data set.
 
     Attributes:
-        where: how to find it, e.g. "row 17" of the sheet.
-        subject: with the set's own padding.
-        clip: its whole name.
+        where: place in the source, e.g. "row 17" of the sheet.
+        subject: subject with the zeros of the set.
+        clip: whole name of the clip.
         onset: first frame number; None = not given.
-        apex: frame of the strongest expression; None = not given.
+        apex: number of the frame with the strongest expression; None = not given.
         offset: last frame number; None = not given.
         aus: action units as annotated.
-        emotion: as annotated.
+        emotion: emotion as annotated.
         objective: objective class as annotated.
-        folder: of its frames, whether it exists or not.
-        files: its frames by number where they share a folder with those of others; None = all frames of `folder`.
+        folder: folder of the frames, which may not exist.
+        files: frames by number, if the folder also holds frames of other clips; None = all frames of `folder`.
     """
 
     where: str
@@ -52,7 +52,7 @@ class ClipAnnotation:
         return f"{self.where} (subject {self.subject}, clip {self.clip})"
 
     def frames(self) -> Mapping[int, Path]:
-        """Frame files by number in numeric order; none where there is no folder. SampleError: one number, two files."""
+        """Return the frame files by number, sorted; {} without a folder. SampleError if two files have one number."""
         if self.files is not None:
             return self.files
         return index_frames(self.folder) if self.folder.is_dir() else {}
@@ -60,15 +60,15 @@ class ClipAnnotation:
 
 @dataclass(frozen=True)
 class Annotations:
-    """All that was read of a data set.
+    """All clips of a data set as annotated.
 
     Attributes:
-        clips: what it describes, in its order.
-        origin: sheet or folder that they were read from, named in messages.
-        notes: what the loader has to say, one sentence each.
-        faults: cells, folders or files that cannot be used, one sentence each with the place.
-        unlisted: folders of frames that no row names.
-        doubts: rows whose columns contradict each other, yet can be used; one sentence each, beginning with the place.
+        clips: the clips, in the order of the data set.
+        origin: sheet or folder they were read from; used in messages.
+        notes: sentences of the loader for the results.
+        errors: cells, folders or files that cannot be used, one sentence each, with the place.
+        unlisted: folders of frames without a row in the sheet.
+        inconsistencies: usable rows with columns that contradict each other, one sentence each, place first.
     """
 
     clips: tuple[ClipAnnotation, ...]
@@ -87,14 +87,14 @@ def read_coding_sheet(
     subject: Callable[[str], str | None],
     folder: Callable[[ClipAnnotation], Path],
 ) -> Annotations:
-    """The clips that a coding sheet lists, in its order; an apex of 0 is none.
+    """Read the clips of a coding sheet, in its order; an apex of 0 counts as missing.
 
     Args:
-        sheet: the spreadsheet.
-        columns: headings of subject, clip, onset, apex, offset, aus, emotion and, where there is one, objective.
-        optional: columns that need not be there.
-        subject: the sheet's subject -> subject with the set's own padding, None when it is none.
-        folder: clip (its own folder still ".") -> folder of its frames, whether it exists or not.
+        sheet: path of the spreadsheet.
+        columns: headings of subject, clip, onset, apex, offset, aus, emotion and, if the set has it, objective.
+        optional: columns that may be missing.
+        subject: subject in the sheet -> subject with the zeros of the set, None if it is not a subject.
+        folder: clip (its own folder still ".") -> folder of its frames, which may not exist.
 
     Raises:
         SampleError: the sheet cannot be read, or has no header.
@@ -111,7 +111,7 @@ def clips_of_rows(
     subject: Callable[[str], str | None],
     folder: Callable[[ClipAnnotation], Path],
 ) -> Annotations:
-    """The clips in rows of `sheets.read_sheet`; cells that are no subject, clip or frame number become faults."""
+    """Return the clips in rows of `spreadsheets.read_sheet`; a wrong subject, clip or frame number becomes an error."""
     clips, faults = [], []
     for row in rows:
         where, person, clip = (
@@ -135,7 +135,7 @@ def clips_of_rows(
 
 
 def _frame_numbers(row: Mapping[str, Any]) -> tuple[list[int | None], list[str]]:
-    """Onset, apex and offset of a row, and a sentence for each cell that is no frame number."""
+    """Return onset, apex and offset of a row, and a sentence for each cell that is not a frame number."""
     numbers: list[int | None] = []
     faults = []
     for column in ("onset", "apex", "offset"):

@@ -1,7 +1,7 @@
-"""From the coded clips of an official data set to a table of samples: labels, apex, key frames, counts.
+"""Build the table of samples of an official data set from its annotated clips: call `build_sample_table`.
 
-Contract: a loader says what it read (`Annotations`) and this room's rules for every set do the rest. Wrong rows are
-listed together, nothing is imputed, repaired or left out without a note, nothing is written.
+Contract: labels, apexes, key frames and counts follow the same rules for every data set. Wrong rows are listed
+together. Nothing is imputed, repaired or left out without a note. No file is written.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError, SampleError
 
-#: The other way to correct a row.
+#: End of a remedy: the second way to correct a row.
 _OR_TABLE = f", or list them in data.repairs_table=FILE.csv ({','.join(COLUMNS)})"
-#: Clips that a note of harmless oddities names.
+#: Most clips that a note on unread action units lists.
 _SHOWN = 5
 
 
 def build_sample_table(reading: Annotations, data: FolderData, card: DatasetCard) -> SampleTable:
-    """The samples of an official data set under the label set and the handling of missing apexes that `data` asks for.
+    """Return the samples of an official data set, with labels and missing apexes handled as configured.
 
     Args:
-        reading: all that the set describes.
-        data: `labels`, `missing_apex`, `repairs`, and `root`, where a mark tells drawn clips.
-        card: the data card.
+        reading: all clips as annotated.
+        data: configuration with `labels`, `missing_apex`, `repairs` and `root`; a file in the root marks drawn clips.
+        card: card of the data set.
 
     Raises:
-        ConfigError: unknown label set or handling.
-        SampleError: rows that cannot be used, all of them in one message.
+        ConfigError: the label set or the handling of missing apexes is unknown.
+        SampleError: rows cannot be used; one message lists all of them.
     """
     wrong = config_errors(data, card)
     if wrong:
@@ -61,7 +61,7 @@ def _build(
     data: FolderData,
     card: DatasetCard,
 ) -> SampleTable:
-    """The table of clips whose corrections have been applied."""
+    """Return the table of clips after corrections."""
     name = data.labels or USUAL
     labels, origin = card.label_sets[name], reading.origin
     remedy = "Correct them in a copy of the data, as in the official archive."
@@ -97,16 +97,16 @@ def _build(
 
 
 def is_synthetic(data: FolderData) -> bool:
-    """Whether the folder holds drawn clips, by the mark that `mer.data.synthetic.layouts.registry` leaves."""
+    """Return whether the root has the file by which `mer.data.synthetic.layouts.registry` marks drawn clips."""
     return (Path(data.root).expanduser() / SYNTHETIC_MARK).is_file()
 
 
 def published(
     labels: LabelSet, data: FolderData, card: DatasetCard, *, counts: Mapping[str, int], sheet: str
 ) -> tuple[str, dict[str, int]]:
-    """Return the release to compare with, "" for the usual one, and its count of each class, {} where unknown.
+    """Return the release to compare with, "" for the usual one, and its number of samples per class, {} if unknown.
 
-    That is the release whose counts are those found; else the one that the sheet's name holds; else the usual one.
+    The first match decides: a release with the same counts, a release in the sheet's name, the usual release.
     """
     if card.counted and card.part(data) not in card.counted:
         return "", {}
@@ -119,7 +119,7 @@ def published(
 
 @dataclass(frozen=True)
 class _Chosen:
-    """A clip that the label set keeps; frame files and the source of its apex are filled in one after the other."""
+    """Clip with a class of the label set; its frame files and the source of its apex are filled in later."""
 
     clip: ClipAnnotation
     label: str
@@ -130,7 +130,7 @@ class _Chosen:
 def _labelled(
     clips: Sequence[ClipAnnotation], labels: LabelSet, notes: list[str], name: str, origin: Path
 ) -> list[_Chosen]:
-    """Clips that the label set keeps, with their class; the left out ones are counted in `notes`."""
+    """Return the clips with a class in the label set; the number of the others is added to `notes`."""
     kept, unknown, left_out = [], [], Counter[str]()
     for clip in clips:
         word = canonical_emotion(clip.emotion) if labels.column == "emotion" else canonical_objective(clip.objective)
@@ -165,7 +165,7 @@ def _check_span(chosen: Sequence[_Chosen], origin: Path) -> None:
 
 
 def _with_files(chosen: Sequence[_Chosen], origin: Path) -> list[_Chosen]:
-    """The clips with their frame files; SampleError lists the clips without folder or without any frame."""
+    """Return the clips with their frame files; SampleError lists all clips without folder or frames."""
     found, bad = [], []
     for item in chosen:
         there, files = item.clip.folder.is_dir(), item.clip.frames()
@@ -177,7 +177,7 @@ def _with_files(chosen: Sequence[_Chosen], origin: Path) -> list[_Chosen]:
 
 
 def _with_apex(chosen: Sequence[_Chosen], handling: str, notes: list[str], origin: Path) -> list[_Chosen]:
-    """The clips with a usable apex each; one that the set does not give is imputed or dropped as `handling` says."""
+    """Return the clips with a usable apex; a missing one is imputed, dropped or an error, by `handling`."""
     lacking = {item.clip: fault for item in chosen if (fault := apex_fault(item.clip))}
     listed = [f"{clip}: {fault}" for clip, fault in lacking.items()]
     every = len(lacking) == len(chosen)
@@ -203,7 +203,7 @@ def _with_apex(chosen: Sequence[_Chosen], handling: str, notes: list[str], origi
 
 
 def apex_fault(clip: ClipAnnotation) -> str:
-    """Why the annotated apex cannot be used, "" when it can."""
+    """Return the reason why the annotated apex cannot be used, "" if it can."""
     if clip.apex is None:
         return "none given"
     if clip.onset is not None and clip.offset is not None and not clip.onset <= clip.apex <= clip.offset:
@@ -212,7 +212,7 @@ def apex_fault(clip: ClipAnnotation) -> str:
 
 
 def _middle(item: _Chosen) -> _Chosen:
-    """The clip with the frame on disk that is nearest halfway from onset to offset as its apex."""
+    """Return the clip with a new apex: the frame on disk nearest to the middle of onset and offset."""
     onset, offset = item.clip.onset or 0, item.clip.offset or 0
     apex = min(
         (number for number in item.files if onset <= number <= offset),
@@ -225,16 +225,16 @@ def _middle(item: _Chosen) -> _Chosen:
 def _frame(
     chosen: Sequence[_Chosen], card: DatasetCard, origin: Path, *, described: Sequence[ClipAnnotation]
 ) -> pd.DataFrame:
-    """The rows of the table; SampleError lists every key frame that is not on disk and every clip that stands twice.
+    """Return the rows of the table; SampleError lists all key frames that are not on disk and all repeated clips.
 
-    Ids depend on all clips that the set describes, so that they are the same under every label set.
+    Ids depend on all annotated clips (`described`), so they are the same under every label set.
     """
     shared = Counter((clip.subject, clip.clip) for clip in described)
     rows: list[dict[str, object]] = []
     missing = []
     for item in chosen:
         clip, files = item.clip, item.files
-        # Two expressions in one recording share its name: the onset tells them apart.
+        # Two expressions in one recording share its name, so the onset is added.
         apart = f"_{clip.onset}" if shared[clip.subject, clip.clip] > 1 else ""
         row: dict[str, object] = {
             "sample_id": f"{card.key}/{clip.subject}_{clip.clip}{apart}",
@@ -255,11 +255,11 @@ def _frame(
                 missing.append(f"{clip}: {column} frame {number} in {clip.folder} ({there})")
         rows.append(row)
     remedy = f"Copy the frames from the official archive, or correct the rows in a copy of the sheet{_OR_TABLE}."
-    raise_for_rows(missing, f"{origin}: {len(missing)} frames that it names are not on disk:", remedy, shown=ALL)
+    raise_for_rows(missing, f"{origin}: {len(missing)} key frames are not on disk:", remedy, shown=ALL)
     ids = Counter(row["sample_id"] for row in rows)
     twice = [str(item.clip) for item, row in zip(chosen, rows, strict=True) if ids[row["sample_id"]] > 1]
     raise_for_rows(
-        twice, f"{origin}: clips that stand there twice:", "Remove the copies in a copy of the sheet.", shown=ALL
+        twice, f"{origin}: clips that are listed twice:", "Remove the copies in a copy of the sheet.", shown=ALL
     )
     return pd.DataFrame(rows)
 

@@ -1,7 +1,7 @@
-"""The family of data sets with a coding sheet and a folder of frames for each clip: what differs between them, as data.
+"""Read data sets with a coding sheet and a folder of frames per clip: call `read_sheet_set` with a `SheetSet`.
 
-Contract: a set says in a `SheetSet` how its sheet is headed and where frames lie; `read_sheet_set` finds and reads them
-whatever the case, padding and doubled folders. No path is made up from a number.
+Contract: a `SheetSet` holds the headings of the sheet and the places of the frames. Case, padding and doubled folders
+do not matter. No path is built from a number.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mer.data.loading.dataset_card import DatasetCard, frames_note, open_root
 from mer.data.loading.file_search import clip_folder, find_file, find_folder, numbered_folders, subfolders
 from mer.errors import SampleError
 
-#: Headings of the sets by the group behind CASME, which others took over.
+#: Headings in the sets of the CASME group; others use them too.
 CASME_COLUMNS: Mapping[str, Collection[str]] = {
     "subject": ("Subject",),
     "clip": ("Filename",),
@@ -31,20 +31,20 @@ CASME_COLUMNS: Mapping[str, Collection[str]] = {
 
 @dataclass(frozen=True)
 class SheetSet:
-    """How a data set with a coding sheet lies on disk; patterns ignore case and match whole names.
+    """Layout of a data set with a coding sheet; patterns ignore case and match whole names.
 
     Attributes:
-        sheet: pattern of the sheet's name.
-        columns: headings of `coded.read_coding_sheet`.
-        optional: columns that need not be there.
-        person: pattern of a person's folder and of the sheet's subject; group 1 is the number.
-        subject: format of the subject in our tables, from that number.
+        sheet: pattern of the sheet's name without its ending.
+        columns: headings, as for `read_coding_sheet`.
+        optional: columns that may be missing.
+        person: pattern of a person's folder and of the subject in the sheet; group 1 is the number.
+        subject: format of the subject in tables of samples, with that number.
         frames: part -> folders below the root that may hold the frames, in order of preference; "" is the only part.
-        clip: where a clip's frames lie inside: "{person}" (by number), "{emotion}", "{clip}", a fixed name or a name
-            with "{subject}", "{clip}" and "{onset}" a level; the first that exists counts.
-        holds: pattern of at least one folder inside `frames`; "" takes `person`.
-        unpadded: whether zeros before the numbers in a clip's name do not count (SMIC: s1_ne_01, s01_ne_01).
-        whole: whether each folder of a clip should stand in the sheet.
+        clip: templates of a clip's folder inside `frames`; the first that exists is used. A level is "{person}" (found
+            by number), "{emotion}", "{clip}", a fixed name, or a name with "{subject}", "{clip}" and "{onset}".
+        holds: pattern of at least one folder inside `frames`; "" = `person`.
+        unpadded: whether to ignore zeros before the numbers in a clip's name (SMIC: s1_ne_01, s01_ne_01).
+        whole: whether the sheet should list every folder of a clip.
     """
 
     sheet: str
@@ -59,13 +59,13 @@ class SheetSet:
     whole: bool = True
 
     def named(self, text: str) -> str | None:
-        """Subject in our tables from the sheet's text: 3, "03" or "sub03" -> "sub03"; None when it is none."""
+        """Return the subject for a cell: "3", "03" or "sub03" -> "sub03"; None if the cell is not a subject."""
         match = re.fullmatch(rf"(?:{self.person})|0*(\d+)", text, re.IGNORECASE)
         return self.subject.format(int(next(filter(None, match.groups())))) if match else None
 
 
 def read_sheet_set(data: FolderData, card: DatasetCard, layout: SheetSet) -> Annotations:
-    """The clips that the sheet below `data.root` lists, with the folders of their frames.
+    """Read the clips in the sheet below `data.root`, with the folders of their frames.
 
     Raises:
         DatasetNotFoundError: folder, sheet or frames are missing.
@@ -85,7 +85,7 @@ def read_sheet_set(data: FolderData, card: DatasetCard, layout: SheetSet) -> Ann
 
 
 def _read(sheet: Path, frames: Path, layout: SheetSet, *, asked: bool) -> tuple[Annotations, Finder] | None:
-    """The clips of a sheet; None where it was not asked for by name and has other headings or other clips."""
+    """Return the clips of a sheet; None if it was not found by its name (`asked`) and is not a sheet of the set."""
     finder = Finder(frames, layout)
     try:
         found = read_coding_sheet(
@@ -99,10 +99,10 @@ def _read(sheet: Path, frames: Path, layout: SheetSet, *, asked: bool) -> tuple[
 
 
 def frames_folder(root: Path, data: FolderData, card: DatasetCard, layout: SheetSet) -> tuple[Path, str]:
-    """Folder of the frames of the part that `data` asks for, and a note that names it.
+    """Return the folder of the frames of the configured part, and a note with its path.
 
     Raises:
-        DatasetNotFoundError: there is none.
+        DatasetNotFoundError: the folder does not exist.
         SampleError: it is the folder of another part.
     """
     candidates = layout.frames[card.part(data)]
@@ -113,24 +113,24 @@ def frames_folder(root: Path, data: FolderData, card: DatasetCard, layout: Sheet
     return found, frames_note(found, data, card, names)
 
 
-#: Endings of files that `spreadsheets.open_book` reads.
+#: File name endings that `spreadsheets.open_book` reads.
 SHEET_SUFFIXES = frozenset({".xls", ".xlsx", ".xlsm", ".ods", ".csv", ".tsv", ".txt"})
 
 
 def find_sheet(root: Path, pattern: str, frames: Path | None = None) -> Path | None:
-    """The sheet whose name matches: in the root, up to two levels below, on the way to the frames, or beside the root.
+    """Return the sheet with a matching name: in the root, up to two levels below, above the frames, or beside the root.
 
     Args:
-        root: of the data set.
-        pattern: of the whole name without its ending; what stands in square brackets before it does not count.
-        frames: folder of the frames.
+        root: folder of the data set.
+        pattern: pattern of the whole name without its ending and without a prefix in square brackets.
+        frames: folder of the frames; all folders from the root down to it are searched.
     """
     named = re.compile(rf"(\[.*\][-_ ]*)?(?:{pattern})\.({'|'.join(end[1:] for end in SHEET_SUFFIXES)})", re.IGNORECASE)
     return find_file((*_places(root, frames), root.parent), named)
 
 
 def sheets_in(root: Path, frames: Path | None = None) -> list[Path]:
-    """All files that may be sheets, whatever their names, where `find_sheet` looks but beside the root; sorted."""
+    """Return all possible sheets, by any name, in the places of `find_sheet` except beside the root; sorted."""
     found = {
         path
         for place in _places(root, frames)
@@ -147,7 +147,7 @@ def _places(root: Path, frames: Path | None) -> list[Path]:
 
 
 class Finder:
-    """Folders of clips, and which of those on disk were never asked for."""
+    """Find the folders of clips, and those on disk that no clip uses."""
 
     def __init__(self, frames: Path, layout: SheetSet) -> None:
         self._frames = frames
@@ -156,7 +156,7 @@ class Finder:
         self._used: set[Path] = set()
 
     def folder(self, clip: ClipAnnotation) -> Path:
-        """Folder of a clip's frames; where the first template would have it when there is none."""
+        """Return the folder of a clip's frames; if there is none, the path from the first template."""
         number = int(re.findall(r"\d+", clip.subject)[-1])
         person = self._people.get(number, self._frames / clip.subject)
         names = {"{person}": person.name, "{emotion}": clip.emotion, "{clip}": clip.clip}
@@ -167,7 +167,7 @@ class Finder:
         return place
 
     def _follow(self, template: str, names: Mapping[str, str]) -> tuple[Path, set[Path]]:
-        """Where a template leads, and the folders of people and clips on the way."""
+        """Return the path from a template, and the folders of people and clips in it."""
         place, passed = self._frames, set()
         for level in template.split("/"):
             alike = self._layout.unpadded and level == "{clip}"
@@ -178,7 +178,7 @@ class Finder:
         return place, passed
 
     def unlisted(self) -> tuple[Path, ...]:
-        """Folders beside those of clips, and of people, that no row names; sorted."""
+        """Return the folders of people and clips without a row in the sheet, sorted."""
         if not self._layout.whole:
             return ()
         inside = {
@@ -188,7 +188,7 @@ class Finder:
 
 
 def _filled(level: str, names: Mapping[str, str]) -> str:
-    """A level of several names, `{subject}_{clip}_{onset}`."""
+    """Return a level such as `{subject}_{clip}_{onset}` with the names filled in."""
     for key, name in names.items():
         level = level.replace(key, name)
     return level

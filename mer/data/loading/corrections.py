@@ -1,8 +1,8 @@
-"""Known faults of a data set's sheet put right, by a table that the user sees and can switch off.
+"""Correct known errors in a data set's sheet by the user's table `data.repairs_table`: call `apply_corrections`.
 
-Contract: a repair is found by (dataset, subject, clip, onset) and changes one column; every one applied, and every row
-of the table that finds no clip, is told in the notes of the samples. `data.repairs=false` applies none, and also
-switches off the rules of single sets (CAS(ME)^2: an offset of 0).
+Contract: a repair is matched by (dataset, subject, clip, onset) and changes one column. Every applied repair, and every
+row of the table without a matching clip, is listed in the notes of the samples. `data.repairs=false` applies no repair
+and also switches off the built-in rules of single sets (CAS(ME)^2: an offset of 0).
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ REPAIRABLE = (*NUMBERS, "aus", "emotion", "objective")
 
 @dataclass(frozen=True)
 class Correction:
-    """One cell put right.
+    """Correction of one cell.
 
     Attributes:
-        where: place in the table, e.g. "line 3".
-        subject: as in the sample table.
-        clip: its whole name.
-        onset: as the sheet has it, before any repair; None = whatever stands there.
+        where: place in the table, e.g. "line 3 of repairs.csv".
+        subject: subject of the clip, in any spelling.
+        clip: whole name of the clip.
+        onset: onset in the sheet, before any repair; None = any.
         column: one of `REPAIRABLE`.
-        value: what it should be; None = no frame.
-        reason: why, with a source.
+        value: correct value; None = no frame.
+        reason: reason for the repair, with a source.
     """
 
     where: str
@@ -48,7 +48,7 @@ class Correction:
     reason: str
 
     def fits(self, clip: ClipAnnotation) -> bool:
-        """Whether the repair is meant for a clip; its person may be given by number, `6` for `006` or `sub06`."""
+        """Return whether the repair applies to a clip; a number is enough for the person, `6` for `006` or `sub06`."""
         people = {person_key(clip.subject), number_key(clip.subject)}
         same = person_key(self.subject) in people and text_key(clip.clip) == text_key(self.clip)
         return same and self.onset in (None, clip.onset)
@@ -57,11 +57,11 @@ class Correction:
 def apply_corrections(
     clips: Sequence[ClipAnnotation], data: FolderData, dataset: str
 ) -> tuple[list[ClipAnnotation], list[str]]:
-    """The clips with the repairs of `data.repairs_table` applied, and a sentence for each.
+    """Return the clips with the repairs of `data.repairs_table` applied, and a sentence for each repair.
 
     Raises:
-        DatasetNotFoundError: there is no such table.
-        SampleError: rows of the table that cannot be used.
+        DatasetNotFoundError: the table does not exist.
+        SampleError: rows of the table cannot be used.
     """
     if not data.repairs or data.repairs_table is None:
         return list(clips), []
@@ -82,11 +82,11 @@ def apply_corrections(
 
 
 def read_repairs(path: Path, dataset: str) -> list[Correction]:
-    """The repairs of a data set in a CSV with the columns `COLUMNS`, in its order; those of other sets are passed over.
+    """Read the repairs of a data set from a CSV with the columns `COLUMNS`; rows of other sets are ignored.
 
     Raises:
-        DatasetNotFoundError: there is no such file.
-        SampleError: columns are missing, or rows that cannot be used, with their lines.
+        DatasetNotFoundError: the file does not exist.
+        SampleError: columns are missing, or rows cannot be used; the message has their lines.
     """
     if not path.is_file():
         raise DatasetNotFoundError(

@@ -1,7 +1,7 @@
-"""The data card of an official data set: what it is called, where its files stand, how to get it, its label sets.
+"""Describe an official data set in a `DatasetCard`: its name, its files, the way to get it, its label sets.
 
-Contract: all that a message needs to help a user who does not have the data, or has them elsewhere. Loaders fill a
-card and read clips (`mer.data.loading.annotations`), `mer.data.loading.build_table` turns them into a table.
+Contract: a card holds everything for a message to a user without the data, or with the data in another place. Each
+loader defines a card and reads clips (`mer.data.loading.annotations`); `mer.data.loading.build_table` makes the table.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from mer.config_check import limit_errors
 from mer.data.samples.label_sets import LabelSet
 from mer.errors import DatasetNotFoundError, SampleError
 
-#: File in a root that says that we drew the clips; `mer.data.synthetic.layouts.registry` writes it.
+#: File in a root that marks drawn clips; `mer.data.synthetic.layouts.registry` writes it.
 SYNTHETIC_MARK = "SYNTHETIC.txt"
-#: Note of the sets that do not say who is shown.
+#: Note of the sets that do not identify their people.
 NAMELESS = "People are not named: each image counts as a person of its own, so a split by subject is none by person."
-#: Label set taken when `data.labels` is null.
+#: Label set used when `data.labels` is null.
 USUAL = "usual"
 
 
 @dataclass(frozen=True)
 class DatasetCard:
-    """Data card of a data set.
+    """Data card of an official data set.
 
     Attributes:
-        key: its name in sample ids, `conf/data/` and `mer.data.synthetic.layouts.registry`.
-        title: its name for people.
-        expects: example of each path that is needed, relative to the root.
-        apply: how to get it.
-        label_sets: by the name that `data.labels` gives; `usual` is the default.
-        parts: by the name that `data.part` gives, what it is; the first is the default. Empty: the set has one part.
-        crops: parts whose frames are crops of faces already, "" for the only part; all others show more than the face.
-        counted: parts for which the published counts hold; empty = all.
+        key: name in sample ids, `conf/data/` and `mer.data.synthetic.layouts.registry`.
+        title: name in messages and reports.
+        expected_files: an example of each needed path, relative to the root.
+        how_to_get: sentences on how to get the data set.
+        label_sets: label set by its name in `data.labels`; `usual` is the default.
+        parts: description of each part by its name in `data.part`; the first is the default. Empty = only one part.
+        crops: parts with frames that are face crops, "" for the only part; frames of other parts show more.
+        counted: parts that the published counts refer to; empty = all.
         still: whether a clip is one image, without onset and offset.
-        people: subjects announced for the counted parts, None where unknown.
-        part_people: part -> subjects announced where it is another number.
-        odd_apexes: clips of the official release whose apex is missing, outside onset .. offset, or on the onset.
-        gaps: whether the official release itself lacks frames within clips.
-        totals: part -> numbers of clips that a whole release describes, whatever their label; several where several
-            releases or copies circulate.
-        recordings: whether `totals` count recordings, one of which may hold several clips.
+        people: published number of subjects in the counted parts, None = unknown.
+        part_people: part -> published number of subjects, if it differs from `people`.
+        odd_apexes: number of clips in the official release with an apex missing, outside onset .. offset, or equal to
+            the onset.
+        gaps: whether clips of the official release lack frames.
+        totals: part -> number of clips with any label in a whole release; several numbers for several releases.
+        recordings: whether `totals` counts recordings, which may hold several clips each.
     """
 
     key: str
@@ -63,20 +63,20 @@ class DatasetCard:
     recordings: bool = False
 
     def part(self, data: FolderData) -> str:
-        """The part that a configuration asks for: `data.part`, or the first; "" where the set has one only."""
+        """Return `data.part`, or by default the first part; "" if the set has only one."""
         return data.part or next(iter(self.parts), "")
 
     def people_in(self, part: str) -> int | None:
-        """Return the number of subjects announced for a part, None where unknown."""
+        """Return the published number of subjects of a part, None if unknown."""
         known = not self.counted or part in self.counted
         return self.part_people.get(part, self.people if known else None)
 
     def has_crops(self, data: FolderData) -> bool:
-        """Return whether the frames of the part that a configuration asks for are crops of faces already."""
+        """Return whether the frames of the configured part are face crops."""
         return self.part(data) in self.crops
 
     def not_found(self, root: Path, what: str) -> DatasetNotFoundError:
-        """The error for a missing root, sheet or folder of frames: expected, got, and both remedies."""
+        """Return the error for a missing root, sheet or folder of frames, with expected, got and remedies."""
         inside = sorted(path.name for path in root.iterdir())[:8] if root.is_dir() else None
         got = "no such folder" if inside is None else f"it holds {', '.join(inside) or 'nothing'}"
         return DatasetNotFoundError(
@@ -95,17 +95,17 @@ class DatasetCard:
 
 
 def frames_note(place: Path, data: FolderData, card: DatasetCard, *names: Mapping[str, Collection[str]]) -> str:
-    """The note which folder the frames were read from.
+    """Return a note with the folder that the frames were read from.
 
     Args:
-        place: that folder.
-        data: with the part that was asked for.
-        card: of the data set.
-        names: part -> names of folders that are that part's, without regard to case; the folder itself decides, or
-            else the one above it. Several such tables are asked one after the other.
+        place: folder of the frames.
+        data: configuration with the part.
+        card: card of the data set.
+        names: tables of part -> names of its folders, in any case. Each table is compared with the name of the folder,
+            then with that of its parent.
 
     Raises:
-        SampleError: the name says that the frames are another part's, as where `data.root` is that part's folder.
+        SampleError: the name belongs to another part, for example because `data.root` is the folder of that part.
     """
     part = card.part(data)
     for table in names:
@@ -127,7 +127,7 @@ def frames_note(place: Path, data: FolderData, card: DatasetCard, *names: Mappin
 
 
 def open_root(data: FolderData, card: DatasetCard) -> Path:
-    """Absolute path of the data set's folder; DatasetNotFoundError when there is none."""
+    """Return the absolute path of the data set's folder; DatasetNotFoundError if it does not exist."""
     root = Path(data.root).expanduser().resolve()
     if not root.is_dir():
         raise card.not_found(root, "the folder itself")
@@ -135,7 +135,7 @@ def open_root(data: FolderData, card: DatasetCard) -> Path:
 
 
 def config_errors(data: FolderData, card: DatasetCard) -> list[str]:
-    """What is wrong with the configuration of an official data set, one sentence each."""
+    """Return the errors in the configuration of an official data set, one sentence each."""
     found = limit_errors(data, "data")
     if data.labels is not None and data.labels not in card.label_sets:
         found.append(f"data.labels: expected null or one of {', '.join(card.label_sets)}, got {data.labels!r}")

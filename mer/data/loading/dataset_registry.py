@@ -1,4 +1,4 @@
-"""The registry of official data sets. The module of a set adds itself:
+"""Register official data sets in `DATASETS`. The module of a data set registers itself:
 
 @DATASETS.register("my_set", card=CARD)
 def read(data: FolderData, cache_dir: Path) -> Annotations:
@@ -19,9 +19,8 @@ class Dataset:
     """An official data set.
 
     Attributes:
-        read: `read(data, cache_dir, **options)` lists the clips as the set describes them; it may write in `cache_dir`
-            only.
-        card: title, files expected, label sets, counts.
+        read: `read(data, cache_dir, **options)` returns the clips as annotated; it may write in `cache_dir` only.
+        card: title, expected files, label sets, counts.
     """
 
     read: Callable[..., Annotations]

@@ -1,6 +1,7 @@
-"""Text tables (CSV, TSV) as rows of cells, whatever program saved them: encoding and separator are found by content.
+"""Read text tables (CSV, TSV) as rows of cells: call `read_delimited`.
 
-Contract: nothing is lost: blank lines are rows without cells, so that rows count as a spreadsheet program shows them.
+Contract: encoding and separator are found from the content, so files of every program can be read. A blank line is a
+row without cells, so row numbers are those of a spreadsheet program.
 """
 
 from __future__ import annotations
@@ -18,19 +19,20 @@ SEPARATORS = ",;\t|"
 
 
 def read_delimited(path: Path) -> list[list[str]]:
-    """Return all rows of a text table, cells trimmed; a blank line is [].
+    """Return all rows of a text table, with trimmed cells; a blank line is [].
 
     Raises:
-        SampleError: it is no text, or larger than `MER_SHEET_MB` allows.
+        SampleError: the file is not text, or larger than `MER_SHEET_MB`.
     """
     check_size(path, path.stat().st_size)
     return split_rows(decode(path.read_bytes(), path), path)
 
 
 def decode(content: bytes, path: Path) -> str:
-    """Return the text of bytes in UTF-8, UTF-16, GB 18030 or Windows 1252; SampleError where there are zero bytes.
+    """Return bytes in UTF-8, UTF-16, GB 18030 or Windows 1252 as text; SampleError if there are zero bytes.
 
-    Bytes that are no UTF-8 are Chinese where all that are no ASCII stand in pairs, as the sheets of CASME's group may.
+    Content that is not UTF-8 is read as Chinese (GB 18030) if all its bytes outside ASCII come in pairs. Some sheets of
+    the CASME group are stored so.
     """
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if content.startswith(mark):
@@ -50,7 +52,7 @@ def decode(content: bytes, path: Path) -> str:
 
 
 def split_rows(text: str, path: Path) -> list[list[str]]:
-    """Return the rows of a text; the separator is the one that most lines agree on. SampleError: broken quotes."""
+    """Return the rows of a text, split at the separator that most lines agree on; SampleError for broken quotes."""
     told = re.match(r"sep=(.)\r?\n", text)
     separator = told.group(1) if told else _separator(text)
     body = text[told.end() :] if told else text
@@ -63,7 +65,7 @@ def split_rows(text: str, path: Path) -> list[list[str]]:
 
 
 def _separator(text: str) -> str:
-    """The separator under which most of the first lines have the same number of cells, then the most cells."""
+    """Return the separator that gives most of the first lines the same number of cells; a tie goes to more cells."""
     lines = [line for line in text.splitlines() if line.strip(" ,;\t|")][:60]
 
     def agreement(separator: str) -> tuple[int, int]:

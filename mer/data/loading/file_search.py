@@ -1,7 +1,7 @@
-"""Finding official files as they lie on people's disks: other case, doubled folders, mixed padding, stray files.
+"""Find official files on users' disks: call `index_frames`, `find_folder`, `find_file` or `clip_folder`.
 
-Contract: reads directories only, never writes. Frames are known by the last integer of their name, and no name is ever
-made up from a number.
+Other case, doubled folders, mixed padding and stray files do not matter. Contract: reads directories only and never
+writes. The number of a frame is the last integer in its file name. No file name is built from a number.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mer.errors import SampleError
 
-#: Images that OpenCV reads and that the official packages hold. All else among frames (.lnk, .db) is stray.
+#: Kinds of images in the official packages, all readable by OpenCV. Other files among frames (.lnk, .db) are stray.
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
 #: `img46 (1).jpg` is a copy made by a file manager, not frame 1.
 _COPY = re.compile(r"\(\d+\)$")
@@ -20,10 +20,10 @@ _INTEGER = re.compile(r"\d+")
 
 
 def index_frames(folder: Path) -> dict[int, Path]:
-    """Frame files of a folder by the last integer of their name, in numeric order; stray files are passed over.
+    """Return the frame files of a folder by the last integer of their name, sorted; stray files are ignored.
 
     Raises:
-        SampleError: two files carry one number, so that the frame cannot be told.
+        SampleError: two files have one number, so the frame is ambiguous.
     """
     found: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
@@ -40,7 +40,7 @@ def index_frames(folder: Path) -> dict[int, Path]:
 
 
 def frames_or_fault(folder: Path) -> dict[int, Path] | str:
-    """Frame files of a folder as `index_frames` gives them, or what is wrong with it, for a list of faults."""
+    """Return `index_frames` of a folder, or a sentence with the error, for a list of errors."""
     try:
         return index_frames(folder) or f"{folder}: no frames inside"
     except SampleError as error:
@@ -48,7 +48,7 @@ def frames_or_fault(folder: Path) -> dict[int, Path] | str:
 
 
 def frame_number(name: str) -> int | None:
-    """Last integer of an image file's name (`reg_img46.jpg` -> 46, `006_05562.JPG` -> 5562); None for stray files."""
+    """Return the last integer of an image's name (`reg_img46.jpg` -> 46, `006_05562.JPG` -> 5562); None if stray."""
     path = Path(name)
     if name.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES or _COPY.search(path.stem):
         return None
@@ -57,16 +57,16 @@ def frame_number(name: str) -> int | None:
 
 
 def subfolders(parent: Path) -> dict[str, Path]:
-    """Folders inside `parent` by casefolded name, sorted; hidden ones are passed over."""
+    """Return the folders inside `parent` by casefolded name, sorted; hidden ones are ignored."""
     paths = sorted(path for path in parent.iterdir() if path.is_dir() and not path.name.startswith("."))
     return {path.name.casefold(): path for path in paths}
 
 
 def numbered_folders(parent: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
-    """Folders of people by number: `pattern` matches the whole name, its first group is the number (`s1`, `s01`).
+    """Return the folders of people by number: the first group of `pattern`, which matches whole names (`s1`, `s01`).
 
     Raises:
-        SampleError: two folders carry one number.
+        SampleError: two folders have one number.
     """
     found: dict[int, Path] = {}
     for name, path in subfolders(parent).items():
@@ -83,12 +83,12 @@ def numbered_folders(parent: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
 
 
 def clip_folder(person: Path, name: str, *, unpadded: bool = False) -> Path:
-    """Folder of a clip by its whole name, whatever the case; where it should be when it is not there.
+    """Return the folder of a clip by its whole name in any case; the expected path if it does not exist.
 
     Args:
-        person: folder that holds it.
-        name: of the clip.
-        unpadded: whether zeros before numbers do not count either (`s1_ne_01` and `s01_ne_1` are one).
+        person: folder that holds the clip's folder.
+        name: name of the clip.
+        unpadded: whether to ignore zeros before numbers too (`s1_ne_01` equals `s01_ne_1`).
     """
     missing = person / name
     if not person.is_dir():
@@ -105,13 +105,13 @@ def _unpadded(name: str) -> str:
 
 
 def find_folder(root: Path, candidates: Iterable[str], *, holds: re.Pattern[str]) -> Path | None:
-    """First candidate that holds folders of the expected kind; None where there is none.
+    """Return the first candidate that holds folders of the expected kind, or None.
 
     Args:
-        root: where to look.
-        candidates: paths relative to `root` in order of preference, "." for itself; case is free, and a folder that
-            holds only its own name again (`Cropped/Cropped`) is entered.
-        holds: what the name of at least one folder inside must match in full, whatever its case.
+        root: folder to search.
+        candidates: paths relative to `root` in order of preference, "." for itself, in any case. A folder with its own
+            name inside (`Cropped/Cropped`) is entered.
+        holds: pattern that matches the whole casefolded name of at least one folder inside.
     """
     for candidate in candidates:
         path: Path | None = root
@@ -124,9 +124,10 @@ def find_folder(root: Path, candidates: Iterable[str], *, holds: re.Pattern[str]
 
 
 def find_file(places: Iterable[Path], pattern: re.Pattern[str]) -> Path | None:
-    """The file whose whole name matches `pattern`, in the first place that has one; the last in name order if several.
+    """Return the file with a whole name that matches `pattern`, from the first place with one; None if there is none.
 
-    The last is the newest release, as names end in dates. `~$name.xlsx`, the lock of an open sheet, is passed over.
+    Of several files in one place it is the last by name: names end in dates, so that is the newest release. The lock
+    file of an open sheet, `~$name.xlsx`, is ignored.
     """
     for place in places:
         names = sorted(path.name for path in place.iterdir() if path.is_file() and path.name[0] not in "~.")

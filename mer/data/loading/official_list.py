@@ -1,7 +1,7 @@
-"""Official lists of samples (data set, subject, clip, label), in the forms that organisers and people give them.
+"""Read official lists of samples (data set, subject, clip, label): call `read_list`.
 
-Contract: reads one file, a CSV or a workbook, with or without a header; what a row means in a table of samples is
-decided by `mer.data.composite`. Classes may be the numbers of MEGC 2019.
+Contract: reads one file, a CSV or a workbook, with or without a header. `mer.data.composite` finds the sample of each
+row. Classes may be the numbers of MEGC 2019.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mer.data.samples.schema import raise_for_rows
 from mer.errors import DatasetNotFoundError, SampleError
 
 LIST_COLUMNS = ("dataset", "subject", "clip", "label")
-#: Our name -> headings in lists, without case, blanks and punctuation.
+#: Column -> its headings in lists, without case, blanks and punctuation.
 HEADINGS: Mapping[str, frozenset[str]] = {
     "dataset": frozenset({"dataset", "datasets", "database", "db", "source", "set"}),
     "subject": frozenset({"subject", "subjects", "sub", "subjectid", "person", "participant", "subid"}),
@@ -30,13 +30,13 @@ MEGC2019_COUNTS = {"negative": 250, "positive": 109, "surprise": 83}
 
 
 def read_list(path: Path) -> list[dict[str, str]]:
-    """Return the rows of an official list: trimmed cells of `LIST_COLUMNS`, and `row`, its number in a spreadsheet.
+    """Return the rows of an official list: trimmed cells of `LIST_COLUMNS`, and the row number as "row".
 
-    A file without a header has these columns in this order; blank rows and rows of separators only are passed over.
+    A file without a header has these columns in this order. Rows that are blank or hold only separators are ignored.
 
     Raises:
-        DatasetNotFoundError: there is no such file.
-        SampleError: it is no such table, or has empty cells.
+        DatasetNotFoundError: the file does not exist.
+        SampleError: columns are missing, or cells are empty.
     """
     if not path.is_file():
         raise DatasetNotFoundError(
@@ -58,9 +58,9 @@ def read_list(path: Path) -> list[dict[str, str]]:
 
 
 def class_of(label: str, classes: Sequence[str]) -> str | None:
-    """Return the class that a list's label means: its name in any case, or its number where the classes are MEGC's."""
+    """Return the class of a list's label, given by name in any case, or by number for the classes of MEGC 2019."""
     named = {name.casefold(): name for name in classes}
-    if set(classes) <= set(ROMAN):  # objective classes, as MEGC 2018 counts them
+    if set(classes) <= set(ROMAN):  # objective classes, as in MEGC 2018
         return named.get(canonical_objective(label).casefold())
     if set(classes) == set(NUMBERS.values()):
         named |= {number: name for number, name in NUMBERS.items() if number not in named}
@@ -69,7 +69,7 @@ def class_of(label: str, classes: Sequence[str]) -> str | None:
 
 
 def _places(rows: list[tuple[int, list[str]]], path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]:
-    """Place of each column, and the rows below the header, or all where there is none."""
+    """Return the index of each column, and the rows below the header, or all rows if there is no header."""
     first = rows[0][1] if rows else []
     headed = [spreadsheets.plain_heading(cell) for cell in first]
     places = {
@@ -80,7 +80,7 @@ def _places(rows: list[tuple[int, list[str]]], path: Path) -> tuple[dict[str, in
     if len(places) == len(LIST_COLUMNS):
         return places, rows[1:]
     width = max((len(cells) for _, cells in rows), default=0)
-    # without a header the first row is a sample: no cell of it is a heading, and none is empty
+    # without a header the first row is a sample, so none of its cells is a heading or empty
     if not places and width >= len(LIST_COLUMNS) and all([*first, ""][: len(LIST_COLUMNS)]):
         return {name: place for place, name in enumerate(LIST_COLUMNS)}, rows
     absent = [name for name in LIST_COLUMNS if name not in places]

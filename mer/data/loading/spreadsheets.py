@@ -1,7 +1,7 @@
-"""Coding sheets (xls, xlsx, ods, CSV) as rows of plain values, with the header found by what it says, not by its place.
+"""Read coding sheets (xls, xlsx, ods, CSV) as rows of plain values: call `read_sheet`, then `text` or `frame` per cell.
 
-Contract: row numbers are those that a spreadsheet program shows. Values are what the cell holds; the functions below
-turn one into text or a frame number. Columns are known by heading: case, spaces and punctuation do not count.
+Contract: the header is found by its headings, in any row; case, spaces and punctuation do not count. Row numbers are
+those of a spreadsheet program. Values are unchanged cells; `text` and `frame` convert a cell to text or frame number.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from mer.data.loading.delimited import read_delimited
 from mer.data.loading.workbook_checks import NotStored, check_cells, check_workbook
 from mer.errors import SampleError
 
-#: Marks for "no frame": `/` in CASME II and SAMM, a backslash in CASME, and what people type instead.
+#: Marks for "no frame": `/` in CASME II and SAMM, a backslash in CASME, and other common ones.
 NO_FRAME = frozenset(
     {"", "/", "\\", "-", "\u2013", "\u2014", "?", "n/a", "na", "nan", "none", "null", "\uff0f", "\uff1f"}
 )
-#: Endings of text tables.
+#: File name endings of text tables.
 TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 
 
 def read_sheet(
     path: Path, columns: Mapping[str, Collection[str]], *, optional: Collection[str] = ()
 ) -> list[dict[str, Any]]:
-    """Rows below the header of the first sheet that has one: our names for columns, and "row", its number on screen.
+    """Return the rows below the header of the first sheet with a header: cells by column, and the row number as "row".
 
-    Rows in which every column asked for is blank are passed over (gaps, empty tails, notes at the side).
+    Rows with blanks in all requested columns are ignored (gaps, empty tails, notes at the side).
 
     Args:
         path: xls, xlsx, ods or a text table (CSV).
-        columns: our name -> headings it goes by, in any spelling of case, spaces and punctuation.
-        optional: names that need not be there; their cells are then None.
+        columns: column -> its possible headings; case, spaces and punctuation do not count.
+        optional: columns that may be missing; their cells are then None.
 
     Raises:
-        SampleError: the file cannot be read, or no row holds all the headings.
+        SampleError: the file cannot be read, or no row holds all headings.
     """
     sheets = open_book(path)
     names = {name: {plain_heading(heading) for heading in headings} for name, headings in columns.items()}
@@ -61,12 +61,12 @@ def read_sheet(
 
 
 def open_book(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Return the sheets of a spreadsheet by title, each as all its rows from the first on; of a text table its rows.
+    """Return the sheets of a spreadsheet by title, each with all its rows; a text table is one sheet.
 
-    Cells whose formula has no stored value are `NotStored`.
+    A cell with a formula and without a stored value is `NotStored`.
 
     Raises:
-        SampleError: it cannot be read, or is larger than a sheet may be.
+        SampleError: the file cannot be read, or is above a limit of size.
     """
     if not _is_workbook(path):
         return {path.stem: [tuple(cells) for cells in read_delimited(path)]}
@@ -78,7 +78,7 @@ def open_book(path: Path) -> dict[str, list[tuple[Any, ...]]]:
         sheets = pd.read_excel(path, sheet_name=None, header=None, engine="calamine", dtype=object)
     except SampleError:
         raise
-    # calamine raises its own classes and panics for damaged files, none of which says what to do
+    # for damaged files calamine raises its own classes and panics, without a remedy
     except Exception as error:
         raise SampleError(
             f"{path}: expected a spreadsheet, could not read it ({error}). "
@@ -89,7 +89,7 @@ def open_book(path: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def _is_workbook(path: Path) -> bool:
-    """Whether a file is a zip or an OLE file by its first bytes; by its name where it is neither."""
+    """Return whether a file is a workbook: a zip or OLE file, or binary without the name of a text table."""
     try:
         with path.open("rb") as file:
             start = file.read(4)
@@ -101,7 +101,7 @@ def _is_workbook(path: Path) -> bool:
 
 
 def _check_cells_of(path: Path) -> None:
-    """The limit of cells for formats whose size the reader itself tells (xls, at most 65,536 x 256)."""
+    """Check the number of cells in xls files, with the sizes from the reader (at most 65,536 x 256)."""
     if zipfile.is_zipfile(path):
         return
     for sheet in python_calamine.CalamineWorkbook.from_path(str(path)).sheet_names:
@@ -110,7 +110,7 @@ def _check_cells_of(path: Path) -> None:
 
 
 def _marked(rows: list[tuple[Any, ...]], unstored: Mapping[tuple[int, int], NotStored]) -> list[tuple[Any, ...]]:
-    """The rows with what stands in cells without a stored value; a sheet ends at its last stored one."""
+    """Return the rows with `NotStored` cells filled in, extended where such cells lie beyond the last stored one."""
     if not unstored:
         return rows
     grid = [list(row) for row in rows]
@@ -122,7 +122,7 @@ def _marked(rows: list[tuple[Any, ...]], unstored: Mapping[tuple[int, int], NotS
 
 
 def text(cell: Any) -> str:
-    """Cell as trimmed text: empty cells give "", whole numbers lose their `.0`."""
+    """Return a cell as trimmed text: "" for an empty cell, whole numbers without `.0`."""
     if cell is None or (not isinstance(cell, str) and pd.isna(cell)):
         return ""
     if isinstance(cell, float) and cell.is_integer():
@@ -131,7 +131,7 @@ def text(cell: Any) -> str:
 
 
 def frame(cell: Any) -> int | None:
-    """Frame number in a cell, from a number or a text (`46`, `46.0`); None for blanks, slash and backslash.
+    """Return the frame number in a cell, a number or a text (`46`, `46.0`); None for a mark of `NO_FRAME`.
 
     Raises:
         ValueError: the cell holds something else, or a negative number.
@@ -150,12 +150,12 @@ def frame(cell: Any) -> int | None:
 
 
 def plain_heading(heading: Any) -> str:
-    """Heading without case, spaces and punctuation: `Onset Frame`, `OnsetFrame`, `onset_frame` are one."""
+    """Return a heading without case, spaces and punctuation: `Onset Frame`, `onset_frame` -> `onsetframe`."""
     return re.sub(r"[\W_]+", "", text(heading)).casefold()
 
 
 def _places(cells: tuple[Any, ...], names: Mapping[str, Collection[str]]) -> dict[str, int]:
-    """Position of the first cell that carries one of each name's headings; a repeated one is numbered, `OnsetF2`."""
+    """Return the index of each column's first heading; a repeated heading is numbered, `OnsetF2`."""
     once = [plain_heading(cell) for cell in cells]
     plain = [
         f"{cell}{seen}" if (seen := once[: i + 1].count(cell)) > 1 and cell else cell for i, cell in enumerate(once)
@@ -170,7 +170,7 @@ def _rows(
     kept = []
     for number, cells in enumerate(rows, start=start):
         values = {name: cells[places[name]] if places.get(name, len(cells)) < len(cells) else None for name in names}
-        # formulas that were dragged down below the table fill no row
+        # formulas dragged down below the table do not make a row
         if any(text(value) for value in values.values() if not isinstance(value, NotStored)):
             kept.append({"row": number, **values})
     return kept

@@ -1,7 +1,7 @@
-"""Look into a workbook before it is read: how large it would become, and cells whose value was never stored.
+"""Check a workbook before it is read: call `check_workbook` for its size and for cells without a stored value.
 
-Contract: streams the file once and keeps little of it, so that a bomb or a stray cell in the last corner is refused
-before anything is laid out in memory. The limits are the variables `MER_SHEET_MB` and `MER_SHEET_CELLS`.
+Contract: streams the file once and keeps little in memory. A zip bomb or a stray cell in the last corner is refused
+before memory is allocated for it. The environment variables `MER_SHEET_MB` and `MER_SHEET_CELLS` set the limits.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ _POSITION = re.compile(r"([A-Z]{1,3})(\d{1,7})")
 
 
 class NotStored(str):
-    """Text in place of a cell without a usable value: its formula, or its error such as `#REF!`."""
+    """Text of a cell without a usable value: its formula, or its error such as `#REF!`."""
 
 
-#: Sheet by number -> (row, column), both from 0 -> what stands there instead of a value.
+#: Number of the sheet -> (row, column), both from 0 -> formula or error of that cell.
 Unstored = dict[int, dict[tuple[int, int], NotStored]]
 
 
 def limit(variable: str, usual: int) -> int:
-    """Return a limit: the environment's, else the usual one."""
+    """Return a limit from the environment variable, else `usual`."""
     told = os.environ.get(variable, "")
     return int(told) if told.isdecimal() else usual
 
 
 def check_workbook(path: Path) -> Unstored:
-    """Return the cells of an xlsx or ods whose value is not stored; nothing for other formats.
+    """Check an xlsx or ods and return the cells without a stored value, which only an xlsx has; {} for other formats.
 
     Raises:
-        SampleError: it unpacks to more bytes than `MER_SHEET_MB`, or covers more cells than `MER_SHEET_CELLS`.
-        zipfile.BadZipFile, ParseError: it is damaged.
+        SampleError: the file unpacks to more than `MER_SHEET_MB`, or covers more cells than `MER_SHEET_CELLS`.
+        zipfile.BadZipFile, ParseError: the file is damaged.
     """
     if not zipfile.is_zipfile(path):
         return {}
     with zipfile.ZipFile(path) as archive:
         check_size(path, sum(entry.file_size for entry in archive.infolist()))
-        archive.testzip()  # an entry that holds more than it says fails its checksum
+        archive.testzip()  # an entry larger than its declared size fails its checksum
         names = archive.namelist()
         if "content.xml" in names:
             with archive.open("content.xml") as file:
@@ -60,28 +60,29 @@ def check_workbook(path: Path) -> Unstored:
 
 
 def check_size(path: Path, size: int) -> None:
-    """Raise SampleError for more bytes than `MER_SHEET_MB` allows."""
+    """Raise a SampleError if `size`, in bytes, is above `MER_SHEET_MB`."""
     most = limit("MER_SHEET_MB", MEGABYTES)
     if size > most * 1_000_000:
         raise SampleError(
             f"{path}: expected a sheet of at most {most} MB, this one unpacks to {size / 1e6:.0f} MB. Take the file "
-            "from the official archive again; if it is right, set the environment variable MER_SHEET_MB higher."
+            "from the official archive again; if it is right, set a higher limit in the environment variable "
+            "MER_SHEET_MB."
         )
 
 
 def check_cells(path: Path, rows: int, columns: int, where: str) -> None:
-    """Raise SampleError for a table of more cells than `MER_SHEET_CELLS` allows."""
+    """Raise a SampleError if a table has more cells than `MER_SHEET_CELLS`."""
     most = limit("MER_SHEET_CELLS", CELLS)
     if rows * columns > most:
         raise SampleError(
             f"{path}: expected at most {most:,} cells, this sheet spans {rows:,} rows and {columns:,} columns "
-            f"({where}). Delete the stray cell far from the table; if the sheet is right, set the environment variable "
-            "MER_SHEET_CELLS higher."
+            f"({where}). Delete the stray cell far from the table; if the sheet is right, set a higher limit in the "
+            "environment variable MER_SHEET_CELLS."
         )
 
 
 def _sheets_in_order(archive: zipfile.ZipFile) -> list[str]:
-    """Names of the parts of the sheets, in the order of the workbook."""
+    """Return the names of the archive's entries with sheets, in the order of the workbook."""
     targets = {
         element.get("Id", ""): element.get("Target", "")
         for element in _elements(archive, "xl/_rels/workbook.xml.rels", "Relationship")
@@ -118,7 +119,7 @@ def _unstored(path: Path, file: IO[bytes]) -> dict[tuple[int, int], NotStored]:
                 first, last = row if first is None else first, max(last, row)
                 left, right = min(column, right if left is None else left), max(right, column)
                 check_cells(path, last + 1, right + 1, f"a cell in row {row + 1}, column {column + 1}")
-            # an empty text is a value: `<v></v>` of a cell of type str
+            # an empty text, `<v></v>` in a cell of type str, is a stored value
             if "f" in inside and not inside.get("v") and (element.get("t") != "str" or "v" not in inside):
                 found[row, column] = NotStored(f"={inside['f'] or '...'}")
             elif element.get("t") == "e":
