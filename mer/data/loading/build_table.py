@@ -255,7 +255,7 @@ def _frame(
                 missing.append(f"{clip}: {column} frame {number} in {clip.folder} ({there})")
         rows.append(row)
     remedy = f"Copy the frames from the official archive, or correct the rows in a copy of the sheet{_OR_TABLE}."
-    raise_for_rows(missing, f"{origin}: {len(missing)} key frames are not on disk:", remedy, shown=ALL)
+    raise_for_rows(missing, f"{origin}: {len(missing)} frames of its clips are not on disk:", remedy, shown=ALL)
     ids = Counter(row["sample_id"] for row in rows)
     twice = [str(item.clip) for item, row in zip(chosen, rows, strict=True) if ids[row["sample_id"]] > 1]
     raise_for_rows(

@@ -1,1 +1,1 @@
-"""Drawn faces moved by action units: a source of samples, and trees in official layouts."""
+"""Draw faces moved by action units, as a source of samples or as folders in official layouts."""

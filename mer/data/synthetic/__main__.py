@@ -1,4 +1,4 @@
-"""Command `python -m mer.data.synthetic`: write the drawn corpus as a tree in an official layout."""
+"""Run `python -m mer.data.synthetic` to write the drawn corpus in the official layout of a data set."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from mer.data.synthetic.layouts.registry import LAYOUTS, LayoutClip, write_tree
 from mer.data.synthetic.scene import in_scene
 from mer.data.synthetic.source import check_design
 
-#: Objective class of each emotion in trees of a profile: ours, so that all five of MEGC 2018 occur in both sets. The
-#: recordings were classed by action units.
+#: Objective class of each emotion in the folders of a profile. The mapping is our own; all five classes of MEGC 2018
+#: occur in both sets. In the recorded sets the classes follow from action units.
 OBJECTIVE = {
     "casme2": {"happiness": "I", "surprise": "II", "others": "III", "disgust": "IV", "repression": "V"},
     "samm": {"happiness": "I", "surprise": "II", "anger": "III", "others": "IV", "contempt": "V"},
@@ -27,7 +27,7 @@ OBJECTIVE = {
 
 
 def layout_clips(data: SyntheticData) -> list[LayoutClip]:
-    """The clips of a configuration for `layouts.write_tree`; subjects count from 1, frames are drawn when asked."""
+    """Return the clips of a configuration for `write_tree`; subjects count from 1, frames are drawn on demand."""
     check_design(data)
     clips = []
     classes = OBJECTIVE.get(data.profile, {})
@@ -41,7 +41,7 @@ def layout_clips(data: SyntheticData) -> list[LayoutClip]:
 
 @guarded
 def main(arguments: list[str] | None = None) -> int:
-    """Write the synthetic corpus in the layout of a real data set; the exit status (2 = the request makes no sense)."""
+    """Write the synthetic corpus in the layout of a real data set; the exit status is 2 if an option is invalid."""
     parser = argparse.ArgumentParser(prog="python -m mer.data.synthetic", description=main.__doc__)
     default = SyntheticData(name="synthetic")
     parser.add_argument("--layout", required=True, choices=sorted(LAYOUTS), help="data set whose layout is written")

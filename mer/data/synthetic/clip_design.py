@@ -1,8 +1,8 @@
-"""Who shows what in the synthetic corpus: emotion mixes of real data sets, subjects per clip, difficulty, random clips.
+"""Design the clips of the synthetic corpus: call `design_clips`; `difficulty_of` gives the settings of a difficulty.
 
-Contract: clip k and person s depend on (seed, profile, difficulty, size) and on k or s, not on how many others there
-are, except that a new person takes some clips from the old ones. Labels are drawn independently of persons. Counts of
-the profiles are those of the real sets; the split of a class into emotions follows their published label counts.
+Contract: clip k and person s depend on (seed, profile, difficulty, size) and on k or s, not on the number of clips or
+people, except that a new person takes some clips from the others. Labels are independent of people. Class counts of the
+profiles are those of the real sets; a class is split into emotions by their published label counts.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from mer.utils.seeding import seed_from
 
 @dataclass(frozen=True)
 class Difficulty:
-    """What one difficulty means."""
+    """Settings of one difficulty."""
 
-    #: Weakest and strongest expression; 1 moves skin by about 0.05 pupil distances.
+    #: Strength of the weakest and the strongest expression; 1 moves skin by about 0.05 pupil distances.
     strength: tuple[float, float]
     #: Expected number of irrelevant units in a clip.
     irrelevant: float
-    #: Deviation of the camera's noise, grey levels.
+    #: Standard deviation of the camera's noise, grey levels.
     noise: float
-    #: Deviation of the head's drift in 100 frames, face units (turn: radians times 2).
+    #: Standard deviation of the head's drift in 100 frames, face units (turn: radians times 2).
     drift: float
-    #: Shortest and longest way from onset to apex and from apex to offset, frames (the end left out).
+    #: Range of frames from onset to apex and from apex to offset, without the upper end.
     pace: tuple[int, int] = (10, 41)
-    #: Sets of action units drawn for one expression and shown together.
+    #: Number of sets of action units shown together in one expression.
     cores: int = 1
 
 
 def difficulty_of(difficulty: float, *, posed: bool = False) -> Difficulty:
-    """Settings of a difficulty: 0 = strong motion and nothing else moving; 1 = the default; on in the same direction.
+    """Return the settings of a difficulty: 0 = strong motion and no other motion, 1 = the default, above = harder.
 
-    The default was set so that a kernel machine on measured onset-apex flow reaches a UF1 near 0.72 under LOSO (three
-    classes, 200 clips), as on real motion maps, and about 0.83 on the true field.
+    With the default, a kernel machine on measured onset-apex flow reaches a UF1 near 0.72 under LOSO (three classes,
+    200 clips), as on real motion maps, and about 0.83 on the true field.
     """
     level = Difficulty(
         strength=(0.8 * 0.125**difficulty, 0.5**difficulty),
@@ -54,15 +54,15 @@ def difficulty_of(difficulty: float, *, posed: bool = False) -> Difficulty:
 
 
 #: Strength of posed expressions at any difficulty: the skin moves by up to 0.07 to 0.12 pupil distances (median over
-#: expressions), five times as far as in the strongest micro-expressions of the default difficulty. Our choice: one
-#: drawn expression in forty begins to fold the skin at 2.5, one in seven at 3.
+#: expressions), five times as far as in the strongest micro-expressions of the default difficulty. The limit is our
+#: choice: the skin begins to fold in one of forty drawn expressions at 2.5, in one of seven at 3.
 POSED_STRENGTH = (1.5, 2.5)
-#: 0.25 to 1 second to the apex: macro-expressions last from half a second to four (Ekman 2003).
+#: Frames for 0.25 to 1 second to the apex; macro-expressions last half a second to four (Ekman 2003).
 POSED_PACE = (50, 201)
 
 
 def config_errors(data: SyntheticData) -> list[str]:
-    """What is wrong with the values of `data`, one sentence each."""
+    """Return the errors in the values of `data`, one sentence each."""
     found = limit_errors(data, "data", {"profiles": PROFILES})
     if data.labels is not None:
         found.append(f"data.labels: expected null, got {data.labels!r}: data.profile decides the labels of drawn clips")
@@ -77,8 +77,8 @@ def config_errors(data: SyntheticData) -> list[str]:
 
 
 def design_clips(data: SyntheticData) -> list[ClipSpec]:
-    """The clips of a configuration in order of their number."""
-    if data.posed:  # other people and clips than those of the same seed that do not pose
+    """Return the clips of a configuration, sorted by number."""
+    if data.posed:  # people and clips must differ from the unposed ones of the same seed
         data = replace(data, seed=seed_from(data.seed, "posed"))
     profile = PROFILES[data.profile]
     labels = _labels(profile, data.clips)
@@ -90,7 +90,10 @@ def design_clips(data: SyntheticData) -> list[ClipSpec]:
 
 
 def _labels(profile: Profile, clips: int) -> list[str]:
-    """Label of each clip: every class twice, then always the class that lacks most of its share. A prefix of itself."""
+    """Return the label of each clip: every class twice, then always the class that lacks most of its share.
+
+    The labels of fewer clips are the first labels of more clips.
+    """
     classes = list(profile.counts)
     total = sum(profile.counts.values())
     seen = dict.fromkeys(classes, 0)
@@ -106,11 +109,11 @@ def _labels(profile: Profile, clips: int) -> list[str]:
 
 
 def _subjects(labels: list[str], subjects: int, seed: int) -> list[int]:
-    """Subject of each clip: the first clips go to one subject each, the others by uneven weights.
+    """Return the subject of each clip: the first clips go to one subject each, the others by uneven weights.
 
-    Weighted rendezvous hashing (Thaler and Ravishankar 1998): a clip goes to the subject with the best score of this
-    clip and this subject, so that a new subject moves only the clips it wins. The second clip of a class never goes to
-    the subject of the first: every class is shown by two subjects at least.
+    Weighted rendezvous hashing (Thaler and Ravishankar 1998): a clip goes to the subject with the best score for it, so
+    a new subject moves only the clips with its best score. The second clip of a class never goes to the subject of the
+    first, so every class has at least two subjects.
     """
     weights = [float(np.random.default_rng(seed_from(seed, "weight", s)).lognormal(0, 0.9)) for s in range(subjects)]
     owners: dict[str, set[int]] = {}
@@ -129,7 +132,7 @@ def _subjects(labels: list[str], subjects: int, seed: int) -> list[int]:
 
 
 def _clip(data: SyntheticData, profile: Profile, number: int, subject: int, label: str) -> ClipSpec:
-    """One clip. From onset to offset 20 to 80 frames (100 to 400 ms), as in micro-expressions, unless it is posed."""
+    """Return one clip. A clip that is not posed lasts 20 to 80 frames (100 to 400 ms), as micro-expressions do."""
     level = difficulty_of(data.difficulty, posed=data.posed)
     seed = seed_from(data.seed, "clip", number)
     rng = np.random.default_rng(seed_from(seed, "timing"))
@@ -142,7 +145,7 @@ def _clip(data: SyntheticData, profile: Profile, number: int, subject: int, labe
     mixture = profile.emotions[label]
     weights = np.array(list(mixture.values()))
     emotion = list(mixture)[int(rng.choice(len(weights), p=weights / weights.sum()))]
-    # several units of one expression peak at the apex, though they do not start together
+    # all units of an expression peak at the apex, but start at different frames
     expression = tuple(
         Movement(item, onset + rise * rng.uniform(0, 0.3), apex, apex + fall, rest)
         for item in _shown_together([_units(emotion, rng, level.strength) for _ in range(level.cores)])
@@ -183,7 +186,7 @@ def _clip(data: SyntheticData, profile: Profile, number: int, subject: int, labe
 
 
 def _shown_together(sets: Sequence[tuple[facs.Activation, ...]]) -> tuple[facs.Activation, ...]:
-    """Every unit of the sets once, in order of code, as the first set shows it that has it."""
+    """Return every unit of the sets once, sorted by code, with the intensities of the first set that has it."""
     units: dict[int, facs.Activation] = {}
     for activations in sets:
         for item in activations:
@@ -192,5 +195,5 @@ def _shown_together(sets: Sequence[tuple[facs.Activation, ...]]) -> tuple[facs.A
 
 
 def _units(emotion: str, rng: np.random.Generator, strength: tuple[float, float]) -> tuple[facs.Activation, ...]:
-    """Action units of an emotion; none of the neutral face."""
+    """Draw the action units of an emotion; () for "neutral"."""
     return () if emotion == "neutral" else facs.sample_activations(emotion, rng, strength)

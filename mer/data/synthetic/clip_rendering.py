@@ -1,8 +1,8 @@
-"""Clips of invented people: what moves, when, in front of which camera; frames and ground truth computed from that.
+"""Render clips of invented people: call `render_frame` and `ground_truth` with a `ClipSpec`.
 
-Contract: a frame is a pure function of (specification, frame number), drawn by warping the person's face at rest
-backwards through action units and pose; the truth comes from the fields, not from the frames. Every movement begins at
-onset or later, so that the onset frame shows the face at rest and knows nothing of the label.
+Contract: a frame is a pure function of (specification, frame number). It is drawn by warping the person's face at rest
+backwards through action units and pose. The ground truth is computed from the fields, not from the frames. Every
+movement begins at the onset or later, so the onset frame shows the face at rest and is independent of the label.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from mer.data.facs.geometry import Array
 from mer.data.synthetic.face_model import CANVAS, Person, draw, random_person
 from mer.utils.seeding import seed_from
 
-#: What a frame shows: tight around brows and chin, as the cropped frames of the real sets do.
+#: Part of face coordinates in a frame: brows to chin, as in the cropped frames of the real sets.
 VIEW = facs.View(0.0, 0.5, 2.5, 2.5)
 
-#: Frames a second, as in CASME II and SAMM; lengths of clips below count on it.
+#: Frames per second, as in CASME II and SAMM; lengths of clips depend on it.
 RATE = 200
 
 
 @dataclass(frozen=True)
 class Movement:
-    """An action unit with its own time course, in frames: rises from `start` to `peak`, falls until `end`."""
+    """Action unit with its time course in frame numbers: rises from `start` to `peak`, falls until `end`."""
 
     activation: facs.Activation
     start: float
     peak: float
     end: float
-    #: What is left of it after `end`, 0..1.
+    #: Level after `end`, 0..1.
     rest: float = 0.0
 
     def level(self, frame: float) -> float:
-        """How much of the activation is there at a frame number, 0..1."""
+        """Return the level of the activation at a frame number, 0..1."""
         if frame <= self.peak:
             return _ease((frame - self.start) / max(self.peak - self.start, 1e-9))
         return 1 - (1 - self.rest) * _ease((frame - self.peak) / max(self.end - self.peak, 1e-9))
@@ -45,7 +45,7 @@ class Movement:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the head is: shift in face units, turn in radians, size as a factor."""
+    """Pose of the head: shift in face units, turn in radians, size as a factor."""
 
     x: float = 0.0
     y: float = 0.0
@@ -53,12 +53,12 @@ class Pose:
     scale: float = 1.0
 
     def forward(self, points: Array) -> Array:
-        """Place in the view's coordinates of points (2, ...) of the face."""
+        """Return points (2, ...) of the face in coordinates of the view."""
         cos, sin = np.cos(self.angle) * self.scale, np.sin(self.angle) * self.scale
         return np.stack([cos * points[0] - sin * points[1] + self.x, sin * points[0] + cos * points[1] + self.y])
 
     def backward(self, points: Array) -> Array:
-        """Inverse of `forward`."""
+        """Return points (2, ...) of the view in coordinates of the face, the inverse of `forward`."""
         cos, sin = np.cos(self.angle) / self.scale, np.sin(self.angle) / self.scale
         x, y = points[0] - self.x, points[1] - self.y
         return np.stack([cos * x + sin * y, -sin * x + cos * y])
@@ -66,7 +66,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """Everything that decides the frames of one clip."""
+    """Specification of one clip, which determines its frames."""
 
     subject: int
     #: Number of the clip in the whole corpus.
@@ -77,10 +77,10 @@ class ClipSpec:
     apex: int
     offset: int
     person: Person
-    #: The action units of the expression, and those that have nothing to do with it.
+    #: Action units of the expression, and those unrelated to it.
     expression: tuple[Movement, ...]
     irrelevant: tuple[Movement, ...]
-    #: At onset, and how it changes in 100 frames.
+    #: Pose at the onset, and its change in 100 frames.
     pose: Pose
     drift: Pose
     #: Camera: standard deviation of its noise in grey levels, relative deviation of its brightness.
@@ -91,21 +91,21 @@ class ClipSpec:
 
     @property
     def name(self) -> str:
-        """Name of the clip among its subject's."""
+        """Return the name of the clip, such as `c0012`."""
         return f"c{self.number:04d}"
 
     @property
     def subject_name(self) -> str:
-        """Name of the subject."""
+        """Return the name of the subject, such as `s003`."""
         return f"s{self.subject:03d}"
 
     @property
     def aus(self) -> tuple[str, ...]:
-        """Action units of the expression as a coder would write them."""
+        """Return the action units of the expression in a coder's notation."""
         return facs.au_text(movement.activation for movement in self.expression)
 
     def pose_at(self, frame: float) -> Pose:
-        """Pose of the head at a frame number."""
+        """Return the pose of the head at a frame number."""
         time = (frame - self.onset) / 100
         return Pose(
             self.pose.x + time * self.drift.x,
@@ -115,7 +115,7 @@ class ClipSpec:
         )
 
     def activations_at(self, frame: float, *, irrelevant: bool = True) -> tuple[facs.Activation, ...]:
-        """What is active at a frame number, with the irrelevant units or without."""
+        """Return the active units at a frame number, with or without the irrelevant ones."""
         movements = self.expression + (self.irrelevant if irrelevant else ())
         levels = [(movement.activation, movement.level(frame)) for movement in movements]
         return tuple(facs.Activation(a.code, a.left * level, a.right * level) for a, level in levels if level > 0)
@@ -123,18 +123,18 @@ class ClipSpec:
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """What a clip really shows between onset and apex, at the pixels of the onset frame."""
+    """True motion from onset to apex at the pixels of the onset frame."""
 
-    #: Motion of the skin with the head, pixels: (2, H, W) float32, x then y.
+    #: Motion of the skin including the head's, in pixels: (2, H, W) float32, x then y.
     flow: npt.NDArray[np.float32]
-    #: The expression's own part of it.
+    #: Motion by the expression alone, in the same form.
     expression: npt.NDArray[np.float32]
-    #: Where the expression moves the face: (H, W).
+    #: Pixels that the expression moves: (H, W).
     mask: npt.NDArray[np.bool_]
 
 
 def render_frame(spec: ClipSpec, frame: int) -> npt.NDArray[np.uint8]:
-    """The frame with this number: uint8 (H, W). Numbers before onset and after offset show the face at rest."""
+    """Return the frame with this number, uint8 (H, W); before the onset it shows the face at rest."""
     size = spec.size
     resolution = round(2 * size * CANVAS.width / VIEW.width)
     layers = draw(spec.person, resolution)
@@ -150,7 +150,7 @@ def render_frame(spec: ClipSpec, frame: int) -> npt.NDArray[np.uint8]:
 
 
 def ground_truth(spec: ClipSpec) -> GroundTruth:
-    """Ground truth of a clip, computed from its fields and not from its frames."""
+    """Return the ground truth of a clip, computed from its fields and not from its frames."""
     start = VIEW.grid(spec.size)
     points = spec.pose_at(spec.onset).backward(start)
     factor = spec.size / VIEW.width
@@ -162,16 +162,16 @@ def ground_truth(spec: ClipSpec) -> GroundTruth:
 
 
 def _ease(t: float) -> float:
-    """Minimum-jerk rise from 0 at t <= 0 to 1 at t >= 1."""
+    """Return a minimum-jerk rise from 0 at t <= 0 to 1 at t >= 1."""
     t = min(max(t, 0.0), 1.0)
     return t**3 * (10 - 15 * t + 6 * t**2)
 
 
 def _rest_position(points: Array, activations: tuple[facs.Activation, ...], shape: facs.FaceShape) -> Array:
-    """Where the skin seen at `points` lies at rest: solves rest + displacement(rest) = points by iteration."""
+    """Return the rest position of the skin at `points`: solves rest + displacement(rest) = points by iteration."""
     if not activations:
         return points
-    side = 160  # 0.02 face units a cell, a fifth of the smallest extent of a unit
+    side = 160  # 0.02 face units per cell, a fifth of the smallest extent of a unit
     field = facs.displacement(activations, CANVAS.grid(side), shape).astype(np.float32)
     rest = points
     for _ in range(8):
@@ -182,11 +182,11 @@ def _rest_position(points: Array, activations: tuple[facs.Activation, ...], shap
 
 
 def _sample(layer: np.ndarray, points: Array) -> Array:
-    """Values of a layer over `CANVAS` at face coordinates (2, H, W): (H, W)."""
+    """Return the values of a layer over `CANVAS` at face coordinates (2, H, W): (H, W)."""
     x, y = CANVAS.pixels(points, layer.shape[0]).astype(np.float32)
     return cv2.remap(layer, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
 
 
 def person_of(seed: int, subject: int) -> Person:
-    """The person with this number in the corpus of this seed."""
+    """Return the person with this number in the corpus of this seed."""
     return random_person(seed_from(seed, "person", subject))

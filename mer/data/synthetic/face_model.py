@@ -1,7 +1,7 @@
-"""Invented people: parameters of a face, and the grey layers drawn from them.
+"""Draw invented people: `random_person` gives the parameters of a face, `draw` its grey layers.
 
-Contract: everything is a function of a `Person`; a person is a function of a seed. No photograph is involved. Faces are
-schematic, but shaded from a relief under a light of their own, and their skin is textured finely enough for flow.
+Contract: the layers are a function of a `Person`, and a person is a function of a seed. No photograph is used. Faces
+are schematic. Each is shaded from a relief under its own light, and its skin has texture that is fine enough for flow.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from mer.data.facs.geometry import Array, FaceShape, View, random_shape
 
-#: What the layers cover: more than any view, so that moved and turned heads never run out of picture.
+#: Part of face coordinates in the layers; it exceeds every view, so moved and turned heads stay inside.
 CANVAS = View(0.0, 0.5, 3.2, 3.2)
 
 
@@ -25,7 +25,7 @@ class Person:
     shape: FaceShape
     skin: float
     hair: float
-    #: Lowest point of the hair above the pupils; small values are a fringe.
+    #: Lowest point of the hair above the pupils; a small value is a fringe.
     hairline: float
     iris: float
     #: Factor on the skin level inside the lips.
@@ -33,7 +33,7 @@ class Person:
     brow_thickness: float
     #: Direction to the light: x, y of a unit vector.
     light: tuple[float, float]
-    #: 0 = flat light, 1 = only from one side.
+    #: 0 = flat light, 1 = light from one side only.
     contrast: float
     #: Relative amplitude of pores and mottling.
     texture: float
@@ -42,25 +42,25 @@ class Person:
     age: float
     glasses: bool
     background: tuple[float, float]
-    #: Seed of everything random in the drawing (pores, hairs, freckles).
+    #: Seed of the random parts of the drawing (pores, hairs, freckles).
     seed: int
 
 
 @dataclass(frozen=True)
 class Layers:
-    """What is drawn of a person, each (T, T) float32 over `CANVAS`."""
+    """Grey layers of a person, each (T, T) float32 over `CANVAS`."""
 
-    #: Grey levels of head and hair, and where they cover the background (0..1).
+    #: Grey levels of head and hair, and their opacity (0..1).
     head: np.ndarray
     alpha: np.ndarray
-    #: Grey levels of the rims and their opacity; they move with the head and not with the skin.
+    #: Grey levels of the rims and their opacity; they move with the head, not with the skin.
     glasses: np.ndarray
     glasses_alpha: np.ndarray
     background: np.ndarray
 
 
 def random_person(seed: int) -> Person:
-    """The person of this seed."""
+    """Return the person of this seed."""
     rng = np.random.default_rng(seed)
     angle = rng.uniform(-1.1, 1.1)
     return Person(
@@ -84,7 +84,7 @@ def random_person(seed: int) -> Person:
 
 @lru_cache(maxsize=64)
 def draw(person: Person, resolution: int) -> Layers:
-    """The layers of a person at `resolution` x `resolution` pixels."""
+    """Draw the layers of a person at `resolution` x `resolution` pixels."""
     rng = np.random.default_rng(person.seed)
     grid = CANVAS.grid(resolution)
     inside, radius = _oval(person, grid)
@@ -99,7 +99,7 @@ def draw(person: Person, resolution: int) -> Layers:
     level, slope = person.background
     background = level + slope * grid[0] + 10 * _noise(rng, resolution, 0.25 * resolution / 3.2)
 
-    # band-limited, so that halving the resolution while warping does not alias
+    # limits the band, so that warping to half the resolution does not alias
     def soften(layer: Array) -> np.ndarray:
         return cv2.GaussianBlur(np.clip(layer, 0, 255).astype(np.float32), (0, 0), 0.7)
 
@@ -109,29 +109,29 @@ def draw(person: Person, resolution: int) -> Layers:
 def _noise(
     rng: np.random.Generator, resolution: int, wavelength: float, stretch: tuple[float, float] = (1, 1)
 ) -> Array:
-    """Smooth noise of unit deviation, (T, T); `wavelength` in pixels, `stretch` along x and y."""
+    """Return smooth noise of standard deviation 1, (T, T); `wavelength` in pixels, `stretch` along x and y."""
     white = rng.standard_normal((resolution, resolution))
     smooth = cv2.GaussianBlur(white, (0, 0), sigmaX=wavelength * stretch[0] / 3, sigmaY=wavelength * stretch[1] / 3)
     return np.asarray(smooth / smooth.std(), dtype=np.float64)
 
 
 def _inside(distance: Array, softness: float = 0.012) -> Array:
-    """1 where a distance to an outline is negative, 0 where positive, soft between."""
+    """Return 1 where the distance to an outline is negative, 0 where it is positive, with a soft edge."""
     return 1 / (1 + np.exp(np.clip(distance / softness, -40, 40)))
 
 
 def _bump(grid: Array, x: float, y: float, sx: float, sy: float) -> Array:
-    """Gaussian of height 1."""
+    """Return a Gaussian of height 1 at (x, y)."""
     return np.exp(-0.5 * (((grid[0] - x) / sx) ** 2 + ((grid[1] - y) / sy) ** 2))
 
 
 def _pair(grid: Array, x: float, y: float, sx: float, sy: float) -> Array:
-    """Two Gaussians, mirrored about the midline."""
+    """Return two Gaussians, mirrored about the midline."""
     return _bump(grid, x, y, sx, sy) + _bump(grid, -x, y, sx, sy)
 
 
 def _oval(person: Person, grid: Array) -> tuple[Array, Array]:
-    """Cover of head and neck, and the distance from the middle of the face as a share of its outline's."""
+    """Return the opacity of head and neck, and the distance from the face's middle, which is 1 at its outline."""
     shape = person.shape
     middle = 0.15
     height = np.where(grid[1] < middle, 1.45, shape.chin - middle)
@@ -143,7 +143,7 @@ def _oval(person: Person, grid: Array) -> tuple[Array, Array]:
 
 
 def _relief(person: Person, grid: Array, radius: Array) -> Array:
-    """Height of the face towards the viewer, face units."""
+    """Return the height of the face towards the viewer, in face units."""
     shape, (x, y) = person.shape, grid
     height: Array = 0.85 * np.sqrt(np.clip(1.02 - np.minimum(radius, 1) ** 2, 0.02, None))
     tip = shape.nose_length - 0.10
@@ -179,7 +179,7 @@ def _relief(person: Person, grid: Array, radius: Array) -> Array:
 
 
 def _lambert(person: Person, relief: Array) -> Array:
-    """Brightness of a matt surface of this relief under the person's light, mean about 1 on the face."""
+    """Return the brightness of a matt surface with this relief under the person's light, about 1 on average."""
     step = CANVAS.width / relief.shape[0]
     slope_y, slope_x = np.gradient(relief, step)
     length = np.sqrt(1 + slope_x**2 + slope_y**2)
@@ -190,7 +190,7 @@ def _lambert(person: Person, relief: Array) -> Array:
 
 
 def _skin_texture(person: Person, rng: np.random.Generator, grid: Array) -> Array:
-    """Factor on the skin's brightness: mottling, pores, freckles."""
+    """Return a factor on the skin's brightness for mottling, pores and freckles."""
     resolution = grid.shape[1]
     unit = resolution / CANVAS.width
     factor = 1 + person.texture * (
@@ -223,7 +223,7 @@ def _mouth(person: Person, rng: np.random.Generator, head: Array, grid: Array) -
 
 
 def _eyes(person: Person, head: Array, grid: Array) -> Array:
-    """Draw both eyes: white, iris, pupil, light on it, lashes, lid fold."""
+    """Draw both eyes: white, iris, pupil, highlight, lashes, lid fold."""
     shape, y = person.shape, grid[1]
     x = np.abs(grid[0]) - 0.5
     t = np.clip(x / (shape.eye_width / 2), -1.2, 1.2)
@@ -257,7 +257,7 @@ def _brows(person: Person, rng: np.random.Generator, head: Array, grid: Array) -
 
 
 def _hair(person: Person, rng: np.random.Generator, head: Array, grid: Array) -> tuple[Array, Array]:
-    """Draw the hair over the head; also its cover."""
+    """Draw the hair over the head; return the head and the opacity of the hair."""
     edge = 0.05 * _noise(rng, grid.shape[1], grid.shape[1] * 0.08)
     line = -person.hairline + 0.95 * np.clip(np.abs(grid[0]) / person.shape.face_width, 0, 1.3) ** 5 + edge
     skull = ((grid[0] / (person.shape.face_width + 0.16)) ** 2 + ((grid[1] + 0.1) / 1.55) ** 2) ** 0.5
@@ -267,7 +267,7 @@ def _hair(person: Person, rng: np.random.Generator, head: Array, grid: Array) ->
 
 
 def _rims(person: Person, grid: Array) -> Array:
-    """Opacity of the glasses: two rims, a bridge, the beginning of the temples; zero where none are worn."""
+    """Return the opacity of the glasses (rims, bridge, start of the temples), zero for a person without glasses."""
     if not person.glasses:
         return np.zeros(grid.shape[1:])
     x, y = np.abs(grid[0]) - 0.5, grid[1] - 0.05

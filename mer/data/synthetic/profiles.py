@@ -1,4 +1,4 @@
-"""Emotion mixes and label sets of real data sets, which the drawn corpus takes over."""
+"""Define the emotion mixes and label sets that the drawn corpus copies from real data sets, in `PROFILES`."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ _NEGATIVE = {"disgust": 72.0, "anger": 57.0, "repression": 27.0, "sadness": 13.0
 class Profile:
     """Emotion mix and label set of a real data set."""
 
-    #: Class -> its count in the real set; the order is the order of the classes.
+    #: Class -> number of samples in the real set, in the order of the classes.
     counts: dict[str, float]
-    #: Class -> what the faces under that label do: key of `facs.EMOTIONS`, or "neutral" = nothing -> weight.
+    #: Class -> {emotion: weight}; an emotion is a key of `facs.EMOTIONS`, or "neutral" for no motion.
     emotions: dict[str, dict[str, float]]
-    #: Whether the set names the class only, not the emotion beneath it.
+    #: Whether the set annotates the class only, without an emotion.
     coarse: bool = False
 
 
 def _one(*names: str) -> dict[str, dict[str, float]]:
-    """Classes that are emotions of the same name."""
+    """Return classes that each show the emotion of the same name."""
     return {name: {name: 1.0} for name in names}
 
 
 def _shares(names: tuple[str, ...]) -> dict[str, float]:
-    """Six basic emotions in the counts of MMEW, others beside them at a middling share."""
+    """Return the counts of MMEW for the six basic emotions, and 40 for any other."""
     counts = {"surprise": 89, "disgust": 72, "happiness": 36, "fear": 16, "sadness": 13, "anger": 8}
     return {name: counts.get(name, 40) for name in names}
 
@@ -49,7 +49,7 @@ PROFILES: dict[str, Profile] = {
         {**_one("disgust", "repression", "surprise"), "tense": {"others": 1.0}},
         coarse=True,
     ),
-    # the shares are ours, the classes those of the set
+    # the classes are those of the set, the shares are our own
     "fourdme": Profile(
         {"negative": 127, "positive": 34, "surprise": 30, "repression": 46, "others": 30},
         {**_THREE, **_one("repression", "others")},

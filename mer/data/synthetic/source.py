@@ -1,10 +1,10 @@
-"""The synthetic corpus: drawn faces moved by action units, as a source of samples and as trees in official layouts.
+"""Load the synthetic corpus of drawn faces: call `load` for the samples, `load_truth` for a clip's ground truth.
 
-    python -m mer.data.synthetic --layout samm --out DIR    (layouts and more with --help)
+    python -m mer.data.synthetic --layout samm --out DIR    (writes an official layout; more with --help)
 
-Contract: `load` draws the key frames once into the cache (a folder named by the configuration and `DRAWING`, renamed
-into place when complete) and returns the table; clips with a damaged or missing file are drawn again. Each clip's
-ground truth lies beside its frames: see `load_truth`.
+Contract: `load` draws the key frames once into a folder of the cache and returns the table. The folder's name depends
+on the configuration and `DRAWING`; it is renamed into place when complete. Clips with a damaged or missing file are
+drawn again. Ground truth is stored beside the frames.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from mer.utils.png_files import is_whole_png
 
 __all__ = ["config_errors", "design_clips", "load", "load_truth"]
 
-#: Version of the drawing, by which cached corpora are found: to be raised with every change of a pixel or a row.
+#: Version of the drawing, part of the name of a cached corpus. Raise it with every change of a pixel or a row.
 DRAWING = 4
 
-#: Other releases of these may draw other pixels.
+#: Versions of the libraries; another version may draw other pixels.
 LIBRARIES = [cv2.__version__, np.__version__]
 
 _KEYS = ("onset", "apex", "offset")
 
 
 def load(data: SyntheticData, cache_dir: Path) -> SampleTable:
-    """The synthetic corpus of a configuration; drawn on the first call (seconds), found in `cache_dir` later.
+    """Return the synthetic corpus of a configuration, drawn on the first call (seconds) and cached in `cache_dir`.
 
     Raises:
-        ConfigError: values that make no sense.
+        ConfigError: a value is invalid.
     """
     check_design(data)
     specs = design_clips(data)
-    # without whole=false, so that the folders of earlier versions are found
+    # whole=false is left out, so that folders of earlier versions are found
     drawn = {key: value for key, value in asdict(data).items() if key != "labels" and (key, value) != ("whole", False)}
     kind = _dataset(data)
     name = digest({"drawing": DRAWING, "libraries": LIBRARIES, **drawn})
@@ -65,14 +65,14 @@ def load(data: SyntheticData, cache_dir: Path) -> SampleTable:
 
 
 def load_truth(onset_path: str | Path) -> GroundTruth:
-    """Ground truth of the clip whose onset image lies at this path in the synthetic corpus."""
+    """Return the ground truth of the clip with this onset image in the synthetic corpus."""
     path = Path(onset_path)
     with np.load(path.with_name(path.name.rsplit("_", 1)[0] + ".npz")) as file:
         return GroundTruth(file["flow"].astype(np.float32), file["expression"].astype(np.float32), file["mask"])
 
 
 def _files(folder: Path, spec: ClipSpec, whole: bool) -> dict[str, Path]:
-    """Path of each key frame's image and of the truth of a clip; whole clips have a folder of their own."""
+    """Return the paths of a clip's key frames and ground truth; a whole clip has its own folder."""
     place = folder / spec.subject_name / spec.name if whole else folder / spec.subject_name
     files = {key: _image(place, spec, getattr(spec, key)) for key in _KEYS}
     return {**files, "truth": place / f"{spec.name}.npz"}
@@ -83,12 +83,12 @@ def _image(place: Path, spec: ClipSpec, frame: int) -> Path:
 
 
 def _dataset(data: SyntheticData) -> str:
-    """What the corpus is called in ids: people who pose are others than those who do not."""
+    """Return the name of the corpus in ids; posed and other clips show different people."""
     return "synthetic_macro" if data.posed else "synthetic"
 
 
 def _row(folder: Path, spec: ClipSpec, dataset: str, whole: bool) -> dict[str, object]:
-    """The clip's row of the sample table."""
+    """Return the clip's row of the sample table."""
     files = _files(folder, spec, whole)
     return {
         "sample_id": f"{dataset}/{spec.subject_name}_{spec.name}",
@@ -106,15 +106,15 @@ def _row(folder: Path, spec: ClipSpec, dataset: str, whole: bool) -> dict[str, o
 
 
 def _draw_into(folder: Path, specs: list[ClipSpec], *, whole: bool) -> None:
-    """Draw all frames and truths into a folder that appears when it is complete."""
-    # another process may be faster; its corpus is equal to ours
+    """Draw all frames and ground truths; the folder appears when it is complete."""
+    # another process may finish first, with an equal corpus
     with write_folder_atomically(folder, keep=folder.is_dir) as partial:
         for spec in sorted(specs, key=lambda spec: spec.subject):
             _draw_clip(partial, spec, whole=whole)
 
 
 def _redraw_damaged(folder: Path, specs: list[ClipSpec], *, whole: bool) -> None:
-    """Draw clips again of which a file is missing or damaged; each file is replaced at once."""
+    """Draw clips with a missing or damaged file again; replace each file by renaming."""
     damaged = [spec for spec in specs if not _is_whole(folder, spec, whole=whole)]
     if not damaged:
         return
@@ -132,21 +132,21 @@ def _is_whole(folder: Path, spec: ClipSpec, *, whole: bool) -> bool:
 
 
 def _paths(folder: Path, spec: ClipSpec, *, whole: bool) -> dict[int | str, Path]:
-    """Path of each frame that is drawn, by its number, and of the truth, last."""
+    """Return the path of each drawn frame by its number, then the path of the ground truth."""
     truth = _files(folder, spec, whole)["truth"]
     numbers = range(spec.onset, spec.offset + 1) if whole else (spec.onset, spec.apex, spec.offset)
     return {**{number: _image(truth.parent, spec, number) for number in numbers}, "truth": truth}
 
 
 def _draw_clip(folder: Path, spec: ClipSpec, *, whole: bool) -> list[Path]:
-    """Draw the frames and the truth of a clip; returns the paths."""
+    """Draw the frames and the ground truth of a clip; return their paths."""
     paths = _paths(folder, spec, whole=whole)
     paths["truth"].parent.mkdir(exist_ok=True, parents=True)
     for number, path in paths.items():
         if isinstance(number, int) and not cv2.imwrite(str(path), render_frame(spec, number)):
-            raise MerError(f"{path}: could not be written. Look at the space and the permissions of cache_dir.")
+            raise MerError(f"{path}: could not be written. Check the space and the permissions of cache_dir.")
     known = ground_truth(spec)
-    # half precision keeps a thousandth of a pixel, enough for motions of a few
+    # half precision keeps a thousandth of a pixel, enough for motions of a few pixels
     np.savez_compressed(
         paths["truth"],
         flow=known.flow.astype(np.float16),
@@ -157,6 +157,7 @@ def _draw_clip(folder: Path, spec: ClipSpec, *, whole: bool) -> list[Path]:
 
 
 def check_design(data: SyntheticData) -> None:
+    """Raise a ConfigError if a value of `data` is invalid."""
     found = config_errors(data)
     if found:
         raise ConfigError(found)

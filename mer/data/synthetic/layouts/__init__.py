@@ -1,1 +1,1 @@
-"""The synthetic corpus written in the official layout of each data set."""
+"""Write the synthetic corpus in the official layout of a data set."""

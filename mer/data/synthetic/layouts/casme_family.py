@@ -1,4 +1,4 @@
-"""Write trees in the layouts of CASME, CASME II, CAS(ME)^2 and CAS(ME)^3."""
+"""Write clips in the layouts of CASME, CASME II, CAS(ME)^2 and CAS(ME)^3, with the quirks of their sheets."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ CASME2_HEADER = (
     *("Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None),
     *("Action Units", "Estimated Emotion"),
 )
-#: Irregular clip names, each a prefix of another, as in `EP01_2`, `EP09f`, `EP06_02_01`.
+#: Irregular clip names, some the beginning of others, as in `EP01_2`, `EP09f`, `EP06_02_01`.
 CASME2_NAMES = ("EP{:02d}_01f", "EP{:02d}_01", "EP{:02d}f", "EP{:02d}_01_01", "EP{:02d}_1")
 
 
 @LAYOUTS.register("casme2", profile="casme2", variants=("cropped", "selected", "raw"))
 def write_casme2(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`Cropped/sub01/EP02_01f/reg_img46.jpg`, unpadded; blank columns, subjects as number or text, odd clip names.
+    """Write `Cropped/sub01/EP02_01f/reg_img46.jpg`, with irregular clip names.
 
-    `selected` stands in a doubled folder, `raw` has frames around each clip. Objective classes stand in a sheet of
-    their own, written where a clip has one.
+    The sheet has blank columns, and subjects as number or text. Frames of `selected` are in a doubled folder; `raw` has
+    more frames around each clip. If clips have an objective class, a second sheet holds them.
     """
     doubled = "CASME2_RAW_selected/CASME2_RAW_selected"
     place, file, around = {
@@ -55,7 +55,7 @@ def write_casme2(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
             (folder / stray).write_bytes(b"stray")
         emotion = spelling(clip, {name: name for name in CASME2_EMOTIONS}, "casme2")
         subject = clip.subject if number % 2 else f"{clip.subject:02d}"
-        # A single action unit stands in the sheet as a number, several as text.
+        # The sheet has a single action unit as a number, several as text.
         aus = int(clip.aus[0]) if len(clip.aus) == 1 and clip.aus[0].isdecimal() else "+".join(clip.aus)
         apex = "/" if clip.apex is None else clip.apex
         rows.append((subject, name, None, clip.onset, apex, clip.offset, None, aus, emotion))
@@ -73,9 +73,10 @@ CASME_SQ_VARIANTS = tuple(
 
 @LAYOUTS.register("casme", profile="casme", variants=("cropped", "selected"))
 def write_casme(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`Cropped/sub01/EP01_1/EP01_1-46.jpg`; two apex columns, a backslash for none, a column without heading.
+    """Write `Cropped/sub01/EP01_1/EP01_1-46.jpg`.
 
-    The sheet is named xls as the official one; its content is an xlsx.
+    The sheet has two apex columns with a backslash for none, and a column without heading. Its name ends in xls, as the
+    official one's does; its content is an xlsx.
     """
     place = {"cropped": "Cropped", "selected": "CASME_raw_selected"}[variant]
     names = _same("tense", "disgust", "repression", "surprise", "happiness", "sadness", "fear", "contempt")
@@ -87,7 +88,7 @@ def write_casme(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
         name = f"EP{1 + number % 9:02d}_{seen[clip.subject]}"
         write_frames(clip, out / place / f"sub{clip.subject:02d}" / name, f"{name}-{{}}.jpg")
         first = "\\" if clip.apex is None else clip.apex
-        # A second apex, where the face peaks twice.
+        # The second apex of an expression with two peaks.
         second = clip.offset if number % 4 == 1 else "\\"
         coded = ("+".join(clip.aus), spelling(clip, names, "casme"))
         rows.append((clip.subject, name, None, clip.onset, first, second, clip.offset, None, *coded))
@@ -96,9 +97,10 @@ def write_casme(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
 
 @LAYOUTS.register("casme_sq", profile="smic", variants=CASME_SQ_VARIANTS)
 def write_casme_sq(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """First sheet without header, two sheets of naming rules; every fourth clip has offset 0 and ends at its apex.
+    """Write a first sheet without header, two sheets of naming rules, and the frames.
 
-    Clips are of the kind of the variant; one row of the other kind without frames stands among them.
+    Every fourth clip ends at its apex and has offset 0. Clips are micro or macro by the variant. The sheet also has a
+    row of the other kind, without frames.
     """
     kind, place = variant.split("_")
     folder = {"cropped": "cropped", "selected": "selectedpic", "raw": "rawpic"}[place]
@@ -129,16 +131,17 @@ def write_casme_sq(clips: Iterable[LayoutClip], out: Path, variant: str) -> None
 
 @LAYOUTS.register("casme3", profile="basic_others")
 def write_casme3(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`part_A/spNO.1/b/color/175.jpg` with `depth/` beside; `spNo` on disk for some, clips that share a recording.
+    """Write `part_A/spNO.1/b/color/175.jpg` with `depth/` beside it.
 
-    A frame that is neither onset, apex nor offset is missing in every second clip.
+    Some folders are spelled `spNo`, and clips may share a recording. Every second clip lacks a frame that is not onset,
+    apex or offset.
     """
     names = {**_same(*_BASIC, "others"), "happiness": "happy", "sadness": "sad"}
     rows: list[Sequence[Any]] = [("Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Objective class", "emotion")]
     ends: dict[int, tuple[int, int]] = {}
     for number, clip in enumerate(clips):
         recording, end = ends.get(clip.subject, (0, -1))
-        # The next clip of a person goes into the same recording where it comes later.
+        # The next clip of a person goes into the same recording if its frames come later.
         if end >= clip.onset or recording == 0:
             recording += 1
         ends[clip.subject] = (recording, clip.offset)

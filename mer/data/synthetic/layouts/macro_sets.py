@@ -1,6 +1,6 @@
-"""Writers of invented clips in the layouts of macro-expression sets: sequences up to the peak, and still images.
+"""Write clips in the layouts of macro-expression sets: sequences up to the peak, and still images.
 
-Contract: as in `mer.data.synthetic.layouts.micro_sets`. Of a still image's clip the apex is written.
+Contract: as in `mer.data.synthetic.layouts.micro_sets`. For a set of still images only the apex is written.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _apex(clip: LayoutClip) -> np.ndarray:
 
 @LAYOUTS.register("ck_plus", profile="basic_contempt")
 def write_ck_plus(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`cohn-kanade-images/S011/001/S011_001_00000016.png`, label a float in a file; one sequence a person lacks it."""
+    """Write `cohn-kanade-images/S011/001/S011_001_00000016.png` and label files; one sequence per person lacks it."""
     seen: Counter[int] = Counter()
     for clip in clips:
         person = f"S{clip.subject:03d}"
@@ -50,7 +50,7 @@ def write_ck_plus(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
 
 @LAYOUTS.register("oulu_casia", profile="basic", variants=OULU_VARIANTS)
 def write_oulu_casia(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`OriginalImg/VL/Strong/P012/Anger/000.jpeg`; a second clip of an emotion goes to a person numbered 100 higher."""
+    """Write `OriginalImg/VL/Strong/P012/Anger/000.jpeg`; a second clip of an emotion goes to person number + 100."""
     camera, light = variant.split("_")
     names = {word: word.title() for word in _SIX}
     seen: Counter[tuple[int, str]] = Counter()
@@ -64,7 +64,7 @@ def write_oulu_casia(clips: Iterable[LayoutClip], out: Path, variant: str) -> No
 
 @LAYOUTS.register("mug", profile="basic")
 def write_mug(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`subjects3/001/happiness/take000/img_0000.jpg`; every third person's folder holds only itself again."""
+    """Write `subjects3/001/happiness/take000/img_0000.jpg`; every third person's folder is doubled."""
     seen: Counter[tuple[int, str]] = Counter()
     for clip in clips:
         emotion = spelling(clip, {word: word for word in (*_SIX, "neutral")}, "mug")
@@ -77,7 +77,7 @@ def write_mug(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
 
 @LAYOUTS.register("jaffe", profile="basic_neutral")
 def write_jaffe(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`KA.AN1.39.tiff`, flat; every fourth image is `.tiff.bmp`, every fifth stands in both forms; a readme."""
+    """Write `KA.AN1.39.tiff` in one folder with a readme; every fourth image is `.tiff.bmp`, every fifth both."""
     codes = {emotion: code for code, emotion in CODES.items()}
     seen: Counter[tuple[int, str]] = Counter()
     for number, clip in enumerate(clips):
@@ -94,7 +94,7 @@ def write_jaffe(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
 
 @LAYOUTS.register("fer2013", profile="basic_neutral")
 def write_fer2013(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`fer2013.csv`: emotion, pixels, Usage; of ten rows eight train, one is of either test. Nobody is named."""
+    """Write `fer2013.csv` with emotion, pixels, Usage: of ten rows eight Training, one PublicTest, one PrivateTest."""
     names = {word: str(number) for number, word in enumerate(fer2013.EMOTIONS)}
     with (out / "fer2013.csv").open("w", encoding="ascii", newline="\n") as file:
         file.write("emotion,pixels,Usage\n")
@@ -107,7 +107,7 @@ def write_fer2013(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
 
 @LAYOUTS.register("raf_db", profile="basic_neutral")
 def write_raf_db(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`EmoLabel/list_patition_label.txt`, `Image/aligned/train_00001_aligned.jpg`; every fifth image is of the test."""
+    """Write `EmoLabel/list_patition_label.txt` and `Image/aligned/train_00001_aligned.jpg`; every fifth is test."""
     names = {word: str(number) for number, word in enumerate(raf_db.EMOTIONS, start=1)}
     lines = []
     seen: Counter[str] = Counter()

@@ -1,7 +1,7 @@
-"""Write invented clips in the layouts of micro-expression sets, quirks of the official sheets included.
+"""Write clips in the layouts of micro-expression sets, with the quirks of the official sheets.
 
-Contract: each takes clips, an empty folder and a variant, and writes frames and coding sheet with the quirks that the
-public pages and loaders of that set report; a loader that reads the tree meets them all.
+Contract: each function takes clips, an empty folder and a variant, and writes frames and coding sheet. The quirks are
+those reported by public pages and loaders, so that the loader of the set is tested with all of them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SAMM_HEADER = (
     *("Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration", "Micro"),
     *("Action Units", "Estimated Emotion", "Objective Classes", "Notes"),
 )
-#: Above the header, which stands in row 14; one line begins like it.
+#: Rows above the header, which is row 14; one of them begins like a heading.
 SAMM_NOTES = (
     *("Invented clips in the layout of SAMM", "", "Notes", "Frame numbers count from the start of the recording"),
     *("Subject: three digits", "Micro: 1/2", "L and R mark a side", "", "", "", "", "", ""),
@@ -40,7 +40,7 @@ SAMM_NOTES = (
 
 @LAYOUTS.register("samm", profile="samm")
 def write_samm(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`SAMM/006/006_1_2/006_05562.jpg`, 4 or 5 digits by clip; notes above the header, Title Case, stray files."""
+    """Write `SAMM/006/006_1_2/006_05562.jpg` (4 or 5 digits) with notes above the header, Title Case, stray files."""
     rows: list[Sequence[Any]] = [(note,) for note in SAMM_NOTES] + [SAMM_HEADER]
     seen: Counter[int] = Counter()
     for place, clip in enumerate(clips):
@@ -63,9 +63,9 @@ def write_samm(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
     "smic", profile="smic", variants=("hs_cropped", "hs_raw", "vis_cropped", "vis_raw", "nir_cropped", "nir_raw")
 )
 def write_smic(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`SMIC_all_cropped/HS/s03/micro/negative/s3_ne_01/reg_image034013.bmp`, folders `s1` or `s03`, no sheet.
+    """Write `SMIC_all_cropped/HS/s03/micro/negative/s3_ne_01/reg_image034013.bmp`, folders `s1` or `s03`, no sheet.
 
-    Raw frames are `image034013`, jpg in one clip and bmp in the next.
+    Raw frames are `image034013`, alternately jpg and bmp by clip.
     """
     camera, version = variant.split("_")
     seen: Counter[tuple[int, str]] = Counter()
@@ -86,7 +86,7 @@ def write_smic(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
 
 @LAYOUTS.register("mmew", profile="basic", variants=("by_emotion", "by_person"))
 def write_mmew(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`Micro_Expression/happiness/S03-01-002/1.jpg`, or `S03/happiness/S03-01-002/1.jpg` (`by_person`); remarks."""
+    """Write `Micro_Expression/happiness/S03-01-002/1.jpg` or `S03/happiness/S03-01-002/1.jpg` (`by_person`)."""
     header = ("Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Action Units", "Estimated Emotion")
     rows: list[Sequence[Any]] = [(*header, "remarks")]
     seen: Counter[int] = Counter()
@@ -105,7 +105,7 @@ def write_mmew(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
 
 @LAYOUTS.register("fourdme", profile="fourdme")
 def write_fourdme(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`gray_micro/03/03_01/1.jpg`; a column of flags a class, action units like `AU12(k)`, clips with two labels."""
+    """Write `gray_micro/03/03_01/1.jpg`, one column of flags per class, units like `AU12(k)`, clips with two labels."""
     classes = ("Positive", "Negative", "Surprise", "Repression", "Others")
     rows: list[Sequence[Any]] = [
         ("sub_ID", "fold_name", "Emotion", "Onset", "Apex", "Offset", "AUs", "eye blink", *classes)
@@ -126,7 +126,7 @@ def write_fourdme(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
 
 @LAYOUTS.register("dfme", profile="basic_contempt")
 def write_dfme(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`training/0003_001/00001.png` and `training.xlsx`; headings in lower case, no action units."""
+    """Write `training/0003_001/00001.png` and `training.xlsx` with headings in lower case, without action units."""
     rows: list[Sequence[Any]] = [("Subject", "Filename", "onset", "apex", "offset", "label")]
     seen: Counter[int] = Counter()
     for clip in clips:
@@ -141,11 +141,11 @@ def write_dfme(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
 
 @LAYOUTS.register("smic_e", profile="smic", variants=("hs", "vis", "nir"))
 def write_smic_e(clips: Iterable[LayoutClip], out: Path, variant: str) -> None:
-    """`HS_long/SMIC-HS-E/s01/s1_ne_01/image034013.jpg` with frames around the clip, sheet padded `s01_ne_01`.
+    """Write `HS_long/SMIC-HS-E/s01/s1_ne_01/image034013.jpg` with frames around the clip, in the sheet `s01_ne_01`.
 
-    A person's next clip of the class goes into the same recording, as a second interval, where it comes later. Numbers
-    stand as text in every second row, empty rows and a remark end the sheet. It lies beside the frames' folder for HS
-    and inside it for VIS and NIR, there as `_2019`.
+    A person's next clip of a class becomes a second interval of the same recording if its frames come later. Every
+    second row has numbers as text; empty rows and a remark end the sheet. The sheet is beside the frames' folder for
+    HS, and inside it, with a name in `_2019`, for VIS and NIR.
     """
     code_of = {"negative": "ne", "positive": "po", "surprise": "sur"}
     name = f"SMIC-{variant.upper()}-E"

@@ -1,7 +1,7 @@
-"""Writes invented clips in the official layout of a data set, quirks included: loaders meet them without the data.
+"""Write drawn clips in the official layout of a data set: call `write_tree`.
 
-Contract: `write_tree` writes spreadsheets and frames into a new folder and marks it as synthetic; `loading`
-reads the mark back. Layouts follow what the data sets' public pages and public loaders say of them.
+With it loaders are tested without the real data. Contract: `write_tree` writes spreadsheets and frames to a new folder
+and marks it as synthetic; `mer.data.loading` reads the mark. Layouts follow public pages and public loaders.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ def write_tree(
     variant: str | None = None,
     progress: Callable[[Sequence[LayoutClip]], Iterable[LayoutClip]] = iter,
 ) -> Path:
-    """The new folder `out` with all frames onset..offset of the clips and the coding sheet, in the official layout.
+    """Write the frames onset..offset of the clips and the coding sheet in an official layout; return the folder.
 
     Args:
         layout: key of `LAYOUTS`.
-        clips: what to write.
-        out: a folder that does not exist yet or is empty; it appears when it is complete.
+        clips: clips to write.
+        out: folder that does not exist or is empty; it is filled elsewhere and renamed when complete.
         variant: one of `LAYOUTS[layout].variants`, None for the first.
-        progress: wraps the clips while they are written, e.g. `rich.progress.track`.
+        progress: wrapper of the clips while they are written, e.g. `rich.progress.track`.
 
     Raises:
-        MerError: unknown layout or variant, or `out` holds files.
-        SampleError: an emotion for which the layout has no name.
+        MerError: layout or variant is unknown, or `out` holds files.
+        SampleError: the layout has no name for an emotion.
     """
     out = Path(out).expanduser().resolve()
     if layout not in LAYOUTS:

@@ -1,4 +1,4 @@
-"""What every writer of an official layout needs: the clip to be written, frames, spreadsheets, spellings."""
+"""Write frames and sheets of official layouts: call `write_frames`, `write_image`, `write_sheet`, `spelling`."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def _same(*words: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class LayoutClip:
-    """One clip to be written.
+    """One clip to write.
 
     Attributes:
         subject: number of the person, 1 or more.
         emotion: canonical name, e.g. "happiness", "others", or SMIC's "negative".
         aus: action units with side, e.g. ("12", "L14").
         onset: first frame number.
-        apex: number of the strongest frame; None writes the sheet's mark for an unknown apex.
+        apex: number of the strongest frame; None = unknown, written with the sheet's mark.
         offset: last frame number.
         frames: image of a frame number in onset..offset: uint8 (H, W) grey or (H, W, 3) RGB.
-        objective: objective class I..VII, "" for a blank cell; SMIC knows none.
+        objective: objective class I..VII, "" for a blank cell.
     """
 
     subject: int
@@ -50,11 +50,11 @@ class LayoutClip:
 
 @dataclass(frozen=True)
 class Layout:
-    """How to write one data set.
+    """Official layout of one data set.
 
     Attributes:
-        write: takes the clips, an empty folder and a variant.
-        profile: emotion mix of `mer.data.synthetic.clip_design.PROFILES` whose emotions the layout can name.
+        write: function of the clips, an empty folder and a variant.
+        profile: key of `mer.data.synthetic.profiles.PROFILES`; the layout has a name for each of its emotions.
         variants: parts or arrangements of the set; the first is the default.
     """
 
@@ -68,7 +68,7 @@ LAYOUTS: Registry[Layout] = Registry("layout", "mer.data.synthetic.layouts", Lay
 
 
 def spelling(clip: LayoutClip, names: Mapping[str, str], layout: str) -> str:
-    """Emotion of a clip as the layout spells it; SampleError where it has no word for it."""
+    """Return the emotion of a clip in the layout's spelling; SampleError if the layout has no name for it."""
     if clip.emotion not in names:
         raise SampleError(
             f"a clip of subject {clip.subject} shows {clip.emotion!r}, for which layout {layout} has no name; expected "
@@ -80,15 +80,15 @@ def spelling(clip: LayoutClip, names: Mapping[str, str], layout: str) -> str:
 def write_frames(
     clip: LayoutClip, folder: Path, name: str, *, start: int | None = None, around: int = 0, peak: bool = False
 ) -> None:
-    """Write the frames from onset to offset; `name` is a format string that takes the number.
+    """Write the frames from onset to offset.
 
     Args:
-        clip: what to write.
-        folder: may exist already.
-        name: of a file, e.g. "img{}.jpg".
-        start: number of the first file; None = the onset itself.
-        around: frames at rest before the onset and after the offset, copies of the first and the last.
-        peak: whether the apex is the last frame.
+        clip: clip to write.
+        folder: folder for the files, which may exist.
+        name: format string of a file name with the number, e.g. "img{}.jpg".
+        start: number of the first file; None = the onset.
+        around: number of copies of the first frame before it and of the last frame after it.
+        peak: whether to end at the apex.
     """
     folder.mkdir(parents=True, exist_ok=True)
     last = clip.apex if peak and clip.apex is not None else clip.offset
@@ -98,15 +98,15 @@ def write_frames(
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
-    """Write an image uint8 (H, W) grey or (H, W, 3) RGB; MerError where it cannot be written."""
-    # OpenCV writes blue first. 98: motion of a micro-expression is of the size of JPEG noise at lower qualities.
+    """Write an image uint8 (H, W) grey or (H, W, 3) RGB; MerError if it cannot be written."""
+    # OpenCV expects BGR. Quality 98: at lower ones JPEG noise is as large as the motion of a micro-expression.
     pixels = image if image.ndim == 2 else np.ascontiguousarray(image[:, :, ::-1])
     if not cv2.imwrite(str(path), pixels, [cv2.IMWRITE_JPEG_QUALITY, 98] if path.suffix == ".jpg" else []):
-        raise MerError(f"{path}: could not be written. Look at the space on the disk and the folder's permissions.")
+        raise MerError(f"{path}: could not be written. Check the space on the disk and the folder's permissions.")
 
 
 def write_sheet(path: Path, rows: Iterable[Sequence[Any]], **others: Iterable[Sequence[Any]]) -> None:
-    """Write a spreadsheet; further sheets follow under their names, spaces for underscores. Its content is an xlsx."""
+    """Write an xlsx with a sheet `rows` and further sheets by title, where an underscore stands for a space."""
     book = openpyxl.Workbook()
     for row in rows:
         book.active.append(row)
