@@ -1,10 +1,10 @@
-"""How drawn motion maps differ from measured ones, in numbers and pictures; labels only name the class means.
+"""Compare drawn motion maps with measured ones, in numbers and pictures.
 
     python -m mer.benchmark prior MANIFEST --out DIR [--maps 600]
 
-Contract: a manifest of motion maps (u, v, strain in red, green, blue) is read and never copied: the table
-`statistics.csv` and the pictures hold means over maps, no single measured map. Only the drawing's families learn
-from this, by hand: nothing is fitted.
+Contract: a manifest of motion maps (u, v, strain in red, green, blue) is read and never copied. The table
+`statistics.csv` and the pictures hold means over maps, no single measured map. Labels are used for class means only.
+Nothing is fitted: the numbers of the drawing are set by hand.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from mer.utils.optical_strain import strain
 
 CHANNELS = ("u", "v", "strain")
 
-#: Bands of rows of an aligned face, as shares of the height: brows, eyes, nose, mouth, chin.
+#: Bands of rows of an aligned face, as shares of the height.
 BANDS = {"brows": (0.0, 0.18), "eyes": (0.18, 0.36), "nose": (0.36, 0.57), "mouth": (0.57, 0.79), "chin": (0.79, 1.0)}
 
-#: Deviations beyond which a value counts no further in means of energy, lest single wrong vectors decide them.
+#: Limit of values in means of energy, in standard deviations, so that single wrong vectors do not decide them.
 CUT = 5.0
 
 
 def centred(maps: np.ndarray) -> np.ndarray:
-    """Every channel of (N, 3, S, S) minus its median over its deviation; a constant one becomes 0."""
+    """Return maps (N, 3, S, S) with median 0 and standard deviation 1 per channel; a constant channel becomes 0."""
     maps = maps - np.median(maps, axis=(2, 3), keepdims=True)
     return maps / np.maximum(maps.std(axis=(2, 3), keepdims=True), 1e-6)
 
 
 def statistics(maps: np.ndarray) -> dict[str, np.ndarray]:
-    """Statistics of maps (N, 3, S, S), one value a map each (N,), independent of the channels' zero and scale.
+    """Return statistics of maps (N, 3, S, S), each (N,), independent of the zero and scale of the channels.
 
-    Moments (skewness, kurtosis: 3 for a normal, high for sparse); share of neighbours that are alike; power at half,
-    quarter and eighth of the finest wave; energy in the border and in `BANDS`; correlation with the mirror image,
-    between channels, and of the strain given with that of the given u and v.
+    They are: skewness and kurtosis (3 for a normal, high for sparse values); share of equal neighbours; power at half,
+    quarter and eighth of the sampling frequency; energy in the border and in `BANDS`; correlation with the mirror
+    image, between channels, and of the given strain with the strain of the given u and v.
     """
     values = centred(maps)
     size = maps.shape[-1]
@@ -77,7 +77,7 @@ def statistics(maps: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def table(sets: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Tenth, fifth and ninth decile of every statistic: one row a statistic, columns (set, decile)."""
+    """Return the percentiles 10, 50 and 90 of every statistic: one row per statistic, columns (set, percentile)."""
     parts = {}
     for name, maps in sets.items():
         deciles = {key: np.percentile(value, [10, 50, 90]) for key, value in statistics(maps).items()}
@@ -86,26 +86,26 @@ def table(sets: dict[str, np.ndarray]) -> pd.DataFrame:
 
 
 def class_means(maps: np.ndarray, targets: np.ndarray, classes: int) -> np.ndarray:
-    """Mean map of every class, (classes, 3, S, S), of centred maps cut at `CUT` deviations."""
+    """Return the mean map of every class, (classes, 3, S, S), of centred maps clipped at `CUT`."""
     values = np.clip(centred(maps), -CUT, CUT)
     return np.stack([values[targets == k].mean(0) for k in range(classes)])
 
 
 def picture(means: np.ndarray, side: int = 168) -> np.ndarray:
-    """Class means side by side, u, v, strain of each: grey (side, ...) uint8; the median is 128, a deviation 110."""
+    """Return class means (u, v, strain of each) side by side: grey (side, ...) uint8, median 128, one deviation 110."""
     tiles = np.clip(128 + 110 * means, 0, 255).astype(np.uint8).reshape(-1, *means.shape[2:])
     return np.hstack([cv2.resize(tile, (side, side), interpolation=cv2.INTER_NEAREST) for tile in tiles])
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Correlation of each pair of maps (N, S, S): (N,); 0 where one is constant."""
+    """Return the correlation of each pair of maps (N, S, S), shape (N,); 0 if one of them is constant."""
     a, b = (part - part.mean((1, 2), keepdims=True) for part in (first, second))
     length = np.sqrt((a * a).sum((1, 2)) * (b * b).sum((1, 2)))
     return (a * b).sum((1, 2)) / np.maximum(length, 1e-9)
 
 
 def _measured(samples: SampleTable) -> np.ndarray:
-    """Maps of a manifest, (N, 3, S, S) float32; SampleError where a file is no colour image of the first one's size."""
+    """Read the maps of a manifest, (N, 3, S, S) float32; SampleError if one is not a square colour image of the same size."""
     maps: list[np.ndarray] = []
     for path in samples.frame["apex_path"]:
         image = read_image(path)

@@ -1,7 +1,7 @@
-"""Several data sets as one table: parts with a common class set, and official lists of samples.
+"""Join several data sets with the same classes in one table, by label or by an official list: call `load`.
 
-Contract: parts are loaded by their own sources and joined row under row, in the order of the configuration. A list
-(dataset, subject, clip, label) chooses samples and gives their labels; a row without its sample is an error.
+Contract: each part is loaded by its own source; the rows are joined in the order of the configuration. A list (dataset,
+subject, clip, label) selects samples and gives their labels; a row of the list without a sample is an error.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from mer.errors import ConfigError, DatasetNotFoundError, SampleError
 
 
 def load(data: CompositeData, load_part: Callable[[DataConfig], SampleTable]) -> SampleTable:
-    """The samples of all parts, or those of `data.list`.
+    """Load the samples of all parts, or those in `data.list`.
 
     Args:
-        data: parts by name, and the list.
-        load_part: loads one of them.
+        data: configuration with parts by name, and the list.
+        load_part: function that loads the samples of one part.
 
     Raises:
-        ConfigError: parts whose classes differ.
-        DatasetNotFoundError: a part or the list is not there.
-        SampleError: samples that two parts share, or rows of the list that cannot be used.
+        ConfigError: the parts have different classes.
+        DatasetNotFoundError: a part or the list is not found.
+        SampleError: two parts share samples, or rows of the list cannot be used.
     """
     tables = {name: _load_part(name, part, load_part) for name, part in data.parts.items()}
     _check_classes(tables)
@@ -49,7 +49,7 @@ def load(data: CompositeData, load_part: Callable[[DataConfig], SampleTable]) ->
 
 
 def config_errors(data: CompositeData, part_problems: Callable[[DataConfig], list[str]]) -> list[str]:
-    """What is wrong with the configuration of a composite, one sentence each; those of parts name their part."""
+    """Return the errors in the configuration of a composite, one sentence each, with the keys of the parts."""
     found = []
     if not data.parts:
         found.append("data.parts: expected one source or more, got none, e.g. data=megc2018 or +data@data.parts.a=samm")
@@ -65,7 +65,7 @@ def config_errors(data: CompositeData, part_problems: Callable[[DataConfig], lis
 
 
 def _load_part(name: str, part: DataConfig, load_part: Callable[[DataConfig], SampleTable]) -> SampleTable:
-    """The part's samples; errors name the keys of the part."""
+    """Return the samples of a part; errors name the keys of the part."""
     try:
         return load_part(part)
     except (DatasetNotFoundError, SampleError) as error:
@@ -73,12 +73,12 @@ def _load_part(name: str, part: DataConfig, load_part: Callable[[DataConfig], Sa
 
 
 def _of_part(message: str, name: str) -> str:
-    """The message about a source, with `data.root` and other keys as the part `name` has them."""
+    """Return a message about a source with `data.root` and other keys as in the part `name`."""
     return re.sub(r"(?<![\w/.])data\.(?=[a-z])", f"data.parts.{name}.", message)
 
 
 def _listed(frame: pd.DataFrame, path: Path, classes: tuple[str, ...], notes: list[str]) -> pd.DataFrame:
-    """The rows of `frame` that the list names, with its labels; differences go to `notes`."""
+    """Return the rows of `frame` in the list, with its labels; differences are added to `notes`."""
     rows_of: dict[tuple[str, str, str], list[int]] = {}
     for row, (dataset, subject, clip) in enumerate(zip(frame["dataset"], frame["subject"], frame["clip"], strict=True)):
         for key in _keys(dataset, subject, clip):
@@ -87,7 +87,7 @@ def _listed(frame: pd.DataFrame, path: Path, classes: tuple[str, ...], notes: li
     bad, relabelled = [], 0
     for entry in read_list(path):
         shown = f"line {entry['row']}: {entry['dataset']}, subject {entry['subject']}, clip {entry['clip']}"
-        # the names as they are come first: CASME II has clips that differ in a padding zero
+        # exact names are tried first, since CASME II has clips that differ in a padding zero
         keys = _keys(entry["dataset"], entry["subject"], entry["clip"])
         found = next((rows_of[key] for key in keys if key in rows_of), [])
         label = class_of(entry["label"], classes)
@@ -100,7 +100,7 @@ def _listed(frame: pd.DataFrame, path: Path, classes: tuple[str, ...], notes: li
         else:
             chosen[found[0]] = label
             relabelled += label != frame["label"].iloc[found[0]]
-    remedy = "Look at data.parts (roots, labels) and at the list; without it: data.list=null."
+    remedy = "Check data.parts (roots, labels) and the list; data.list=null goes on without it."
     raise_for_rows(bad, f"{path}: rows that cannot be used:", remedy, shown=ALL)
     rows = sorted(chosen)
     counts = {label: list(chosen.values()).count(label) for label in classes}
@@ -114,7 +114,7 @@ def _listed(frame: pd.DataFrame, path: Path, classes: tuple[str, ...], notes: li
 
 
 def _keys(dataset: str, subject: str, clip: str) -> list[tuple[str, str, str]]:
-    """Keys of a sample, the strictest first; person `1` of `CASME II` and `sub01` of `casme2` meet in a later one."""
+    """Return the keys of a sample, the strictest first; person `1` and `sub01` of CASME II share a later one."""
     return [
         (people_of(dataset), person, name)
         for person in dict.fromkeys((f"={person_key(subject)}", number_key(subject)))

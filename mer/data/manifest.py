@@ -1,10 +1,9 @@
-"""Image files listed in a CSV: a user's own data, or maps computed elsewhere.
+"""Load image files listed in a CSV, such as your own data or motion maps from another program: call `load`.
 
-Contract: columns sample_id, dataset, subject, label, path; optionally onset, apex, offset, which are paths of those
-frames, folder (of all frames), aus and emotion (as annotated). Relative paths count from the CSV's folder. `path`
-stands in where no apex is given. Pixels are left as they are. Classes are the labels of the file in sorted order, or
-those that `data.labels` lists ("negative,positive,surprise"), in that order. Rows without a label train and test
-nothing: they are left out, with a note.
+Contract: columns sample_id, dataset, subject, label, path; optionally onset, apex, offset (paths of these frames),
+folder (of all frames), aus and emotion (as annotated). Relative paths start at the CSV's folder. A row without apex
+uses `path` as its apex. Pixels are not changed. Classes are the labels in the file, sorted, or the classes in
+`data.labels` ("negative,positive,surprise"), in that order. Rows without a label are left out, with a note.
 """
 
 from __future__ import annotations
@@ -27,24 +26,24 @@ from mer.errors import DatasetNotFoundError, SampleError
 
 REQUIRED = ("sample_id", "dataset", "subject", "label", "path")
 FRAMES = ("onset", "apex", "offset")
-#: Further columns that are read: annotated units and emotion, and the folder of a clip's frames.
+#: Further optional columns: folder of a clip's frames, annotated units and emotion.
 FURTHER = ("folder", "aus", "emotion")
-#: What stands for "no label" where `data.labels` does not list it: blanks, and what programs write for them.
+#: Cells that mean "no label" unless `data.labels` lists them: blanks, and the marks that programs write for them.
 UNLABELLED = frozenset({"", "nan", "na", "n/a", "#n/a", "<na>", "null", "?"})
-#: Rows that a note names.
+#: Most rows that a note lists.
 SHOWN = 5
 
-#: Likeness from which a rare label counts as a slip of a frequent one (ratio of difflib): "positve" and "positive" have
-#: .93, "disgust1" and "disgust2" .88.
+#: Similarity (ratio of difflib) from which a rare label counts as a misspelling of a frequent one: "positve" and
+#: "positive" have .93, "disgust1" and "disgust2" .88.
 CLOSE = 0.9
 
 
 def load(data: ManifestData, cache_dir: Path) -> SampleTable:
-    """The samples that the CSV lists, in its order.
+    """Load the samples in the CSV, in its order.
 
     Raises:
-        DatasetNotFoundError: there is no such file.
-        SampleError: the file cannot be read, lacks columns, or has rows that cannot be used; lines count as in an
+        DatasetNotFoundError: the file does not exist.
+        SampleError: the file cannot be read, columns are missing, or rows cannot be used; line numbers are those of an
             editor.
     """
     path = Path(data.manifest).expanduser().resolve()
@@ -88,12 +87,12 @@ def load(data: ManifestData, cache_dir: Path) -> SampleTable:
 
 
 def given_classes(labels: str | None) -> tuple[str, ...]:
-    """The classes that `data.labels` lists, () when it is null: "a, b" -> ("a", "b")."""
+    """Return the classes in `data.labels`, () if it is null: "a, b" -> ("a", "b")."""
     return tuple(part.strip() for part in labels.split(",")) if labels is not None else ()
 
 
 def config_errors(data: ManifestData) -> list[str]:
-    """What is wrong with the configuration of a manifest, one sentence each."""
+    """Return the errors in the configuration of a manifest, one sentence each."""
     classes = given_classes(data.labels)
     if data.labels is not None and (len(classes) < 2 or len(set(classes)) < len(classes) or "" in classes):
         return [f"data.labels: expected null or two or more classes with commas between, got {data.labels!r}"]
@@ -101,7 +100,7 @@ def config_errors(data: ManifestData) -> list[str]:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """The cells as trimmed text, "" where a row is short; the index is the line in the file."""
+    """Read the cells as trimmed text, "" for missing cells of a short row; the index is the line in the file."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -127,17 +126,19 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _check(listed: pd.DataFrame, path: Path) -> None:
-    """SampleError for missing columns, no rows, empty cells and repeated ids."""
+    """Raise a SampleError for missing columns, no rows, empty cells or repeated ids."""
     absent = [column for column in REQUIRED if column not in listed.columns]
     twice = sorted({column for column in (*REQUIRED, *FRAMES, *FURTHER) if list(listed.columns).count(column) > 1})
     if twice:
         raise SampleError(
-            f"{path}: column(s) {', '.join(twice)} stand there twice; expected once. Rename or remove one."
+            f"{path}: expected each column once, got {', '.join(twice)} more than once. Rename or remove one."
         )
     if absent:
         first = str(listed.columns[0])
         comma = (
-            " Its separator seems not to be a comma." if len(listed.columns) == 1 and {";", "\t"} & set(first) else ""
+            " The separator does not seem to be a comma."
+            if len(listed.columns) == 1 and {";", "\t"} & set(first)
+            else ""
         )
         raise SampleError(
             f"{path}: missing column(s) {', '.join(absent)}; expected {', '.join(REQUIRED)}, "
@@ -154,7 +155,7 @@ def _check(listed: pd.DataFrame, path: Path) -> None:
 
 
 def _with_one_spelling(listed: pd.DataFrame, labels: str | None) -> pd.DataFrame:
-    """The rows with one spelling for labels that are one number: `0`, `0.0` and `00`."""
+    """Return the rows with one spelling for labels of one number: `0`, `0.0` and `00`."""
     wanted = {number: label for label in given_classes(labels) if (number := _number(label)) is not None}
     for label in sorted(set(listed["label"]), key=lambda label: (len(label), label)):
         if (number := _number(label)) is not None:
@@ -168,7 +169,7 @@ def _number(label: str) -> float | None:
 
 
 def _labelled(listed: pd.DataFrame, labels: str | None, path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """The rows with a label, and a note of the others; SampleError where no row has one."""
+    """Return the rows with a label, and a note on the others; SampleError if no row has a label."""
     classes = given_classes(labels)
     none = [label.casefold() in UNLABELLED and label not in classes for label in listed["label"]]
     if all(none):
@@ -182,7 +183,7 @@ def _labelled(listed: pd.DataFrame, labels: str | None, path: Path) -> tuple[pd.
 
 
 def _notes(frame: pd.DataFrame, listed: pd.DataFrame) -> list[str]:
-    """Sentences on clips that show no motion, and on text among action units that is none."""
+    """Return notes on clips without motion, and on text that is not an action unit."""
     still = [
         _line(listed, row)
         for row, (onset, apex) in enumerate(zip(frame["onset_path"], frame["apex_path"], strict=True))
@@ -202,7 +203,7 @@ def _few(rows: list[str]) -> str:
 
 
 def _check_images(listed: pd.DataFrame, images: dict[str, list[str]], folders: list[str], path: Path) -> None:
-    """SampleError that lists every image and folder that is not on disk, and every row without any image."""
+    """Raise a SampleError with all images and folders that are not on disk, and all rows without any image."""
     bad = []
     for row in range(len(listed)):
         paths = {column: images[column][row] for column in images}
@@ -221,14 +222,14 @@ def _check_images(listed: pd.DataFrame, images: dict[str, list[str]], folders: l
 
 
 def _refuse_alike_subjects(listed: pd.DataFrame, path: Path) -> None:
-    """Raise where one person may hide under two spellings: a fold would train on the subject that it tests."""
+    """Raise a SampleError if subjects differ in case only, since a fold could train on the person that it tests."""
     people = sorted(set(zip(listed["dataset"], listed["subject"], strict=True)))
     folded = Counter((dataset, subject.casefold()) for dataset, subject in people)
     alike = [f"{dataset}:{subject}" for dataset, subject in people if folded[dataset, subject.casefold()] > 1]
     if alike:
         raise SampleError(
-            f"{path}: column subject: {', '.join(alike)} differ in case only. Spell one person alike, or give two "
-            "people names that differ in more."
+            f"{path}: column subject: {', '.join(alike)} differ in case only. Use one spelling for one person, or give "
+            "two people names that differ in more than case."
         )
 
 
@@ -244,9 +245,8 @@ def _classes(listed: pd.DataFrame, labels: str | None, path: Path) -> tuple[str,
     alike = [label for label in found if folded[text_key(label)] > 1]
     if alike:
         raise SampleError(
-            f"{path}: column label: {', '.join(alike)} differ in case only (or in blanks or signs not seen), and would "
-            "be classes of their own. "
-            "Spell them alike, or list the classes in data.labels."
+            f"{path}: column label: {', '.join(alike)} differ in case only (or in blanks or invisible characters), and "
+            "would be different classes. Use one spelling, or list the classes in data.labels."
         )
     counts = Counter(listed["label"])
     slips = [(label, meant) for label in found if (meant := _meant(label, counts))]
@@ -258,14 +258,14 @@ def _classes(listed: pd.DataFrame, labels: str | None, path: Path) -> tuple[str,
     ]
     raise_for_rows(
         bad,
-        f"{path}: column label: rare, and nearly spelled as a frequent class,",
+        f"{path}: column label: rare labels with nearly the spelling of a frequent class:",
         "Correct them, or list the classes in data.labels.",
     )
     return tuple(found)
 
 
 def _meant(label: str, counts: Counter[str]) -> str | None:
-    """The class that a rare label is a typing error of, it seems: nearly so spelled, and ten times as frequent."""
+    """Return the class that a rare label may be a typing error of: similar, and ten times as frequent."""
     near = get_close_matches(
         label, [other for other in counts if counts[other] >= 10 * counts[label]], n=1, cutoff=CLOSE
     )

@@ -1,7 +1,7 @@
-"""All sources of samples by name.
+"""Load samples from any source: call `load_samples` with the configuration of `data`.
 
-Contract: `load_samples` is the one way from a configuration to a table of samples. A new official data set is a module
-in `mer/data/datasets/`, a YAML in `conf/data/` and a page in `docs/data/`; nothing here lists it.
+Contract: `load_samples` is the only way from a configuration to a table of samples. To add an official data set, write
+a module in `mer/data/datasets/`, a YAML in `conf/data/` and a page in `docs/data/`; this file does not change.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from mer.utils.registry import option_errors, unknown_name
 
 @dataclass(frozen=True)
 class Source:
-    """Where samples can come from.
+    """Source of samples.
 
     Attributes:
         schema: dataclass of its configuration.
-        load: configuration and cache folder -> samples; writes in the cache folder only.
-        problems: what is wrong with a configuration of that dataclass, one sentence each.
-        pixels: for a source without files, whose inputs are drawn: configuration, table and side S -> u (right), v
-            (down) and strain of every row, (N, 3, S, S) float32, not yet normalised; a function of its arguments.
-        drawing: version of `pixels`, by which drawn maps are kept: raised with every change of a value.
+        load_samples: function of configuration and cache folder; returns the samples, writes in the cache folder only.
+        config_errors: function of a configuration; returns its errors, one sentence each.
+        pixels: for a source without files, function of configuration, table and side S; returns u (right), v (down)
+            and strain of every row, (N, 3, S, S) float32, not normalised. It depends on its arguments only.
+        drawing: version of `pixels`, part of the cache key of drawn maps; raise it with every change of a value.
     """
 
     schema: type[DataConfig]
@@ -49,7 +49,7 @@ class Source:
 
 
 class _OfficialSources(Mapping[str, Source]):
-    """The registered data sets as sources, those of plugins included."""
+    """Registered data sets as sources, including those of plugins."""
 
     def __getitem__(self, name: str) -> Source:
         dataset = DATASETS[name]
@@ -71,7 +71,7 @@ class _OfficialSources(Mapping[str, Source]):
         return len(DATASETS)
 
 
-#: Sources that are no official data set.
+#: Sources other than official data sets.
 _OTHERS: dict[str, Source] = {
     "synthetic": Source(SyntheticData, synthetic.load, clip_design.config_errors),
     "manifest": Source(ManifestData, manifest.load, manifest.config_errors),
@@ -86,12 +86,12 @@ _OTHERS: dict[str, Source] = {
     ),
 }
 
-#: Source by its name in `data.name`.
+#: Source by name, the value of `data.name`.
 SOURCES: MutableMapping[str, Source] = ChainMap(_OTHERS, _OfficialSources())  # type: ignore[arg-type]
 
 
 def config_errors(data: DataConfig) -> list[str]:
-    """What is wrong with the configuration of the samples, one sentence each; reads no data."""
+    """Return the errors in the configuration of the samples, one sentence each; reads no data."""
     source = SOURCES.get(data.name)
     if source is None:
         return unknown_name("data.name", data.name, SOURCES)
@@ -106,16 +106,16 @@ def config_errors(data: DataConfig) -> list[str]:
 
 
 def load_samples(data: DataConfig, cache_dir: Path) -> SampleTable:
-    """The samples of the source that `data` names.
+    """Load the samples of the source `data.name`.
 
     Args:
         data: configuration of that source.
-        cache_dir: folder that the source may fill with what it computes.
+        cache_dir: folder for computed files.
 
     Raises:
-        ConfigError: the configuration makes no sense.
-        DatasetNotFoundError: the data are not there.
-        SampleError: they are there and wrong.
+        ConfigError: the configuration has errors.
+        DatasetNotFoundError: the data are not found.
+        SampleError: the data are found and have errors.
     """
     wrong = config_errors(data)
     if wrong:

@@ -1,1 +1,1 @@
-"""Audit of a data set on disk: what is there, what is missing, what contradicts."""
+"""Audit a data set on disk: list missing, damaged and contradictory files and rows."""

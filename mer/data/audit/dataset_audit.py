@@ -1,7 +1,7 @@
-"""Everything that does not fit between what a data set's sheet says and what lies on disk, row by row; changes nothing.
+"""Compare the sheet of a data set with the files on disk: call `audit`.
 
-Contract: `audit` never stops at a fault. Whether the set can be used is decided by the loader itself, so that the audit
-and a run cannot disagree. A finding is harmless where the official release is known to be so.
+Contract: `audit` never stops at an error and changes nothing. The loader itself decides whether the set can be used, so
+an audit and a run always agree. A finding is harmless if the official release is known to have it.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from mer.errors import MerError, SampleError
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found.
+    """Result of an audit.
 
     Attributes:
-        title: of the data set.
-        part: of the data set, "" where it has one only.
+        title: name of the data set.
+        part: part of the data set, "" if it has only one.
         labels: name of the label set.
         origin: sheet or folder that was read.
-        clips: number of clips described.
+        clips: number of annotated clips.
         frames: number of frames from onset to offset of these clips.
         people: subject -> number of clips.
         counts: class -> number of clips.
-        expected: class -> published number, empty where unknown or where the clips are drawn.
-        expected_people: announced number of subjects, None where unknown.
-        described: number of clips, or of recordings where the published totals count those.
-        totals: published numbers of these, several where several releases circulate; empty as `expected`.
-        left_out: annotation that the label set leaves out -> number of clips.
-        findings: in the order of `KINDS`.
-        notes: what the loader said, repairs included.
-        unusable: why the loader refuses the set under these settings, "" where it does not.
+        expected: class -> published number; empty if unknown or if the clips are drawn.
+        expected_people: published number of subjects, None if unknown.
+        described: number of annotated clips, or of recordings if the published totals count recordings.
+        totals: published numbers of these, one per release; empty as `expected`.
+        excluded: annotation that the label set leaves out -> number of clips.
+        findings: findings in the order of `KINDS`.
+        notes: notes of the loader, repairs included.
+        unusable: message of the loader if it refuses the set under these settings, else "".
         synthetic: whether the clips are drawn.
     """
 
@@ -69,7 +69,7 @@ class Audit:
 
     @property
     def status(self) -> int:
-        """Exit status: 2 where the set cannot be used, 1 where something does not fit, 0 else."""
+        """Return the exit status: 2 if the set cannot be used, 1 if there are findings that matter, else 0."""
         if self.unusable:
             return 2
         return 1 if any(not finding.harmless for finding in self.findings) else 0
@@ -84,15 +84,15 @@ def audit(
     threads: int = 2,
     progress: Callable[[Iterable[ClipFiles | str]], Iterable[ClipFiles | str]] = iter,
 ) -> Audit:
-    """All that does not fit in a data set.
+    """Audit a data set.
 
     Args:
-        reading: what its loader read.
-        data: settings that the samples would be loaded with.
-        card: of the data set.
-        read: pixels (H, W) or (H, W, 3) of an image file; SampleError where it cannot be read.
-        threads: that read files.
-        progress: wraps the results while clips are read, e.g. `rich.progress.track`.
+        reading: clips as annotated, from its loader.
+        data: configuration as for a run.
+        card: card of the data set.
+        read: function from an image file to pixels (H, W) or (H, W, 3); raises SampleError if it cannot be read.
+        threads: number of threads to read files.
+        progress: wrapper of the results while clips are read, e.g. `rich.progress.track`.
 
     Raises:
         MerError: the table of repairs cannot be used.

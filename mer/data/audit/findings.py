@@ -1,6 +1,6 @@
-"""What an audit can find: the kinds of findings, and the functions that find them in rows, files and counts.
+"""Find errors in rows, files and counts for `mer.data.audit.dataset_audit`; `KINDS` lists the kinds of findings.
 
-Contract: pure functions of what was read; none of them stops at a fault. `mer.data.audit.dataset_audit` calls them.
+Contract: pure functions of the annotations and files that were read; none of them stops at an error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mer.data.loading.dataset_card import DatasetCard
 from mer.data.samples.fingerprints import VIEWS, Pairing, near_copies
 from mer.data.samples.label_sets import LabelSet
 
-#: Kind of finding -> what it means, in the order in which they are shown.
+#: Kind of finding -> its meaning, in the order of output.
 KINDS = {
     "cell": "a cell or a file of labels that cannot be used",
     "twice": "a clip that stands in the sheet twice",
@@ -42,15 +42,15 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not fit.
+    """One finding of an audit.
 
     Attributes:
         kind: key of `KINDS`.
         where: row, line, folder or file.
-        subject: "" where it is of no clip.
-        clip: "" where it is of no clip.
-        text: what was found.
-        harmless: whether it is as in the official release, or a file manager's; does not count for the exit status.
+        subject: subject of the clip, "" if the finding concerns no clip.
+        clip: name of the clip, "" if the finding concerns no clip.
+        text: description of the finding.
+        harmless: whether the official release has it too, or a file manager left it; ignored by the exit status.
     """
 
     kind: str
@@ -68,7 +68,7 @@ def _found(kind: str, clip: ClipAnnotation, text: str, *, harmless: bool = False
 def of_sheet(
     clips: Sequence[ClipAnnotation], words: Sequence[str], labels: LabelSet, card: DatasetCard, *, drawn: bool
 ) -> list[Finding]:
-    """What is wrong in the rows by themselves; as many apexes as the official release lacks are harmless."""
+    """Return the findings in the rows alone; odd apexes are harmless up to the number in the official release."""
     found = []
     seen = Counter((clip.subject, clip.clip, clip.onset) for clip in clips)
     spellings = Counter(clip.emotion for clip in clips)
@@ -101,7 +101,7 @@ def of_sheet(
 
 
 def apexes_as_released(clips: Sequence[ClipAnnotation], card: DatasetCard, *, drawn: bool) -> bool:
-    """Whether no more apexes are odd than in the official release, whose rows are known so."""
+    """Return whether there are no more odd apexes than in the official release."""
     return not drawn and sum(bool(_apex_text(clip)) for clip in clips) <= card.odd_apexes
 
 
@@ -112,7 +112,7 @@ def _apex_text(clip: ClipAnnotation) -> str:
 def of_files(
     clip: ClipAnnotation, files: ClipFiles | str, card: DatasetCard, *, as_released: bool = False
 ) -> list[Finding]:
-    """What is wrong between a row and its files; `as_released`: an odd apex needs no frame on disk."""
+    """Return the findings between a row and its files; with `as_released` an odd apex needs no frame on disk."""
     if isinstance(files, str):
         return [_found("frames", clip, files)]
     if not files.frames:
@@ -143,7 +143,7 @@ def of_files(
 
 
 def copies(clips: Sequence[ClipAnnotation], files: Sequence[ClipFiles | None], *, still: bool) -> list[Finding]:
-    """Pairs of clips with equal bytes, and of clips that look and move alike."""
+    """Return the pairs of clips with equal bytes, and the pairs that look and move alike."""
     first: dict[str, ClipAnnotation] = {}
     found, exact = [], set()
     for place, (clip, item) in enumerate(zip(clips, files, strict=True)):
@@ -164,13 +164,13 @@ def copies(clips: Sequence[ClipAnnotation], files: Sequence[ClipFiles | None], *
 
 
 def _view(items: Sequence[ClipFiles | None], number: int) -> Pairing:
-    """Looks and changes of all clips in one view, None where a clip has none."""
+    """Return looks and changes of all clips in one view, None for a clip without them."""
     seen = [item.views[number] if item and item.views else (None, None) for item in items]
     return [look for look, _ in seen], [change for _, change in seen]
 
 
 def of_counts(counts: dict[str, int], expected: dict[str, int], people: int, announced: int | None) -> list[Finding]:
-    """Classes and people whose number is not the published one."""
+    """Return the classes and people with a number other than the published one."""
     found = [
         Finding("counts", f"class {name}", "", "", f"{counts[name]}, published {number}")
         for name, number in expected.items()
@@ -182,7 +182,7 @@ def of_counts(counts: dict[str, int], expected: dict[str, int], people: int, ann
 
 
 def of_total(described: int, totals: tuple[int, ...], card: DatasetCard) -> list[Finding]:
-    """A number of clips or recordings that no source gives."""
+    """Return a finding if no release has this number of clips or recordings."""
     if not totals or described in totals:
         return []
     what = "recordings" if card.recordings else "clips, whatever their label"

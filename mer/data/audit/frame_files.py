@@ -1,7 +1,7 @@
-"""The files of one clip, read whole: what cannot be read, what does not belong there, and prints to find copies by.
+"""Examine the files of one clip: call `examine` for unreadable and stray files, sizes, gaps and fingerprints.
 
-Contract: reads only. Two prints a clip: one of the bytes of all its frames, equal for copies; one of what the key
-frames show and how they change, near for copies that were encoded or scaled anew, and far for two clips of one face.
+Contract: reads only. A clip has two fingerprints. The hash of the bytes of all its frames is equal for copies. The
+prints of its key frames are near for copies that were encoded or scaled again, and far for two clips of one face.
 """
 
 from __future__ import annotations
@@ -19,27 +19,28 @@ from mer.data.samples.fingerprints import Print, clip_prints
 from mer.errors import SampleError
 from mer.utils.hashing import stream_sha256
 
-#: What file managers leave behind: noted, harmless.
+#: Files left by file managers: reported as harmless.
 SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 SYSTEM_SUFFIXES = frozenset({".lnk"})
 
 
 @dataclass(frozen=True)
 class ClipFiles:
-    """What the files of a clip are.
+    """Properties of the files of a clip.
 
     Attributes:
-        frames: number of frames of its folder.
+        frames: number of frames in its folder.
         read: number of frames from onset to offset.
         unreadable: a sentence for each frame that cannot be read.
-        sizes: (width, height) of the frames that can, each once.
+        sizes: (width, height) of the readable frames, each once.
         gaps: numbers between onset and offset without a frame.
-        stray: files that are no frames and were not left by a file manager.
+        stray: files that are not frames and were not left by a file manager.
         system: files left by a file manager.
         exact: hash of the bytes of all frames in order, "" without frames.
-        look: signs of the key frame, bool (2, 256), None where it is flat or missing; `mer.data.samples.fingerprints`.
-        change: signs of the change from onset to apex or, without one, to the middle; None where nothing changes.
-        views: look and change of the clip moved and scaled a little, `fingerprints.VIEWS`; none of a still image.
+        look: print of the apex, or without one of the middle, bool (2, 256); None if flat or missing. See
+            `mer.data.samples.fingerprints`.
+        change: print of the change from the onset to that frame; None if nothing changes.
+        views: (look, change) of the clip moved and scaled a little, by `fingerprints.VIEWS`; () for a still image.
     """
 
     frames: int
@@ -56,9 +57,12 @@ class ClipFiles:
 
 
 def examine(clip: ClipAnnotation, read: Callable[[Path], np.ndarray]) -> ClipFiles:
-    """The files of a clip; `read` gives pixels (H, W) or (H, W, 3), or raises SampleError.
+    """Return the properties of a clip's files; `read` returns pixels (H, W) or (H, W, 3), or raises SampleError.
 
-    Only frames from onset to offset are read, where the clip gives both. SampleError: two files for one frame.
+    Only frames from onset to offset are read, if the clip has both.
+
+    Raises:
+        SampleError: two files have the number of one frame.
     """
     files = clip.frames()
     onset = min(files, default=0) if clip.onset is None else clip.onset

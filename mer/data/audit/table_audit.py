@@ -1,6 +1,6 @@
-"""Audit of a table of samples that no data card describes, as of a manifest: its images, copies and notes.
+"""Audit a table of samples without a data card, such as a manifest: call `audit_table`.
 
-Contract: reads only and stops at no fault; a table that cannot be made at all is told by `refused`.
+Contract: reads only and does not stop at an error. If the table cannot be made, `refused` returns the audit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mer.errors import SampleError
 
 @dataclass(frozen=True)
 class _Clip:
-    """What the images of a row are: faults, sizes, a hash of their bytes, and prints in all views."""
+    """Properties of a row's images: errors, sizes, a hash of their bytes, and prints in all views."""
 
     unreadable: tuple[str, ...]
     sizes: tuple[tuple[int, int], ...]
@@ -36,14 +36,14 @@ class _Clip:
 def audit_table(
     table: SampleTable, origin: Path, *, labels: str, read: Callable[[Path], np.ndarray], threads: int = 2
 ) -> Audit:
-    """Return all that does not fit in the images of a table.
+    """Audit the images of a table.
 
     Args:
-        table: the samples.
+        table: samples to audit.
         origin: file that lists them.
-        labels: what the classes are called in the audit.
-        read: pixels (H, W) or (H, W, 3) of an image file; SampleError where it cannot be read.
-        threads: that read files.
+        labels: name of the classes in the audit.
+        read: function from an image file to pixels (H, W) or (H, W, 3); raises SampleError if it cannot be read.
+        threads: number of threads to read files.
     """
     rows: list[dict[str, Any]] = table.frame.to_dict("records")  # type: ignore[assignment]
     with ThreadPoolExecutor(threads) as pool:
@@ -119,7 +119,7 @@ def _examine(row: Mapping[str, Any], read: Callable[[Path], np.ndarray]) -> _Cli
 
 
 def _copies(rows: Sequence[Mapping[str, Any]], clips: list[_Clip]) -> list[Finding]:
-    """Clips with equal bytes, and clips that look and move alike."""
+    """Return the clips with equal bytes, and the clips that look and move alike."""
     first: dict[str, int] = {}
     found, kept = [], []
     for place, clip in enumerate(clips):

@@ -1,1 +1,1 @@
-"""Motion maps drawn from action units in closed form: no face, no recording."""
+"""Draw motion maps from action units in closed form, without faces or recordings."""

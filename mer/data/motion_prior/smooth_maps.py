@@ -1,8 +1,8 @@
-"""Motion maps drawn from action units without rendering: what onset-apex flow of an aligned face looks like.
+"""Draw motion maps like smooth onset-apex flow of an aligned face, without rendering: call `motion_map`.
 
-Contract: `motion_map` is a function of its arguments and the generator; channels are u, v (pixels of the map, +x right,
-+y down) and the strain computed from them, as from flow measured on frames of that size. Disturbances are those of
-measured flow: a head that moves, errors at several scales, crops that differ.
+Contract: `motion_map` is a function of its arguments and the generator. Channels are u, v (pixels of the map, +x right,
++y down) and their strain, as for flow measured on frames of that size. The disturbances are those of measured flow:
+head motion, errors at several scales, different crops.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ Map = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class SmoothNoise:
-    """How far a drawn map departs from the bare field of an average face. Deviations unless said otherwise; 0 = off."""
+    """Disturbances of a drawn map; values are standard deviations if not stated otherwise, 0 = off."""
 
-    #: Differences between faces, as a factor on `facs.random_shape`.
+    #: Differences between faces, a factor on `facs.random_shape`.
     variety: float = 1.0
     #: Place of the crop and relative change of its width and height, face units.
     crop: float = 0.06
-    #: Shift of the head, face units: as large as a faint expression.
+    #: Shift of the head, face units; as large as a faint expression.
     shift: float = 0.012
-    #: Turn, stretch and shear of the head's affine field, face units per face unit; small, since faces are registered
-    #: before flow is measured: with twice as much, drawn maps are less symmetric than measured ones.
+    #: Turn, stretch and shear of the head's affine field, face units per face unit. Small, since faces are registered
+    #: before flow is measured; with twice the value, drawn maps are less symmetric than measured ones.
     affine: float = 0.002
     #: Errors of flow, face units, split at random between the wavelengths below; clips differ by a factor of two.
     noise: float = 0.002
     #: Wavelengths of these errors: shading and drift of light; cheeks without texture; lids and hairs.
     wavelengths: tuple[float, ...] = (1.2, 0.4, 0.15)
-    #: Loss and exaggeration of motion where skin has little texture: deviation of a smooth factor's logarithm.
+    #: Loss and exaggeration of motion on skin with little texture: deviation of the logarithm of a smooth factor.
     fading: float = 0.3
-    #: Expected number of places where flow is plainly wrong: hairs, glints, glasses, what moves behind the head.
+    #: Expected number of places with wrong flow: hairs, glints, glasses, motion behind the head.
     patches: float = 2.0
 
 
-#: The usual crop of aligned micro-expression frames: above the brows to the chin, temple to temple, made square.
+#: Usual crop of aligned micro-expression frames: from above the brows to the chin, temple to temple, made square.
 CROP = facs.View(0.0, 0.57, 1.9, 2.4)
 
 
@@ -56,7 +56,7 @@ def motion_map(
     view: facs.View = CROP,
     disturbance: SmoothNoise | None = None,
 ) -> Map:
-    """Map of u, v and strain of a face that shows `activations`: (3, size, size) float32, pixels and 1."""
+    """Draw u, v (pixels) and strain of a face that shows `activations`: (3, size, size) float32."""
     how = disturbance or SmoothNoise()
     shape = facs.random_shape(rng, how.variety)
     dx, dy, wider, higher = how.crop * rng.standard_normal(4)
@@ -70,7 +70,7 @@ def motion_map(
 
 
 def _head(grid: Array, rng: np.random.Generator, how: SmoothNoise) -> Array:
-    """Field of a head that shifts, turns, comes closer or nods (foreshortens): affine about the middle of the face."""
+    """Return the field of a head that shifts, turns, comes closer or nods: affine about the middle of the face."""
     offset = how.shift * rng.standard_normal(2)
     (a, b), (c, d) = how.affine * rng.standard_normal((2, 2))
     x, y = grid[0], grid[1] - 0.5
@@ -78,14 +78,14 @@ def _head(grid: Array, rng: np.random.Generator, how: SmoothNoise) -> Array:
 
 
 def _smooth(count: int, wavelength: float, view: facs.View, size: int, rng: np.random.Generator) -> Array:
-    """`count` smooth random fields of deviation near 1, (count, size, size): noise on a lattice, interpolated."""
+    """Return smooth random fields of deviation near 1, (count, size, size): noise on a lattice, interpolated."""
     cells = max(2, round(2 * view.height / wavelength))
     lattice = rng.standard_normal((count, cells, cells))
     return np.stack([cv2.resize(part, (size, size), interpolation=cv2.INTER_CUBIC) for part in lattice])
 
 
 def _errors(view: facs.View, size: int, rng: np.random.Generator, how: SmoothNoise) -> Array:
-    """Errors of flow everywhere, (2, size, size): smooth fields of several wavelengths in random shares."""
+    """Return errors of flow over the whole map, (2, size, size): smooth fields of several wavelengths."""
     level = how.noise * np.exp(0.7 * rng.standard_normal())
     shares = rng.dirichlet(np.ones(len(how.wavelengths)))
     parts = [np.sqrt(s) * _smooth(2, w, view, size, rng) for w, s in zip(how.wavelengths, shares, strict=True)]
@@ -93,7 +93,7 @@ def _errors(view: facs.View, size: int, rng: np.random.Generator, how: SmoothNoi
 
 
 def _patches(grid: Array, view: facs.View, rng: np.random.Generator, how: SmoothNoise) -> Array:
-    """Errors of flow in single places, (2, size, size): flat spots with steep edges, of the size of an expression."""
+    """Return errors of flow in single places, (2, size, size): flat spots with steep edges, as large as expressions."""
     total = np.zeros_like(grid)
     for _ in range(rng.poisson(how.patches)):
         x, y = view.x + rng.uniform(-0.5, 0.5) * view.width, view.y + rng.uniform(-0.5, 0.5) * view.height

@@ -1,9 +1,8 @@
-"""The motion prior: a source of labelled motion maps drawn from action units, with no file and no recorded face.
+"""Load the motion prior, labelled motion maps drawn from action units: `load` gives the samples, `pixels` the maps.
 
-Contract: map i depends on the configuration, the map's side and i, on nothing else: not on how many maps there are nor
-on the processes that draw them. `load` deals labels and action units (fast), `pixels` draws. Two families of maps take
-turns, flow that smooths (`smooth_maps`) and flow with total variation (`total_variation_maps`), since nobody knows
-which flow the maps at hand come from.
+There are no files and no recorded faces. Contract: map i depends only on the configuration, the side of the map and i,
+not on the number of maps or processes. Two families of maps alternate, smooth flow (`smooth_maps`) and flow with total
+variation (`total_variation_maps`), since the method behind measured maps is often unknown.
 """
 
 from __future__ import annotations
@@ -26,27 +25,28 @@ from mer.data.samples.table import SampleTable
 from mer.data.synthetic.profiles import PROFILES
 from mer.provenance import available_cores
 
-#: Version of the drawing: to be raised with every change of a value. It stands in the table as the clip of every map,
-#: so that the table's hash, and with it every stage that trained on maps, is that of one drawing.
+#: Version of the drawing; raise it with every change of a value. It is the clip of every map in the table, so the
+#: table's hash, and every stage trained on the maps, depends on it.
 DRAWING = 2
 
-#: Strength of an expression, lowest and highest: below .3 a unit drowns in the errors of flow.
+#: Lowest and highest strength of an expression; below .3 the errors of flow exceed a unit's motion.
 STRENGTH = (0.3, 1.0)
 
-#: Irrelevant units a map; half as many blinks as maps, as people at rest show in half a second to a second.
+#: Expected irrelevant units per map. There are half as many blinks as maps, as in half a second to a second of people
+#: at rest.
 IRRELEVANT = 0.8
 
-#: Maps that one process draws at a time; fewer are not worth a process of their own.
+#: Maps that one process draws at a time; for fewer maps no process is started.
 CHUNK = 500
 
 Units = tuple[facs.Activation, ...]
 
-#: Columns of the sample table that a source without files leaves empty.
+#: Columns of the sample table that stay empty without files.
 _FRAMES = ("onset", "apex", "offset")
 _TEXTS = ("apex_source", "onset_path", "apex_path", "offset_path", "folder")
 
-#: Parts of the drawing -> fields of `motion.SmoothNoise` and `variational.MeasurementNoise` that are 0 without them.
-#: `irrelevant` are units that have nothing to do with the emotion, blinks most of all.
+#: Part of the drawing -> fields of `SmoothNoise` and `MeasurementNoise` that are 0 without it. `irrelevant` are units
+#: unrelated to the emotion, mostly blinks.
 PARTS: dict[str, tuple[str, ...]] = {
     "faces": ("variety", "anatomy"),
     "crops": ("crop", "turn", "warp"),
@@ -71,7 +71,7 @@ def _variational(units: Units, size: int, rng: np.random.Generator, without: Seq
 
 
 def _less(settings: Settings, without: Sequence[str]) -> Settings:
-    """These settings with the fields of the parts left out at 0."""
+    """Return the settings with the fields of the parts in `without` set to 0."""
     off = {name for part in without for name in PARTS[part]}
     values = {each.name: getattr(settings, each.name) for each in fields(settings) if each.name in off}
     zeros: dict[str, Any] = {
@@ -80,12 +80,12 @@ def _less(settings: Settings, without: Sequence[str]) -> Settings:
     return replace(settings, **zeros)
 
 
-#: What a map is drawn by: family -> function of activations, side, generator and the parts left out.
+#: Family -> function that draws a map from activations, side, generator and the parts to leave out.
 FAMILIES: dict[str, Callable[..., smooth_maps.Map]] = {"smooth": _smooth, "variational": _variational}
 
 
 def config_errors(data: MotionPriorData) -> list[str]:
-    """What is wrong with the configuration, one sentence a key."""
+    """Return the errors in the configuration, one sentence per key."""
     found = limit_errors(data, "data", {"motion families": FAMILIES, "motion parts": PARTS})
     known = PROFILES.get(_profile(data))
     if known is None:
@@ -99,12 +99,12 @@ def config_errors(data: MotionPriorData) -> list[str]:
 
 
 def load(data: MotionPriorData) -> SampleTable:
-    """The samples of the prior: label, emotion and action units of every map; nothing is drawn yet."""
+    """Return the samples of the prior with label, emotion and action units of every map, before any is drawn."""
     classes = tuple(PROFILES[_profile(data)].counts)
     rows = []
     for index in range(data.maps):
         label, emotion, units = _label_and_units(data, index)
-        face = f"{data.seed}-{index:07d}"  # faces of another seed are other people
+        face = f"{data.seed}-{index:07d}"  # another seed means other people
         rows.append((f"motion_prior/{face}", face, "+".join(facs.au_text(units)), emotion, label))
     note = (
         f"Motion drawn from action units (labels {_profile(data)}, seed {data.seed}), every map a face of its own; no "
@@ -118,9 +118,10 @@ def load(data: MotionPriorData) -> SampleTable:
 
 
 def pixels(data: MotionPriorData, table: SampleTable, size: int) -> np.ndarray:
-    """Maps of the table's rows: u (right), v (down), strain, (N, 3, size, size) float32, whole numbers 0..255.
+    """Return the maps of the table's rows: u (right), v (down), strain, (N, 3, size, size) float32, integers 0..255.
 
-    Every channel is stretched and rounded as in files of such maps, which so lose zero and scale of motion.
+    Every channel is stretched and rounded, as in image files of such maps, so the zero and the scale of motion are
+    lost.
     """
     indices = [int(sample.rpartition("-")[2]) for sample in table.frame["sample_id"]]
     return draw_maps(data, size, indices=indices)
@@ -129,7 +130,7 @@ def pixels(data: MotionPriorData, table: SampleTable, size: int) -> np.ndarray:
 def draw_maps(
     data: MotionPriorData, size: int, *, indices: list[int] | None = None, processes: int | None = None
 ) -> np.ndarray:
-    """Maps `indices` (default: all) of the prior, (N, 3, size, size) float32; `processes` None = one a core."""
+    """Draw the maps `indices` (default: all), (N, 3, size, size) float32; `processes` None = one per core."""
     wanted = list(range(data.maps)) if indices is None else indices
     parts = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
     workers = min(len(parts), processes or available_cores())
@@ -142,13 +143,13 @@ def draw_maps(
 
 
 def _profile(data: MotionPriorData) -> str:
-    """Name of the label set, a key of `casting.PROFILES`."""
+    """Return the name of the label set, a key of `PROFILES`."""
     return data.labels or "megc2019"
 
 
 def _draw(data: MotionPriorData, size: int, indices: list[int]) -> np.ndarray:
-    """Maps of these indices, stretched to grey levels: (N, 3, size, size) uint8."""
-    cv2.setNumThreads(1)  # processes share the cores already
+    """Draw the maps of these indices, stretched to grey levels: (N, 3, size, size) uint8."""
+    cv2.setNumThreads(1)  # each process uses one core
     maps = np.empty((len(indices), 3, size, size), dtype=np.uint8)
     for row, index in enumerate(indices):
         family = data.families[index % len(data.families)]
@@ -160,11 +161,11 @@ def _draw(data: MotionPriorData, size: int, indices: list[int]) -> np.ndarray:
 
 
 def _label_and_units(data: MotionPriorData, index: int) -> tuple[str, str, Units]:
-    """Label, emotion and action units of map `index`."""
+    """Return label, emotion and action units of map `index`."""
     profile = PROFILES[_profile(data)]
     rng = np.random.default_rng([data.seed, index, 0])
     shares = np.array(list(profile.counts.values()), dtype=float) ** (1 - data.evenness)
-    # steps of the golden section fill 0..1 evenly, so that every class has its share of any few hundred maps
+    # steps of the golden section fill 0..1 evenly, so every class has its share in any few hundred maps
     place = (0.5 + index * 0.6180339887498949) % 1.0
     label = list(profile.counts)[min(int(np.searchsorted(np.cumsum(shares / shares.sum()), place)), len(shares) - 1)]
     mixture = profile.emotions[label]

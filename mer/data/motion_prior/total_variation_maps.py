@@ -1,10 +1,11 @@
-"""Motion maps as flow with total variation measures them: flat patches, sharp edges, thin lines of strain, outliers.
+"""Draw motion maps like flow with total variation: call `variational_map`.
 
-Contract: `variational_map` is a function of its arguments and the generator. The field is drawn on a grid finer than
-the map, and strain is taken there, as from frames of full size; then both are shrunk. Sizes follow the statistics of
-measured maps (`python -m mer.benchmark prior MANIFEST`), but for anatomy and warp: see experiments/motion_prior.
-Sources: Zach, Pock, Bischof, A duality based approach for realtime TV-L1 optical flow, 2007, for what such flow does
-with faint motion and gradients; the numbers are ours.
+Such maps have flat patches, sharp edges, thin lines of strain and outliers. Contract: `variational_map` is a function
+of its arguments and the generator. The field is drawn on a grid finer than the map, and strain is computed there, as
+from frames of full size; then both are shrunk. Sizes follow the statistics of measured maps (`python -m
+mer.benchmark prior MANIFEST`), except anatomy and warp: see experiments/motion_prior. Source for the effect on
+faint motion and gradients: Zach, Pock, Bischof, A duality based approach for realtime TV-L1 optical flow, 2007. The
+numbers are our own estimates.
 """
 
 from __future__ import annotations
@@ -22,69 +23,69 @@ from mer.utils.optical_strain import strain
 
 Field = npt.NDArray[np.float32]
 
-#: The usual crop of aligned faces in 28 x 28 maps: pupils a quarter, mouth two thirds down the image, both within a
-#: tenth of the side of where the energy of measured maps (without labels) lies.
+#: Usual crop of aligned faces in 28 x 28 maps: pupils at a quarter, mouth at two thirds of the height. Both are within
+#: a tenth of the side of the energy in measured maps (found without labels).
 CROP = facs.View(0.0, 0.60, 1.78, 2.48)
 
-#: Side of the fine grid, at least: three times the usual map, where thin lines of strain get lost as in reality.
+#: Smallest side of the fine grid, three times the usual map; shrinking it loses thin lines of strain, as in reality.
 FINE = 84
 
-#: Where single wrong vectors gather: nostrils, lips, lids and hairs move, shine or shade.
+#: Landmarks near which single wrong vectors are frequent: nostrils, lips, lids and hairs move, shine or cast shade.
 SPOT_SITES = (
     "nose_wing", "mouth_corner", "eye_outer", "pupil", "brow_inner", "upper_lip", "nose_side", "brow_outer",
 )  # fmt: skip
 
-#: Wavelengths of smooth errors: light, cheeks without texture, lids and hairs, compression; with their usual shares.
+#: (wavelength, usual share) of smooth errors: light, cheeks without texture, lids and hairs, compression.
 WAVELENGTHS = ((1.2, 1.0), (0.4, 1.0), (0.15, 1.0), (0.06, 0.4))
 
 
 @dataclass(frozen=True)
 class MeasurementNoise:
-    """What stands between a face's motion and its map. Deviations in face units unless said otherwise; 0 = off."""
+    """Disturbances of a measured map; values are standard deviations in face units if not stated otherwise, 0 = off."""
 
-    #: Differences between faces, as a factor on `facs.random_shape`; above 1 since sets differ in ages and origins.
+    #: Differences between faces, a factor on `facs.random_shape`; above 1 since sets differ in ages and origins.
     variety: float = 1.2
-    #: Uncertainty of what a unit moves, 0..1: see `facs.bumps`.
+    #: Uncertainty of the skin that a unit moves, 0..1; see `facs.bumps`.
     anatomy: float = 0.4
-    #: Place of the crop and relative change of its sides: sets are cropped by other detectors.
+    #: Place of the crop and relative change of its sides, since sets are cropped by different detectors.
     crop: float = 0.07
     #: Turn of the head in the image plane, radians.
     turn: float = 0.05
-    #: Smooth distortion of the grid: outlines of moving skin are no ellipses.
+    #: Smooth distortion of the grid, since outlines of moving skin are not ellipses.
     warp: float = 0.03
-    #: Share, up to this, of flat tops with steep edges in each unit's field.
+    #: Highest share of flat tops with steep edges in each unit's field.
     flat: float = 1.0
-    #: Loss of motion where skin has little texture, up to this share.
+    #: Highest share of motion lost on skin with little texture.
     fade: float = 0.6
-    #: Stretch and shear of the head's affine field, per face unit; its shift is the median that inputs take away. What
-    #: registration leaves: with twice as much, drawn maps are less symmetric than measured ones.
+    #: Stretch and shear of the head's affine field, per face unit, left after registration. With twice the value,
+    #: drawn maps are less symmetric than measured ones. The shift is the median, which is subtracted.
     affine: float = 0.002
-    #: Head turning or nodding: near parts (the nose) move further than far ones. As little, for the same reason.
+    #: Turn or nod of the head: near parts (the nose) move further than far ones. Small, for the same reason.
     parallax: float = 0.003
     #: Smooth errors, split at random between `WAVELENGTHS`.
     noise: float = 0.0014
-    #: Probability that hair moves above the brows, and how far: fringes lie in the crop of some people.
+    #: Probability and size of the motion of hair above the brows; the crop of some people contains a fringe.
     hair: tuple[float, float] = (0.3, 0.012)
-    #: Probability that the background beside the jaw moves against the aligned face, and how far.
+    #: Probability and size of the motion of the background beside the jaw, relative to the aligned face.
     background: tuple[float, float] = (0.25, 0.012)
-    #: Expected number of wrong patches, half of them at the sides, where cheek meets hair or background.
+    #: Expected number of wrong patches, half of them at the sides, at the edge of cheek and hair or background.
     patches: float = 1.2
-    #: Expected number of single wrong vectors; two in five come as a pair of opposite ones.
+    #: Expected number of single wrong vectors; two of five are a pair of opposite ones.
     spots: float = 2.0
-    #: Motion fainter than about this is not measured (total variation pulls it to its surroundings).
+    #: Motion below about this size is lost, since total variation makes it equal to its surroundings.
     dead: float = 0.0015
-    #: Height of the terraces that total variation makes of slopes.
+    #: Height of the terraces into which total variation turns slopes.
     terrace: float = 0.006
     #: White noise, pixels of the fine grid.
     grain: float = 0.002
-    #: Spread of the sizes above from map to map: deviation of their logarithm.
+    #: Spread of the sizes above between maps: standard deviation of their logarithm.
     spread: float = 0.7
 
 
 def variational_map(
     activations: Iterable[facs.Activation], size: int, rng: np.random.Generator, *, how: MeasurementNoise | None = None
 ) -> Map:
-    """Map of u, v and strain of a face that shows `activations`: (3, size, size) float32, pixels of the fine grid."""
+    """Draw u, v (pixels of the fine grid) and strain of a face that shows `activations`: (3, size, size) float32."""
     how = how or MeasurementNoise()
     factor = max(1, round(FINE / size))
     face = _Face(size * factor, rng, how)
@@ -94,7 +95,7 @@ def variational_map(
         depth = how.fade * rng.random()
         face.field *= np.clip(1 + np.float32(depth) * (face.smooth(1, rng.uniform(0.2, 0.6)) - 0.2), 0, 2)
     _head(face, rng, how)
-    # errors that the regulariser smooths like motion, or that come after it (compression, interpolation)
+    # errors are smoothed by the regulariser like motion, or arise after it (compression, interpolation)
     errors, late = _errors(face, rng, how), rng.random() < 0.5
     face.field += 0 if late else errors
     _surroundings(face, rng, how)
@@ -107,18 +108,18 @@ def variational_map(
 
 
 def _scale(rng: np.random.Generator, spread: float) -> float:
-    """Random factor with median 1: exp of a normal of deviation `spread`."""
+    """Draw a factor with median 1: exp of a normal with standard deviation `spread`."""
     return float(np.exp(spread * rng.standard_normal()))
 
 
 class _Face:
-    """The canvas of one map: a face's shape, the coordinates of the fine grid on it, and the field drawn so far."""
+    """Canvas of one map: shape of the face, face coordinates of the fine grid, and the field drawn so far."""
 
     def __init__(self, side: int, rng: np.random.Generator, how: MeasurementNoise) -> None:
         self.side, self.rng = side, rng
         self.shape = facs.random_shape(rng, how.variety)
         right, down, wider, higher = how.crop * rng.standard_normal(4)
-        # faces are centred better than they are framed above and below
+        # crops vary less to the sides than above and below
         self.view = facs.View(CROP.x + 0.6 * right, CROP.y + down, CROP.width * (1 + wider), CROP.height * (1 + higher))
         grid = self.view.grid(side).astype(np.float32)
         turn = np.float32(how.turn * rng.standard_normal())
@@ -130,7 +131,7 @@ class _Face:
         self.flat = rng.uniform(0, how.flat) if how.flat else 0.0
 
     def smooth(self, count: int, wavelength: float) -> Field:
-        """`count` smooth random fields of deviation near 1, (count, side, side): noise on a lattice, interpolated."""
+        """Return smooth random fields of deviation near 1, (count, side, side): noise on a lattice, interpolated."""
         cells = max(2, round(2 * self.view.height / wavelength))
         lattice = self.rng.standard_normal((cells, cells, count), dtype=np.float32)
         fields = cv2.resize(lattice, (self.side, self.side), interpolation=cv2.INTER_CUBIC)
@@ -139,7 +140,7 @@ class _Face:
     def add(
         self, centre: tuple[float, float], by: tuple[float, float], extent: tuple[float, float], flat: float
     ) -> None:
-        """Moves the skin around `centre`; `flat` 0 falls off as a Gaussian, 1 has a level top and steep edges."""
+        """Move the skin around `centre`; with `flat` 0 as a Gaussian, with 1 with a flat top and steep edges."""
         columns = self._reach(centre[0], extent[0], self.view.x, self.view.width)
         rows = self._reach(centre[1], extent[1], self.view.y, self.view.height)
         p = (self.x[rows, columns] - np.float32(centre[0])) * np.float32(np.sqrt(0.5) / extent[0])
@@ -150,13 +151,13 @@ class _Face:
         self.field[1, rows, columns] += np.float32(by[1]) * cover
 
     def _reach(self, centre: float, extent: float, middle: float, whole: float) -> slice:
-        """Pixels that a bump can reach: three deviations and what the grid may be bent by."""
+        """Return the pixels that a bump can reach: three deviations and the largest distortion of the grid."""
         low, high = (((centre + k * (3 * extent + 0.12) - middle) / whole + 0.5) * self.side for k in (-1, 1))
         return slice(min(max(int(low), 0), self.side), min(max(int(high) + 1, 0), self.side))
 
 
 def _head(face: _Face, rng: np.random.Generator, how: MeasurementNoise) -> None:
-    """A head that tilts, comes closer (affine), turns or nods (parallax over an ellipsoid with a nose on it)."""
+    """Add a head that tilts or comes closer (affine), turns or nods (parallax of an ellipsoid with a nose)."""
     (a, b), (c, d) = (how.affine * _scale(rng, how.spread) * rng.standard_normal((2, 2))).astype(np.float32)
     below = face.y - np.float32(0.5)
     face.field[0] += a * face.x + b * below
@@ -172,7 +173,7 @@ def _head(face: _Face, rng: np.random.Generator, how: MeasurementNoise) -> None:
 
 
 def _errors(face: _Face, rng: np.random.Generator, how: MeasurementNoise) -> Field:
-    """Errors of flow everywhere, (2, side, side): smooth fields of several wavelengths in random shares."""
+    """Return errors of flow over the whole map, (2, side, side): smooth fields of several wavelengths."""
     level = how.noise * _scale(rng, how.spread)
     shares = rng.dirichlet([weight for _, weight in WAVELENGTHS])
     total = np.zeros_like(face.field)
@@ -182,7 +183,7 @@ def _errors(face: _Face, rng: np.random.Generator, how: MeasurementNoise) -> Fie
 
 
 def _surroundings(face: _Face, rng: np.random.Generator, how: MeasurementNoise) -> None:
-    """What is no skin: a fringe above the brows that moves at random, a background that moves as one."""
+    """Add motion outside the skin: a fringe above the brows with random motion, a background that moves as one."""
     if rng.random() < how.hair[0]:
         edge = -0.5 + 0.12 * rng.standard_normal()
         size = how.hair[1] * _scale(rng, how.spread)
@@ -195,7 +196,7 @@ def _surroundings(face: _Face, rng: np.random.Generator, how: MeasurementNoise) 
 
 
 def _outliers(face: _Face, rng: np.random.Generator, how: MeasurementNoise) -> None:
-    """Wrong patches of the size of an expression (1.2 hundredths) and wrong vectors of the size of a nostril (2)."""
+    """Add wrong patches as large as an expression (0.012) and wrong vectors as large as a nostril (0.02)."""
     view = face.view
     for _ in range(rng.poisson(how.patches)):
         across = rng.choice([-1, 1]) * rng.uniform(0.35, 0.55) if rng.random() < 0.5 else rng.uniform(-0.5, 0.5)
@@ -219,7 +220,7 @@ def _outliers(face: _Face, rng: np.random.Generator, how: MeasurementNoise) -> N
 
 
 def _regularise(face: _Face, rng: np.random.Generator, how: MeasurementNoise) -> None:
-    """What total variation does: faint motion is lost, slopes become terraces."""
+    """Apply the effects of total variation: faint motion is lost, slopes become terraces."""
     face.field -= np.median(face.field, axis=(1, 2), keepdims=True)
     dead = np.float32(how.dead * abs(rng.standard_normal()))
     face.field -= np.clip(face.field, -dead, dead)
@@ -233,12 +234,12 @@ def _regularise(face: _Face, rng: np.random.Generator, how: MeasurementNoise) ->
 
 
 def _step(values: Field, width: float) -> Field:
-    """Smooth step from 0 (negative values) to 1 (positive) over about `width`."""
+    """Return a smooth step from 0 (negative values) to 1 (positive values) over about `width`."""
     return 1 / (1 + np.exp(np.clip(values * np.float32(-1 / width), -30, 30)))
 
 
 def _shrunk(fine: Field, size: int, factor: int, rng: np.random.Generator) -> Map:
-    """(3, size, size) from the fine map: between single pixels (plain resizing) and means over areas."""
+    """Return the fine map at (3, size, size): a random mixture of single pixels (plain resizing) and area means."""
     blocks = fine.reshape(3, size, factor, size, factor)
     row, share = int(rng.integers(factor)), np.float32(rng.uniform(0, 1))
     return (share * blocks[:, :, row, :, row] + (1 - share) * blocks.mean((2, 4))).astype(np.float32)

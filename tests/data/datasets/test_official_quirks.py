@@ -15,6 +15,7 @@ from mer.config import FolderData
 from mer.data import registry as catalog
 from mer.data.audit.dataset_audit import Audit, audit
 from mer.data.loading.dataset_card import SYNTHETIC_MARK
+from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.table import SampleTable
 from mer.data.synthetic.layouts.registry import write_tree
 from mer.errors import SampleError
@@ -31,8 +32,8 @@ def load(root: Path, name: str, **fields: object) -> SampleTable:
 
 
 def examined(root: Path, name: str, **fields: object) -> Audit:
-    settings, module = data(root, name, **fields), catalog.OFFICIAL[name]
-    return audit(module.read(settings, root.parent / "cache"), settings, module.CARD, read=read_image)
+    settings, dataset = data(root, name, **fields), DATASETS[name]
+    return audit(dataset.read(settings, root.parent / "cache"), settings, dataset.card, read=read_image)
 
 
 def frames(folder: Path, numbers: range, name: str = "{}.jpg") -> None:
