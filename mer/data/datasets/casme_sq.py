@@ -56,7 +56,8 @@ CARD = DatasetCard(
 )
 
 _PERSON = re.compile(r"s?0*(\d+)", re.IGNORECASE)
-_SHEET = r"(cas\(me\)\^?2|casme(_sq|2)?)?[-_ ]?code[-_ ]?final.*"
+#: A sheet of naming rules may be a CSV of its own, with the same beginning of its name.
+_SHEET = r"(cas\(me\)\^?2|casme(_sq|2)?)?[-_ ]?code[-_ ]?final(?!.*rule).*"
 
 
 @DATASETS.register("casme_sq", card=CARD)
@@ -96,17 +97,22 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
         where = ", ".join(f"row {row['row']}" for row in zero)
         notes.append(f"Offset 0 in {where}: the apex is taken as the last frame (data.repairs=false leaves it).")
     reading = clips_of_rows(rows, sheet, subject=lambda text: people.get(text), folder=folder)
-    return replace(reading, notes=tuple(notes))
+    return replace(reading, notes=(*notes, *reading.notes))
 
 
 def _book(sheet: Path) -> tuple[list[dict[str, Any]], dict[str, str], dict[str, str]]:
     """Return the rows of the first sheet, participant -> subject, and stimulus -> 4-digit code."""
     book = spreadsheets.open_book(sheet)
+    if len(book) == 1:  # each sheet saved as a CSV
+        for path in sorted(sheet.parent.glob("*[rR]ule*")):
+            if path.suffix.casefold() in spreadsheets.TEXT_SUFFIXES:
+                book |= spreadsheets.open_book(path)
     rules = [rows for title, rows in book.items() if "rule" in title.casefold()]
     if len(rules) != 2:
         raise SampleError(
             f"{sheet}: expected two sheets of naming rules after the first one, got sheets {', '.join(book)}. "
-            "Take the file from the official archive again."
+            "Take the file from the official archive again, or save all its sheets as CSV, with 'rule1' and 'rule2' in "
+            "the names of these two."
         )
     coded = [
         {"row": number, **dict(zip(_COLUMNS, (*cells, *[None] * len(_COLUMNS)), strict=False))}

@@ -72,7 +72,7 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
     one = [{**row, "emotion": _label(row)} for row in rows]
     reading = clips_of_rows(one, sheet, subject=LAYOUT.named, folder=finder.folder)
     doubts = tuple(doubt for row in rows if (doubt := _doubt(row)))
-    notes = [f"Coding sheet: {sheet.name}.", read_from]
+    notes = [f"Coding sheet: {sheet.name}.", read_from, *reading.notes]
     if doubts:
         notes.append(f"The text counts in {len(doubts)} rows whose flags say something else: {'; '.join(doubts)}.")
     return Annotations(reading.clips, sheet, tuple(notes), reading.errors, finder.unlisted(), doubts)

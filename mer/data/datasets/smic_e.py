@@ -125,7 +125,7 @@ def read(data: FolderData, cache_dir: Path) -> Annotations:
                 notes.append(f"{_NAMES[k]} interval in row {row['row']}: a clip of its own.")
     reading = clips_of_rows(rows, sheet, subject=layout.named, folder=finder.folder)
     clips = tuple(replace(clip, clip=clip.folder.name if clip.folder.is_dir() else clip.clip) for clip in reading.clips)
-    return replace(reading, clips=clips, notes=tuple(notes), unlisted=finder.unlisted())
+    return replace(reading, clips=clips, notes=(*notes, *reading.notes), unlisted=finder.unlisted())
 
 
 def _emotion(clip: str) -> str:

@@ -14,6 +14,8 @@ from typing import Any
 from mer.data.loading import spreadsheets
 from mer.data.loading.file_search import index_frames
 
+#: Columns of which a clip has at least one; a row with text as its subject and none of them is a remark.
+_OF_A_CLIP = ("clip", "onset", "apex", "offset", "aus", "emotion", "objective")
 #: Most wrong rows that a message lists; to repair a sheet one needs all of them.
 ALL = 1000
 
@@ -112,13 +114,16 @@ def clips_of_rows(
     folder: Callable[[ClipAnnotation], Path],
 ) -> Annotations:
     """Return the clips in rows of `spreadsheets.read_sheet`; a wrong subject, clip or frame number becomes an error."""
-    clips, faults = [], []
+    clips, faults, notes = [], [], []
     for row in rows:
         where, person, clip = (
             f"row {row['row']}",
             subject(spreadsheets.text(row["subject"])),
             spreadsheets.text(row["clip"]),
         )
+        if not person and not any(spreadsheets.text(row.get(column)) for column in _OF_A_CLIP):
+            notes.append(f"Remark in {where}: {spreadsheets.text(row['subject'])!r}.")
+            continue
         (onset, apex, offset), bad = _frame_numbers(row)
         if not person:
             bad.append(
@@ -131,7 +136,7 @@ def clips_of_rows(
             aus, emotion, objective = (spreadsheets.text(row.get(column)) for column in ("aus", "emotion", "objective"))
             found = ClipAnnotation(where, person, clip, onset, apex or None, offset, aus, emotion, objective, Path())
             clips.append(replace(found, folder=folder(found)))
-    return Annotations(tuple(clips), origin, errors=tuple(faults))
+    return Annotations(tuple(clips), origin, tuple(notes), tuple(faults))
 
 
 def _frame_numbers(row: Mapping[str, Any]) -> tuple[list[int | None], list[str]]:

@@ -80,7 +80,7 @@ def read_sheet_set(data: FolderData, card: DatasetCard, layout: SheetSet) -> Ann
         raise card.not_found(root, f"the sheet {PurePosixPath(card.expected_files[0]).name}")
     reading, finder = max(readings, key=lambda found: sum(clip.folder.is_dir() for clip in found[0].clips))
     by_content = "" if sheet is not None else " (found by its headings)"
-    notes = (f"Coding sheet: {reading.origin.name}{by_content}.", note)
+    notes = (f"Coding sheet: {reading.origin.name}{by_content}.", note, *reading.notes)
     return replace(reading, notes=notes, unlisted=finder.unlisted())
 
 

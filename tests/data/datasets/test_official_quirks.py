@@ -171,6 +171,40 @@ def test_sheets_saved_as_text(layout: str, separator: str, encoding: str, tmp_pa
     pd.testing.assert_frame_equal(before.frame, load(root, layout).frame)
 
 
+@pytest.mark.parametrize("layout", ["samm", "casme2"])
+def test_text_in_the_subject_column_below_the_table_is_a_remark(layout: str, tmp_path: Path) -> None:
+    root = small(layout, tmp_path / layout)
+    before, sheet = load(root, layout), root / trees.SHEETS[layout]
+    made = openpyxl.load_workbook(sheet)
+    made.active.append(["AUs in brackets are doubtful"])
+    made.active.append([])
+    made.active.append(["total: 15"])
+    made.save(sheet)
+    after = load(root, layout)
+    pd.testing.assert_frame_equal(before.frame, after.frame)
+    assert sum("Remark in row" in note for note in after.notes) == 2
+    assert any(note.endswith(": 'total: 15'.") for note in after.notes)
+    made.active.append(["unclear", *[None] * 3, 12])  # a number of a frame makes it the row of a clip
+    made.save(sheet)
+    with pytest.raises(SampleError, match="column subject: expected the number of a person, got 'unclear'"):
+        load(root, layout)
+
+
+def test_casme_sq_is_read_from_one_csv_a_sheet(tmp_path: Path) -> None:
+    root = small("casme_sq", tmp_path / "casme_sq")
+    before = load(root, "casme_sq", missing_apex="middle")
+    (workbook,) = root.glob("*.xlsx")
+    made = openpyxl.load_workbook(workbook)
+    workbook.unlink()
+    for sheet in made.worksheets:
+        lines = [",".join("" if cell is None else str(cell) for cell in row) for row in sheet.iter_rows(values_only=True)]
+        (root / f"{workbook.stem}-{sheet.title}.csv").write_text("\n".join(lines), encoding="utf-8")
+    pd.testing.assert_frame_equal(before.frame, load(root, "casme_sq", missing_apex="middle").frame)
+    (root / f"{workbook.stem}-naming rule2.csv").unlink()
+    with pytest.raises(SampleError, match="save all its sheets as CSV, with 'rule1' and 'rule2'"):
+        load(root, "casme_sq", missing_apex="middle")
+
+
 # whole official copies ---------------------------------------------------------------------------------------------
 
 
