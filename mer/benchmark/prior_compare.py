@@ -105,7 +105,7 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _measured(samples: SampleTable) -> np.ndarray:
-    """Read the maps of a manifest, (N, 3, S, S) float32; SampleError if one is not a square colour image of the same size."""
+    """Read the maps of a manifest, (N, 3, S, S) float32; SampleError for one of another shape."""
     maps: list[np.ndarray] = []
     for path in samples.frame["apex_path"]:
         image = read_image(path)

@@ -197,7 +197,8 @@ def test_casme_sq_is_read_from_one_csv_a_sheet(tmp_path: Path) -> None:
     made = openpyxl.load_workbook(workbook)
     workbook.unlink()
     for sheet in made.worksheets:
-        lines = [",".join("" if cell is None else str(cell) for cell in row) for row in sheet.iter_rows(values_only=True)]
+        rows = sheet.iter_rows(values_only=True)
+        lines = [",".join("" if cell is None else str(cell) for cell in row) for row in rows]
         (root / f"{workbook.stem}-{sheet.title}.csv").write_text("\n".join(lines), encoding="utf-8")
     pd.testing.assert_frame_equal(before.frame, load(root, "casme_sq", missing_apex="middle").frame)
     (root / f"{workbook.stem}-naming rule2.csv").unlink()
