@@ -2,10 +2,10 @@
 
 Such maps have flat patches, sharp edges, thin lines of strain and outliers. Contract: `variational_map` is a function
 of its arguments and the generator. The field is drawn on a grid finer than the map, and strain is computed there, as
-from frames of full size; then both are shrunk. Sizes follow the statistics of measured maps
-(`python -m mer.benchmark prior MANIFEST`), except anatomy and warp: see experiments/motion_prior. Source for the effect on
-faint motion and gradients: Zach, Pock, Bischof, A duality based approach for realtime TV-L1 optical flow, 2007. The
-numbers are our own estimates.
+from frames of full size; then both are shrunk. Sizes follow the statistics of measured maps, except anatomy and warp;
+see `python -m mer.benchmark prior MANIFEST` and experiments/motion_prior. Source for the effect on faint motion and
+gradients: Zach, Pock, Bischof, A duality based approach for realtime TV-L1 optical flow, 2007. The numbers are our own
+estimates.
 """
 
 from __future__ import annotations
