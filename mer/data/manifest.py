@@ -194,7 +194,7 @@ def _notes(frame: pd.DataFrame, listed: pd.DataFrame) -> list[str]:
     if still:
         found.append(f"The apex is the onset in {len(still)} clips, so that they show no motion: {_few(still)}.")
     if unread:
-        found.append(f"Action units: {len(unread)} clips with a part that is none, which stays text: {_few(unread)}.")
+        found.append(f"Action units: {len(unread)} clips have a part that is not a unit, kept as text: {_few(unread)}.")
     return found
 
 

@@ -95,7 +95,7 @@ def of_sheet(
         if faults[clip] and not apexless:
             found.append(_found("apex", clip, faults[clip], harmless=known))
     if apexless:
-        text = f"none of {len(clips)} clips has one; data.missing_apex decides what stands in"
+        text = f"none of {len(clips)} clips has one; data.missing_apex decides how they are used"
         found.append(Finding("apex", "all", "", "", text, harmless=True))
     return found
 

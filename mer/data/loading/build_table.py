@@ -74,7 +74,7 @@ def _build(
     if unread:
         more = f"; and {len(unread) - _SHOWN} more" if len(unread) > _SHOWN else ""
         shown = "; ".join(unread[:_SHOWN]) + more
-        told.append(f"Action units: {len(unread)} clips with a part that is none, which stays text: {shown}.")
+        told.append(f"Action units: {len(unread)} clips have a part that is not a unit, kept as text: {shown}.")
     chosen = _labelled(clips, labels, told, f"label set {name!r}", origin)
     if labels.note and not synthetic:
         sizes = Counter(item.label for item in chosen)
@@ -187,7 +187,7 @@ def _with_apex(chosen: Sequence[_Chosen], handling: str, notes: list[str], origi
         more = "" if every else f" or =drop{_OR_TABLE}"
         raise_for_rows(listed, head, f"{remedy}{more}.", shown=ALL)
     if lacking:
-        done = {"middle": "the frame nearest halfway from onset to offset stands in", "drop": "left out"}[handling]
+        done = {"middle": "replaced by the frame nearest halfway from onset to offset", "drop": "left out"}[handling]
         count = f"all {len(lacking)} clips, {done}" if every else f"{len(lacking)} clips, {done}: {'; '.join(listed)}"
         notes.append(f"No usable apex in {count}.")
     result = []

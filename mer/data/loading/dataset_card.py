@@ -18,7 +18,9 @@ from mer.errors import DatasetNotFoundError, SampleError
 #: File in a root that marks drawn clips; `mer.data.synthetic.layouts.registry` writes it.
 SYNTHETIC_MARK = "SYNTHETIC.txt"
 #: Note of the sets that do not identify their people.
-NAMELESS = "People are not named: each image counts as a person of its own, so a split by subject is none by person."
+NAMELESS = (
+    "People are not identified: each image counts as its own subject, so a split by subject is not a split by person."
+)
 #: Label set used when `data.labels` is null.
 USUAL = "usual"
 

@@ -93,7 +93,7 @@ def test_what_was_written_is_read(layout: str, kind: str, tmp_path: Path) -> Non
         assert table.subjects.nunique() == 2 and f"{layout}:{PERSON[layout]}" in set(table.subjects)
     else:
         assert table.subjects.nunique() == len(made)
-        assert any("People are not named" in note for note in table.notes)
+        assert any("People are not identified" in note for note in table.notes)
     # The grey level of a file tells which frame of the clip it is.
     rows = table.frame.sort_values("label", kind="stable").to_dict("records")
     for row in rows:
