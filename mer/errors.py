@@ -32,9 +32,13 @@ class LeakError(MerError):
 
     Attributes:
         findings: what was found, by the name under which it can be waived.
+
+    Args:
+        findings: as above.
+        advice: what else may be done, after the ways out that always are.
     """
 
-    def __init__(self, findings: Mapping[str, str]) -> None:
+    def __init__(self, findings: Mapping[str, str], *, advice: str = "") -> None:
         self.findings = dict(findings)
         count = len(self.findings)
         found = f"{count} finding{'s' if count > 1 else ''}"
@@ -44,7 +48,7 @@ class LeakError(MerError):
         super().__init__(
             "\n".join([f"leak audit: {found}, so nothing was trained:", *self.findings.values()])
             + "\nLeave one of each pair out, or give one person one id; where you know that it is no leak: "
-            f"protocol.waive=[{','.join(names)}]"
+            f"protocol.waive=[{','.join(names)}]{advice}"
         )
 
 

@@ -11,6 +11,8 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from mer import run_files
+from mer.data.synthetic.__main__ import main as synthetic
+from mer.errors import LeakError
 from mer.evaluation.diagnostics.challenge_scores import challenge_scores
 from mer.run import run
 from tests.helpers import sized_trees
@@ -102,3 +104,11 @@ def test_a_direction_that_is_missing_or_lacks_a_class_gives_no_mean() -> None:
     alone = challenge_scores(frame[:2], ["a", "b"], "megc2018_hde")
     assert alone is not None and alone["war"] is None and alone["uar"] is None
     assert challenge_scores(frame, ["a", "b"], "loso") is None
+
+
+def test_trees_drawn_with_one_seed_are_refused_with_the_way_out(cache_dir: Path, tmp_path: Path) -> None:
+    for layout in ("casme2", "samm"):
+        size = ("--subjects", "3", "--clips", "10", "--size", "48", "--seed", "5")
+        assert synthetic(["--layout", layout, "--out", str(tmp_path / layout), *size]) == 0
+    with pytest.raises(LeakError, match=r"write casme2, samm again with a --seed each \(mer synthetic"):
+        run_experiment("peng2018_cde", tmp_path, cache_dir, tmp_path / "run")

@@ -7,6 +7,7 @@ not, stand in `leaks.json` and in the results.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from mer.protocols.registry import selection_mode
 from mer.train.experiment import trained_on
 from mer.train.experiment.experiment import Experiment
 from mer.train.experiment.leak_waivers import is_waived
-from mer.train.leaks.findings import RECOMPUTED, find_leaks, other_sources
+from mer.train.leaks.findings import RECOMPUTED, Leak, find_leaks, other_sources
 from mer.utils.atomic_files import read_json
 
 
@@ -34,7 +35,7 @@ def audit_leaks(experiment: Experiment) -> dict[str, Any]:
     found, protocol = list(find_leaks(experiment)), experiment.config.protocol
     stopping = [leak for leak in found if not is_waived(leak.kind, leak.name, protocol)]
     if stopping:
-        raise LeakError({leak.name: leak.message() for leak in stopping})
+        raise LeakError({leak.name: leak.message() for leak in stopping}, advice=_tree_advice(stopping, experiment))
     used = {word for leak in found for word in (leak.kind, leak.name)}
     return {
         "selection": selection_mode(protocol),
@@ -46,6 +47,17 @@ def audit_leaks(experiment: Experiment) -> dict[str, Any]:
         ],
         "unused": [name for name in protocol.waive if name not in used],
     }
+
+
+def _tree_advice(found: Sequence[Leak], experiment: Experiment) -> str:
+    """Say how drawn trees get people of their own, where the findings join people of several drawn data sets."""
+    sets = {who.partition(":")[0] for leak in found for who in leak.who if ":" in who}
+    if not experiment.table.synthetic or len(sets) < 2:
+        return ""
+    return (
+        f"\nThe samples are drawn, and trees written with one seed hold the same people under other ids: write "
+        f"{', '.join(sorted(sets))} again with a --seed each (mer synthetic --layout NAME --out FOLDER --seed 1)."
+    )
 
 
 def weights(init: InitConfig) -> str:
