@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ from mer.data.audit.dataset_audit import Audit, audit
 from mer.data.audit.findings import KINDS
 from mer.data.audit.table_audit import audit_table, refused
 from mer.data.loading.dataset_registry import DATASETS
-from mer.errors import ConfigError, SampleError
+from mer.data.samples.table import SampleTable
+from mer.errors import ConfigError, MerError, SampleError
+from mer.inputs.faces.quick_look import look_at_faces
 from mer.inputs.frames.image_files import read_image
 from mer.utils.console import say
 
@@ -44,7 +47,7 @@ def audit_config(config: Config, *, progress: bool = False) -> Audit:
     """
     data = config.data
     if isinstance(data, ManifestData):
-        return _of_manifest(data, Path(config.cache_dir))
+        return _of_manifest(data, config)
     if data.name not in DATASETS or not isinstance(data, FolderData):
         raise ConfigError([f"data: expected one of {', '.join(DATASETS)}, got {data.name!r}; try data=casme2"])
     wrong = catalog.config_errors(data)
@@ -60,17 +63,28 @@ def audit_config(config: Config, *, progress: bool = False) -> Audit:
         disable=not progress,
         transient=True,
     )
-    return audit(reading, data, dataset.card, read=read_image, threads=os.cpu_count() or 1, progress=bar)
+    found = audit(reading, data, dataset.card, read=read_image, threads=os.cpu_count() or 1, progress=bar)
+    with suppress(MerError):  # no table under these labels: the audit says why
+        return _looked_at(found, catalog.load_samples(data, Path(config.cache_dir)), config)
+    return found
 
 
-def _of_manifest(data: ManifestData, cache_dir: Path) -> Audit:
+def _of_manifest(data: ManifestData, config: Config) -> Audit:
     """The audit of a manifest; one that cannot be loaded is told as unusable."""
     origin, labels = Path(data.manifest).expanduser(), data.labels or "of the file"
     try:
-        table = catalog.load_samples(data, cache_dir)
+        table = catalog.load_samples(data, Path(config.cache_dir))
     except SampleError as error:
         return refused(origin.name, origin, labels=labels, reason=str(error))
-    return audit_table(table, origin, labels=labels, read=read_image, threads=os.cpu_count() or 1)
+    found = audit_table(table, origin, labels=labels, read=read_image, threads=os.cpu_count() or 1)
+    return _looked_at(found, table, config)
+
+
+def _looked_at(found: Audit, table: SampleTable, config: Config) -> Audit:
+    """The audit with a note for each data set whose frames, read as they are, hardly show the face."""
+    if config.input.representation == "motion_map":
+        return found
+    return replace(found, notes=(*found.notes, *look_at_faces(table, config.face)))
 
 
 def as_json(found: Audit) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from mer.utils.seeding import seed_from
 SIDE, SPREAD = 0.4, 0.1
 #: Where its middle lies, as shares of width and height.
 ACROSS, DOWN = (0.3, 0.7), (0.35, 0.65)
-#: Share of the drawing over which its border fades into the background.
-FADE = 8
+#: Share of the drawing over which its border fades into the background: narrow, so that hair, ears and neck, which
+#: move with the head, stay around the face.
+FADE = 0.05
 #: Grey levels of the camera's noise.
 NOISE = 2.0
 
@@ -37,15 +38,15 @@ def in_scene(clip: LayoutClip, frame: tuple[int, int], seed: int) -> LayoutClip:
 def paste(
     drawing: np.ndarray, frame: tuple[int, int], corner: tuple[int, int], side: int, seed: int, number: int
 ) -> np.ndarray:
-    """Return the frame uint8 (H, W[, 3]) with an oval of the drawing, `side` pixels high, at `corner` (x, y)."""
+    """Return the frame uint8 (H, W[, 3]) with the drawing, `side` pixels high, at `corner` (x, y)."""
     behind, noise = _background(frame, seed)
     rng = np.random.default_rng(seed_from(seed, "camera", str(number)))
     whole = behind + np.roll(noise, rng.integers(0, noise.shape), axis=(0, 1))
     if drawing.ndim == 3:
         whole = np.repeat(whole[..., None], 3, axis=2)
     face = cv2.resize(drawing, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.float32)
-    away = np.hypot(*(np.mgrid[:side, :side] + 0.5 - side / 2)) / side
-    share = np.clip((0.5 - away) * FADE, 0, 1).astype(np.float32)
+    ramp = np.clip((0.5 - np.abs((np.arange(side) + 0.5) / side - 0.5)) / FADE, 0, 1).astype(np.float32)
+    share = np.outer(ramp, ramp)
     share = share[..., None] if drawing.ndim == 3 else share
     x, y = corner
     part = whole[y : y + side, x : x + side]

@@ -31,7 +31,7 @@ from mer.train.cross_validation.sanity_checks import add_null_tests
 from mer.train.cross_validation.train_folds import is_main_process, missing_folds, parallel_folds, train_folds
 from mer.train.cross_validation.wandb_tracking import open_tracker
 from mer.train.experiment.config_checks import check_config
-from mer.train.experiment.experiment import Experiment, load_experiment
+from mer.train.experiment.experiment import Experiment, load_experiment, look_at_frames
 from mer.train.experiment.picture_consent import may_show_inputs
 from mer.train.fold.pretraining import damaged_stages, train_shared
 from mer.train.leaks import audit as leaks
@@ -59,6 +59,7 @@ def run_experiment(config: Config, folder: Path, *, console: Console | None = No
     experiment = load_experiment(config, progress=config.trainer.progress and main)
     origin = initial_weights_check.check(experiment)
     audited = leaks.audit_leaks(experiment)
+    experiment = look_at_frames(experiment) if main else experiment
     if config.dry_run:
         start = time.perf_counter()
         load_experiment(config)  # as a run would, now that all of it is in the cache

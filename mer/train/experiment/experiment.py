@@ -5,7 +5,7 @@ Contract: `load_experiment` is a function of the configuration alone, so any pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,7 @@ from mer.config import Config, DataConfig, StageConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError, SampleError
 from mer.inputs import pipeline
+from mer.inputs.faces.quick_look import look_at_faces
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.models import checkpoint
 from mer.protocols.registry import Fold, make_folds, protocol_notes
@@ -108,6 +109,19 @@ def load_experiment(config: Config, *, progress: bool = False) -> Experiment:
     other = config.cotrain.data
     companions = None if other is None else _companions(other, samples, config, progress=progress)
     return Experiment(config, table, samples.inputs, tuple(folds), tuple(stages), companions)
+
+
+def look_at_frames(experiment: Experiment) -> Experiment:
+    """Return the experiment with a note for each data set whose frames, read as they are, hardly show the face.
+
+    Looks at a few frames of the own samples; a null run, and inputs that are no frames of faces, need none.
+    """
+    config, table = experiment.config, experiment.table
+    drawn = pipeline.is_drawn(config.data) or config.data.name.startswith("synthetic")
+    if drawn or config.input.representation == "motion_map" or config.null != null_runs.NONE:
+        return experiment
+    found = look_at_faces(table, config.face)
+    return replace(experiment, table=replace(table, notes=(*table.notes, *found))) if found else experiment
 
 
 def load_data(config: Config, *, progress: bool = False) -> PreparedSamples:

@@ -1,0 +1,162 @@
+"""Look at a few frames a person before training: whole frames read as faces are the dearest silent mistake.
+
+Contract: at most `FRAMES` frames are read, none is kept; what is found are sentences, never an error and never a score.
+Frames that we cropped, drawn corpora and pictures too small to tell are not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from mer.config import FaceConfig
+from mer.data.samples.table import SampleTable
+from mer.errors import SampleError
+from mer.inputs.faces import mtcnn
+from mer.inputs.faces.choice import rows_to_crop
+from mer.inputs.faces.crop_files import INDEX
+from mer.inputs.frames.image_files import read_image, resize, to_grey
+
+#: Frames looked at in all, and clips of one person.
+FRAMES, CLIPS = 40, 2
+#: Pictures with a shorter side, in pixels, say nothing: a detector needs more, and maps of motion are as small.
+SMALLEST = 64
+#: Longest side in which faces are looked for, and the smallest face in it; pixels.
+SIDE, FACE = 320, 24
+#: A crop's face box has at least this share of the picture (drawn faces: crops .8 and more, SAMM as delivered .1).
+LITTLE = 0.4
+#: Largest distance between a face's middle and the usual one, as a share of the face's side (drawn crops: below .1).
+APART = 0.35
+#: Without a detector: no crop of a face is so much wider than high; share of a crop that differs between people.
+WIDE, SAME_SIDE, LEVELS, VARIES = 1.2, 32, 10.0, 0.5
+#: Clips named in a sentence.
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Look:
+    """One frame: its clip in words, width over height, grey (SAME_SIDE, SAME_SIDE), face box x1, y1, x2, y2.
+
+    The box is in shares of width and height; None where there is no face, or no detector.
+    """
+
+    clip: str
+    aspect: float
+    small: np.ndarray
+    box: np.ndarray | None
+
+
+def look_at_faces(table: SampleTable, face: FaceConfig) -> list[str]:
+    """Return a sentence for each data set whose frames, read as they are, hardly show the face.
+
+    Args:
+        table: the samples, as they come from their source or with crops in place of frames.
+        face: how faces are cropped; what it crops is not looked at.
+    """
+    detector = not mtcnn.config_errors()
+    found = []
+    for name, rows in _chosen(table, face).groupby("dataset", sort=True):
+        looks = list(_looks(rows, detector=detector))
+        sentence = _by_boxes(looks) if detector else _by_pictures(looks)
+        if sentence:
+            found.append(
+                f"Look at the frames: {name}: {sentence}. Where the frames show more than the face: face=mtcnn, or "
+                "face=auto for a data set known to the program; mer prepare --preview FILE.png shows them."
+            )
+    return found
+
+
+def _chosen(table: SampleTable, face: FaceConfig) -> pd.DataFrame:
+    """Rows whose frames are looked at: few clips a person, people spread over each data set."""
+    frame = table.frame.assign(
+        subject=table.subjects,
+        first=table.frame["onset_path"].where(table.frame["onset_path"] != "", table.frame["apex_path"]),
+    )
+    frame = frame[~rows_to_crop(table, face) & (frame["first"] != "")]
+    cropped = [(Path(path).parent / INDEX).is_file() for path in frame["first"]]
+    frame = frame[~np.array(cropped, dtype=bool)]
+    if frame.empty:
+        return frame
+    most = max(FRAMES // frame["dataset"].nunique(), 2)
+    parts = []
+    for _, rows in frame.groupby("dataset"):
+        people = rows["subject"].drop_duplicates().to_numpy()
+        clips = CLIPS if CLIPS * len(people) <= most else 1
+        kept = people[np.unique(np.linspace(0, len(people) - 1, min(len(people), most)).round().astype(int))]
+        parts.append(rows[rows["subject"].isin(kept)].groupby("subject", sort=False).head(clips))
+    chosen = pd.concat(parts)
+    return (
+        chosen if not table.synthetic else chosen[~np.array([_is_square(path) for path in chosen["first"]], dtype=bool)]
+    )
+
+
+def _is_square(path: str) -> bool:
+    """Whether a drawn picture is a crop: drawn crops are square, no camera's frame is."""
+    with suppress(SampleError):
+        height, width = read_image(path).shape[:2]
+        return height == width
+    return False
+
+
+def _looks(rows: pd.DataFrame, *, detector: bool) -> Iterator[Look]:
+    for row in rows.to_dict("records"):
+        try:
+            picture = read_image(row["first"])
+        except SampleError:
+            continue  # whoever needs the frame names it
+        height, width = picture.shape[:2]
+        if min(height, width) < SMALLEST:
+            continue
+        shrunk = min(1.0, SIDE / max(height, width))
+        size = round(width * shrunk), round(height * shrunk)
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        faces = mtcnn.detect(small, smallest=FACE) if detector else []
+        box = np.clip(faces[0].box / np.tile(size, 2), 0, 1) if faces else None
+        yield Look(f"{row['subject']} {row['clip']}", width / height, resize(to_grey(small), SAME_SIDE), box)
+
+
+def _by_boxes(looks: list[Look]) -> str:
+    """What the boxes of a detector say, "" where the frames may well be crops."""
+    boxes = {look.clip: look.box for look in looks if look.box is not None}
+    if not looks:
+        return ""
+    if len(boxes) < len(looks) / 2:
+        lacking = [look.clip for look in looks if look.box is None]
+        return f"no face was found in {len(lacking)} of {len(looks)} frames (first {_named(lacking)})"
+    places = np.stack(list(boxes.values()))
+    sides = places[:, 2:] - places[:, :2]
+    share = sides.prod(axis=1)
+    if np.median(share) < LITTLE:
+        few = [f"{clip} {part:.0%}" for clip, part in zip(boxes, share, strict=True) if part < LITTLE]
+        return f"the face fills {np.median(share):.0%} of the picture (median of {len(boxes)}; {_named(few)})"
+    middle = (places[:, 2:] + places[:, :2]) / 2
+    away = np.hypot(*((middle - np.median(middle, axis=0)) / sides).T)
+    if (away > APART).mean() > 0.1:
+        far = [f"{clip} {part:.0%}" for clip, part in zip(boxes, away, strict=True) if part > APART]
+        return f"the face lies elsewhere from clip to clip, by shares of its side ({_named(far)})"
+    return ""
+
+
+def _by_pictures(looks: list[Look]) -> str:
+    """What shape and likeness of the pictures say without a detector, "" where the frames may well be crops."""
+    wide = [look.clip for look in looks if look.aspect > WIDE]
+    if looks and len(wide) > len(looks) / 2:
+        return f"the frames are wider than high, as cameras give them, in {len(wide)} of {len(looks)} ({_named(wide)})"
+    people = {look.clip.split(" ")[0]: look.small for look in looks}
+    if len(people) >= 3:
+        varies = float((np.std(list(people.values()), axis=0) > LEVELS).mean())
+        if varies < VARIES:
+            return (
+                f"only {varies:.0%} of the picture differs between {len(people)} people (first {_named(list(people))})"
+            )
+    return ""
+
+
+def _named(clips: list[str]) -> str:
+    return ", ".join(clips[:NAMED]) + (", ..." if len(clips) > NAMED else "")

@@ -1,0 +1,68 @@
+"""Frames as cameras deliver them: cropped by the recipes, warned of where they are not, no cause for false leaks."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from mer.audit import audit_config
+from mer.compose import load_config
+from mer.data.synthetic.__main__ import main as draw
+from mer.inputs import pipeline
+from mer.inputs.faces import mtcnn
+from mer.run import run
+
+FEW = ("--layout", "smic", "--variant", "hs_raw", "--subjects", "4", "--clips", "12", "--size", "96")
+RAW = ("data=smic", "data.part=hs_raw", "data.missing_apex=middle", "input=flow", "input.size=28")
+TINY = ("model.width=4", "model.stem=small", "optim.epochs=1", "trainer.parallel_folds=1", "trainer.accelerator=cpu")
+needs_weights = pytest.mark.skipif(bool(mtcnn.config_errors()), reason="the weights of mtcnn are not installed")
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tree = tmp_path_factory.mktemp("scene") / "tree"
+    assert draw([*FEW, "--out", str(tree), "--scene", "320", "240"]) == 0
+    return tree
+
+
+@pytest.mark.slow
+def test_a_run_on_whole_frames_is_warned_of_in_its_results_and_finds_no_leak(scene: Path, tmp_path: Path) -> None:
+    config = load_config([*RAW, *TINY, "face=none", f"data.root={scene}", f"cache_dir={tmp_path / 'cache'}"])
+    console = Console(file=io.StringIO(), width=200)
+    run(replace(config, dry_run=True), tmp_path / "run", console=console)
+    assert "note: Look at the frames: smic:" in console.file.getvalue()  # type: ignore[attr-defined]
+    results = run(config, tmp_path / "run", console=console)
+    assert [note for note in results["notes"] if note.startswith("Look at the frames: smic:")]
+    assert [note for note in results["notes"] if "NOT cropped" in note]
+    assert results["leaks"]["findings"] == []
+
+
+@pytest.mark.slow
+def test_the_audit_warns_of_whole_frames(scene: Path, tmp_path: Path) -> None:
+    found = audit_config(load_config([*RAW, f"data.root={scene}", f"cache_dir={tmp_path / 'cache'}"]))
+    assert [note for note in found.notes if note.startswith("Look at the frames: smic:")]
+
+
+@needs_weights
+@pytest.mark.slow
+def test_crops_of_whole_frames_give_the_inputs_of_aligned_drawings(tmp_path: Path) -> None:
+    few = ["--layout", "smic", "--variant", "hs_raw", "--subjects", "3", "--clips", "6", "--size", "200"]
+    assert draw([*few, "--out", str(tmp_path / "scene"), "--scene", "640", "480"]) == 0
+    assert draw([*few, "--out", str(tmp_path / "drawn")]) == 0
+    inputs = {}
+    for name, face in (("scene", "auto"), ("drawn", "mtcnn")):
+        config = load_config([*RAW, f"face={face}", f"data.root={tmp_path / name}", f"cache_dir={tmp_path / 'cache'}"])
+        table = pipeline.load_samples(config.data, config)
+        assert [note for note in table.notes if note.startswith("Faces: mtcnn in 6 of 6 clips")]
+        inputs[name] = pipeline.load_inputs(table, config.data, config)[:, :, 3:-3, 3:-3]
+    likeness = [
+        np.corrcoef(one.ravel(), other.ravel())[0, 1]
+        for clip, aligned in zip(inputs["scene"], inputs["drawn"], strict=True)
+        for one, other in zip(clip, aligned, strict=True)
+    ]
+    assert np.median(likeness) > 0.8
