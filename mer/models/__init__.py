@@ -1,8 +1,8 @@
-"""Networks and their weights. torch only.
+"""Build a network with `build`, load one from a checkpoint with `load`, fill one from a weight file with `initialise`.
 
-Contract: `build` makes a `RecognitionNetwork`, `load` reads one from a checkpoint, `initialise` fills one from a file.
-Its `forward(x)` gives logits, `attend(x)` logits and maps in one pass, `attention_maps(x)` one map (N, 1, H, W) for
-each attended stage that has one (`map_stages`) and `features(x)` what the classifier sees.
+Contract: needs torch, but neither Lightning nor Hydra. All three work with a `RecognitionNetwork`: `forward(x)` returns
+logits, `attend(x)` logits and attention maps from one pass, `attention_maps(x)` one map (N, 1, H, W) for each stage of
+`map_stages`, and `features(x)` the input of the classifier.
 """
 
 from mer.models.attention import MicroAttention
@@ -11,7 +11,7 @@ from mer.models.build import MIN_SIDE, build, config_errors, count_parameters, f
 from mer.models.checkpoint import load_network as load
 from mer.models.network import FeatureInfo, RecognitionNetwork
 from mer.models.parameter_groups import freeze, parameter_groups
-from mer.models.pretrained.initialise import config_errors as init_problems
+from mer.models.pretrained.initialise import config_errors as init_config_errors
 from mer.models.pretrained.initialise import initialise
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
     "count_parameters",
     "fold_attention",
     "freeze",
-    "init_problems",
+    "init_config_errors",
     "initialise",
     "load",
     "parameter_groups",

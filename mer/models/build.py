@@ -1,7 +1,7 @@
-"""From a configuration to a network, and its size.
+"""Build the network of a configuration with `build`; check the configuration with `config_errors`.
 
-Contract: `config_errors` says all that is wrong with a configuration, `build` refuses to go on with any of it. Weights
-are drawn from torch's global generator: seed it first.
+Contract: `config_errors` returns all errors at once, and `build` raises on any of them. The initial weights come from
+torch's global generator, so seed it first.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from mer.models.backbones.registry import BACKBONES, PASSED
 from mer.models.network import RecognitionNetwork
 from mer.utils.registry import option_errors
 
-#: Smallest side of the input in pixels, the same for every backbone: up to five halvings, 28 -> 14 -> 7 -> 4 -> 2 -> 1
-#: (behind the small stem three, 28 -> 14 -> 7 -> 4).
+#: Smallest side of the input in pixels, the same for every backbone. A network halves it up to five times,
+#: 28 -> 14 -> 7 -> 4 -> 2 -> 1 (with the small stem three times, 28 -> 14 -> 7 -> 4).
 MIN_SIDE = 28
 
 
@@ -29,11 +29,11 @@ Network = TypeVar("Network", bound=RecognitionNetwork)
 
 
 def config_errors(model: ModelConfig, *, side: int | None = None) -> list[str]:
-    """What is wrong with the configuration of a network, one sentence a key; empty where nothing is.
+    """Return the errors in the configuration of a network, one sentence per key; empty if there are none.
 
     Args:
         model: the configuration.
-        side: of the input in pixels; None where it is not known, then nothing is said about it.
+        side: side of the input in pixels; None skips the checks that depend on it.
     """
     found = [
         *limit_errors(model, "model"),
@@ -53,7 +53,7 @@ def config_errors(model: ModelConfig, *, side: int | None = None) -> list[str]:
 
 
 def _options(model: ModelConfig) -> list[tuple[str, Any, Any]]:
-    """Name, value and default of every option but the backbone and its attention."""
+    """Return (name, value, default) of every option except `backbone`, `attention` and `options`."""
     return [
         (each.name, getattr(model, each.name), each.default)
         for each in fields(model)
@@ -62,7 +62,7 @@ def _options(model: ModelConfig) -> list[tuple[str, Any, Any]]:
 
 
 def describe(model: ModelConfig) -> str:
-    """The network in a few words: `ResNet-18 (width 16, stem small)`; options at their default are left out."""
+    """Return a short description like `ResNet-18 (width 16, stem small)`, without options at their default."""
     backbone = BACKBONES[model.backbone]
     changed = [
         f"{key} {value}"
@@ -75,7 +75,7 @@ def describe(model: ModelConfig) -> str:
 
 
 def build(model: ModelConfig, *, in_channels: int, classes: int) -> RecognitionNetwork:
-    """The network of a configuration, with freshly drawn weights.
+    """Return the network of a configuration with random initial weights.
 
     Args:
         model: backbone, its options and attention.
@@ -83,7 +83,7 @@ def build(model: ModelConfig, *, in_channels: int, classes: int) -> RecognitionN
         classes: number of logits, 2 or more.
 
     Raises:
-        ConfigError: lists everything that `config_errors` finds and counts that make no network.
+        ConfigError: lists all that `config_errors` finds and an `in_channels` or `classes` that is too small.
     """
     found = config_errors(model)
     if in_channels < 1:
@@ -96,7 +96,10 @@ def build(model: ModelConfig, *, in_channels: int, classes: int) -> RecognitionN
 
 
 def fold_attention(model: Network) -> Network:
-    """Copy of a network with every released micro-attention unit folded: equal logits and maps, fewer parameters."""
+    """Return a copy of a network with every released micro-attention unit folded.
+
+    Logits and maps stay equal; the copy has fewer parameters.
+    """
     model = copy.deepcopy(model)
     for module in list(model.modules()):
         for name, child in module.named_children():
@@ -106,5 +109,5 @@ def fold_attention(model: Network) -> Network:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Number of trainable numbers in a module."""
+    """Return the number of trainable parameters of a module."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

@@ -1,7 +1,8 @@
-"""Self-describing checkpoints: one file holds the weights and everything needed to use them.
+"""Write checkpoints with `save`, load them with `load` or `load_network`; `read` returns the content only.
 
-Contract: plain tensors, dicts, lists, strings and numbers only, so that `torch.load(..., weights_only=True)` reads it
-and no code runs on loading. Lightning, Hydra and this package's training code are not needed to use one.
+Contract: one file contains the weights and all that is needed to use them, as plain tensors, dicts, lists, strings and
+numbers. So `torch.load(..., weights_only=True)` reads it and loading runs no code. Lightning, Hydra and the training
+code are not needed.
 """
 
 from __future__ import annotations
@@ -26,29 +27,29 @@ from mer.models.torch_files import UnreadableError, read_torch
 from mer.utils.atomic_files import write_atomically
 from mer.utils.plugins import LOADED
 
-#: Marks our files, with the version of their layout.
+#: Marks a checkpoint of this package; the number is the version of the layout.
 FORMAT = "mer-checkpoint-1"
 
-#: Width, channels and classes up to which a network is built at once: some 100 million numbers at most. For larger
-#: ones the shapes are compared first, which takes seconds.
+#: Largest width, channels and classes of a network that is built at once (at most about 100 million numbers). For
+#: larger values the shapes are compared first, which takes seconds.
 ORDINARY = 128
 
-#: Names of weights in one message.
+#: Largest number of weights named in one message.
 SHOWN = 5
 
 
 class ForeignFileError(MerError):
-    """A file that is there and is no checkpoint of this package: another kind of file, or a damaged one."""
+    """Report an existing file that is not a checkpoint of this package, or a damaged one."""
 
 
 def save(path: str | Path, network: RecognitionNetwork, *, model: ModelConfig, card: dict[str, Any]) -> None:
     """Write a checkpoint atomically.
 
     Args:
-        path: where.
-        network: built from `model`.
+        path: the file to write.
+        network: a network built from `model`.
         model: its configuration.
-        card: what a user must know, plain values: `classes` in logit order, `input` (of `InputConfig`), `trained_on`.
+        card: plain values for the user: `classes` in logit order, `input` (of `InputConfig`), `trained_on`.
             The names of loaded plugins are added.
     """
     content = {
@@ -59,21 +60,21 @@ def save(path: str | Path, network: RecognitionNetwork, *, model: ModelConfig, c
         "weights": {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()},
     }
     buffer = BytesIO()
-    torch.save(content, buffer)  # torch's own writer of files does not say that a disk is full
+    torch.save(content, buffer)  # writing to a file directly, torch does not report a full disk
     with write_atomically(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """Content of a checkpoint: `format`, `model` (of `ModelConfig`), `in_channels`, `card`, `weights`.
+    """Return the content of a checkpoint: `format`, `model` (of `ModelConfig`), `in_channels`, `card`, `weights`.
 
     Raises:
-        MerError: no such file.
-        ForeignFileError: not one of ours, which is a MerError too.
+        MerError: if there is no such file.
+        ForeignFileError: a MerError too, if the file is not a checkpoint of this package or is damaged.
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise MerError(f"no checkpoint at {path}; a run leaves one a fold as folds/<fold>/model.ckpt")
+        raise MerError(f"no checkpoint at {path}; a run writes one per fold as folds/<fold>/model.ckpt")
     try:
         content = read_torch(path)
     except UnreadableError as error:
@@ -82,13 +83,13 @@ def read(path: str | Path) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format", "none") if isinstance(content, dict) else type(content).__name__
-        raise ForeignFileError(f"{path} is no checkpoint of this package: expected format {FORMAT}, found {found}")
+        raise ForeignFileError(f"{path} is not a checkpoint of this package: expected format {FORMAT}, got {found}")
     require_parts(content, path)
     return content
 
 
 def require_parts(content: dict[str, Any], path: Path) -> None:
-    """Raise a ForeignFileError where a checkpoint lacks a part, or holds one of another kind."""
+    """Raise a ForeignFileError if a part of a checkpoint is missing or has a wrong type."""
     card, weights = content.get("card"), content.get("weights")
     classes = card.get("classes") if isinstance(card, dict) else None
     expected = {
@@ -102,16 +103,16 @@ def require_parts(content: dict[str, Any], path: Path) -> None:
     wrong = [name for name, right in expected.items() if not right]
     if wrong:
         raise ForeignFileError(
-            f"{path} is a damaged checkpoint: expected {', '.join(expected)}, got no such {', '.join(wrong)}; copy it "
+            f"{path} is a damaged checkpoint: expected {', '.join(expected)}, got no valid {', '.join(wrong)}; copy it "
             "again, or let the run make it again"
         )
 
 
 def load(path: str | Path) -> tuple[RecognitionNetwork, dict[str, Any]]:
-    """Network in evaluation mode on the CPU, and its card.
+    """Return the network in evaluation mode on the CPU, and its card.
 
     Raises:
-        MerError: no such file, not one of ours, or one of another version of this package.
+        MerError: if there is no such file, it is not a checkpoint of this package, or it is of another version.
     """
     content = read(path)
     card, weights = content["card"], content["weights"]
@@ -122,7 +123,7 @@ def load(path: str | Path) -> tuple[RecognitionNetwork, dict[str, Any]]:
         options = (*asdict(model).values(), *model.options.values(), *model.attention.options.values())
         numbers = [value for value in options if isinstance(value, int)]
         if max(*numbers, *sizes.values()) > ORDINARY:
-            # without numbers first: what the file says of the network may ask for more memory than there is
+            # shapes only at first: a damaged description may ask for more memory than the machine has
             with torch.device("meta"):
                 shapes = {name: value.shape for name, value in build(model, **sizes).state_dict().items()}
             _require_shapes(weights, shapes)
@@ -135,21 +136,21 @@ def load(path: str | Path) -> tuple[RecognitionNetwork, dict[str, Any]]:
 
 
 def _require_shapes(weights: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> None:
-    """Raise a ValueError where the weights are not those of a network of these shapes."""
+    """Raise a ValueError unless the weights have exactly these names and shapes."""
     unlike = [name for name in shapes if name in weights and weights[name].shape != shapes[name]]
-    for what, names in (
+    for problem, names in (
         ("no weights for", shapes.keys() - weights.keys()),
         ("unknown weights", weights.keys() - shapes.keys()),
-        ("weights of another shape than the file's own description says:", unlike),
+        ("another shape than in the file's own description:", unlike),
     ):
         if names:
-            raise ValueError(f"{what} {', '.join(sorted(names)[:SHOWN])}")
+            raise ValueError(f"{problem} {', '.join(sorted(names)[:SHOWN])}")
 
 
 def _check_plugins(model: ModelConfig, card: dict[str, Any]) -> None:
-    """Raise where the backbone or the unit is not known here, and name the plugins that were there when it was made.
+    """Raise a MerError if the backbone or unit is unknown here; name the plugins loaded when the file was made.
 
-    They are not loaded at the word of a file, for that would run code.
+    They are not loaded automatically, because a file must not decide what code runs.
     """
     unit = model.attention.unit
     if model.backbone in BACKBONES and (unit == NONE or unit in UNITS):
@@ -160,7 +161,7 @@ def _check_plugins(model: ModelConfig, card: dict[str, Any]) -> None:
     raise MerError(
         f"its network needs {unknown!r}, which this package does not have; "
         + (
-            f"this checkpoint needs a plugin of those that made it, load it first: {remedy}"
+            f"the checkpoint was made with a plugin that is not loaded: load it first: {remedy}"
             if missing
             else "it was made by another version or with a plugin that it does not name"
         )
@@ -168,5 +169,5 @@ def _check_plugins(model: ModelConfig, card: dict[str, Any]) -> None:
 
 
 def load_network(path: str | Path) -> RecognitionNetwork:
-    """Network in evaluation mode on the CPU, with `card`; errors as of `load`."""
+    """Return the network in evaluation mode on the CPU, with its `card` set; raises the errors of `load`."""
     return load(path)[0]

@@ -1,6 +1,7 @@
-"""What a network costs besides time: multiply-adds of a forward pass, and memory that training holds for the backward.
+"""Count the multiply-adds of a forward pass and the memory that training keeps for the backward pass.
 
-Contract: counted, not timed, so equal on every machine that runs the same kernels; nothing of the network changes.
+Contract: both are counted, not timed, so they are equal on all machines with the same kernels. The weights of the
+network do not change.
 """
 
 from __future__ import annotations
@@ -14,18 +15,19 @@ from mer.models.network import RecognitionNetwork
 
 
 def multiply_adds(network: RecognitionNetwork, x: Tensor) -> int:
-    """Multiply-adds of one sample's forward pass: convolutions, the classifier and, as they count them, the units.
+    """Return the multiply-adds of one sample's forward pass.
 
-    Normalisation, activations, pooling and sums are left out, as is usual.
+    Convolutions and the classifier are counted, and each attention unit by its own `multiply_adds`. Normalisation,
+    activations, pooling and sums are left out, as is usual.
 
     Args:
-        network: in any mode; its statistics do not move.
-        x: (N, in_channels, H, W), of which only the shape matters.
+        network: in any mode; its running statistics do not change.
+        x: (N, in_channels, H, W); only the shape matters.
     """
     counts: list[int] = []
 
     def layer(module: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        # each number of the output is one product for every weight of its channel
+        # each output number takes one product per weight of its channel
         counts.append(output[0].numel() * module.weight[0].numel())
 
     def unit(module: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor | None]) -> None:
@@ -49,13 +51,13 @@ def multiply_adds(network: RecognitionNetwork, x: Tensor) -> int:
 
 
 def held_bytes(network: RecognitionNetwork, x: Tensor, y: Tensor) -> int:
-    """Bytes that a forward pass keeps until the backward pass: every tensor saved for it, each storage once.
+    """Return the bytes of all tensors that a forward pass saves for the backward pass, each storage counted once.
 
-    This is what decides whether a batch fits, since the peak of training is near the end of the forward pass. Weights,
-    their gradients and the optimiser's state come on top and are left out; so is the working memory of single kernels.
+    This number decides whether a batch fits into memory, since memory use peaks near the end of the forward pass.
+    Weights, gradients, the optimiser's state and the working memory of single kernels are left out.
 
     Args:
-        network: in training mode; its statistics move by one batch.
+        network: in training mode; one batch updates its running statistics.
         x: (N, in_channels, H, W).
         y: (N,) class indices.
     """
@@ -69,7 +71,7 @@ def held_bytes(network: RecognitionNetwork, x: Tensor, y: Tensor) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        # the loss stays referenced to the end, or storages would be freed and their addresses used again
+        # keep a reference to the loss until the end: freed storages would give their addresses to new ones
         loss = nn.functional.cross_entropy(network(x), y)
     total = sum(held.values())
     del loss

@@ -1,8 +1,8 @@
-"""Networks for use without this package: ONNX, or a program of `torch.export` (.pt2).
+"""Export a network with `export` for use without this package, as ONNX or as a `torch.export` program (.pt2).
 
-Contract: input `input` (N, C, S, S) with any N; outputs `logits`, then one attention map a stage, `attention_1` say.
-What a user must know of it (classes, input) is in the file: ONNX metadata, or the extra file `card.json` of a .pt2. A
-written file is run and compared before it takes its name; it is never left behind in disagreement.
+Contract: the input is `input` (N, C, S, S) with any N; the outputs are `logits`, then one attention map per stage, such
+as `attention_1`. The card (classes, input) is inside the file, as ONNX metadata or as the extra file `card.json` of a
+.pt2. A written file is run and compared before it gets its name; if its outputs differ, it is removed.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from mer.errors import MerError
 from mer.models.network import RecognitionNetwork
 from mer.utils.atomic_files import write_atomically
 
-#: Largest difference from the network that a written file may have: a few times float32 rounding over its layers.
+#: Largest allowed difference between a written file and the network, a few times the float32 rounding of all layers.
 TOLERANCE = 1e-5
 
-#: Batches that a written file is tried with.
+#: Batch sizes with which a written file is tested.
 BATCHES = (1, 5)
 
-#: What ONNX needs, all of the extra `export`.
+#: Packages that ONNX export needs; the extra `export` installs them.
 ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 #: Name of the card inside a .pt2 file.
@@ -42,12 +42,12 @@ GREY_LEVELS = ("apex", "image")
 
 @dataclass(frozen=True)
 class Exported:
-    """A written file and how well it agrees with its network, over `BATCHES`.
+    """Describe a written file and its differences from the network, over `BATCHES`.
 
     Attributes:
         outputs: names of the outputs, in order.
-        logits: largest difference of a logit, as a share of the largest logit where that is above 1.
-        maps: largest difference of an attention map; 0 where there is none.
+        logits: largest difference of a logit, divided by the largest logit if that is above 1.
+        maps: largest difference of an attention map; 0 if there is none.
     """
 
     outputs: tuple[str, ...]
@@ -56,7 +56,7 @@ class Exported:
 
 
 class _WithMaps(nn.Module):
-    """Logits and maps as one flat tuple."""
+    """Compute logits and maps of a network as one flat tuple."""
 
     def __init__(self, network: RecognitionNetwork) -> None:
         super().__init__()
@@ -68,20 +68,20 @@ class _WithMaps(nn.Module):
 
 
 def export(network: RecognitionNetwork, target: str | Path, *, card: dict[str, Any], kind: str) -> Exported:
-    """What was written, and how well it agrees.
+    """Write a network to a file, compare the file with the network and return the differences.
 
     Args:
-        network: on the CPU; exported as in evaluation mode.
+        network: on the CPU; exported in evaluation mode.
         target: the file to write.
-        card: plain values, with `input` as `InputConfig` has it: `size` is the side S.
+        card: plain values with the fields of `InputConfig` in `input`; `input.size` is the side S in pixels.
         kind: key of `WRITERS`.
 
     Raises:
-        MerError: packages are missing, the card has no size, or the written file does not agree.
+        MerError: if packages are missing, the card has no size, or the outputs differ by `TOLERANCE` or more.
     """
     size = card.get("input", {}).get("size")
     if not isinstance(size, int):
-        raise MerError(f"expected the side of the input in the card (input.size), got {size!r}")
+        raise MerError(f"card: expected the side of the input in pixels (input.size), got {size!r}")
     if kind == "onnx" and (missing := [name for name in ONNX_PACKAGES if find_spec(name) is None]):
         raise MerError(f"ONNX needs {', '.join(missing)}: pip install 'mer[export]'")
     program = _WithMaps(network).eval()
@@ -94,7 +94,7 @@ def export(network: RecognitionNetwork, target: str | Path, *, card: dict[str, A
         with _quiet():
             run = WRITERS[kind](program, inputs[-1], temporary, outputs, card)
         differences = torch.tensor([_differences(program(x), run(x)) for x in inputs[:-1]]).amax(dim=0)
-        # written so that a result that is no number is no agreement
+        # written this way round so that nan counts as a difference
         if not bool((differences < TOLERANCE).all()):
             worst = differences.max().item()
             raise MerError(f"{target} was not written: its outputs differ by {worst:.1e}, expected below {TOLERANCE:g}")
@@ -103,7 +103,7 @@ def export(network: RecognitionNetwork, target: str | Path, *, card: dict[str, A
 
 
 def _differences(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> list[float]:
-    """Largest difference of each output; of the logits, as a share of the largest one where that is above 1."""
+    """Return the largest difference of each output, that of the logits divided by the largest one if above 1."""
     found = [(mine - other).abs().max().item() for mine, other in zip(ours, theirs, strict=True)]
     return [found[0] / max(1.0, ours[0].abs().max().item()), *found[1:]]
 
@@ -122,7 +122,7 @@ def _onnx(
         output_names=list(outputs),
         verbose=False,
     )
-    assert written is not None  # it is None only where a path is given
+    assert written is not None  # torch returns None only if a path is passed
     written.model.metadata_props.update({key: _text(value) for key, value in card.items()})
     written.save(path, external_data=False)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -140,7 +140,7 @@ def _torch(
         return torch.export.load(file).module()
 
 
-#: Writer by kind of file: it writes, and gives a function that runs what was written.
+#: Writer by kind of file. It writes the file and returns a function that runs it.
 WRITERS: dict[str, Callable[..., Callable[[Tensor], Any]]] = {"onnx": _onnx, "torch": _torch}
 
 
@@ -150,7 +150,7 @@ def _text(value: Any) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporters' remarks on their own workings, which a user can do nothing about."""
+    """Silence warnings about the exporters' internals, on which a user cannot act."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,6 +1,6 @@
-"""A first layer trained on colour pictures, rewritten for one grey channel.
+"""Convert the first layer of a network from colour to grey images with `to_grey_input`.
 
-Contract: works on a state dict with our names and touches `data_bn` and `conv1` only; says how exact the result is.
+Contract: works on a state dict with this package's names and changes only `data_bn` and `conv1`.
 """
 
 from __future__ import annotations
@@ -8,19 +8,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-#: Of every BN layer in the definitions and in torch.
+#: Epsilon of every BN layer in the authors' definitions and in torch.
 BN_EPS = 1e-5
 
 
 def to_grey_input(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], str]:
-    """State for one grey channel g of a network for several, and a sentence on how exact it is.
+    """Return the state for one grey channel g of a network with several channels, and a sentence on its exactness.
 
-    Shown g in every channel, `data_bn` gives A_c g + B_c and conv1 the sum over channels of W_c * (A_c g + B_c). The
-    new `data_bn` gives a g + b, the new kernel is K = sum_c W_c A_c / a (the plain sum where all A_c are equal), and
-    the constant left of the B_c goes to conv1's bias. That is exact where conv1's window lies inside the picture, so
-    everywhere but in the two outermost rows and columns of its output: padding is 0 after `data_bn`, and the constant
-    of the taps outside should be missing there. b leaves as little of it as one channel can (least squares), and
-    nothing where `data_bn` treats all channels alike. In training `data_bn` follows the grey pictures' own statistics.
+    With g in every channel, `data_bn` computes A_c g + B_c, and conv1 the sum over channels of W_c * (A_c g + B_c). The
+    new `data_bn` computes a g + b, the new kernel is K = sum_c W_c A_c / a (the plain sum if all A_c are equal), and
+    the remaining constant of the B_c is added to conv1's bias. This is exact where conv1's window lies inside the
+    image, so everywhere except in the two outermost rows and columns of its output. There the padding is 0 after
+    `data_bn`, so the constant of the taps outside the image should be missing. b makes this error as small as one
+    channel can (least squares); it is 0 if `data_bn` is equal for all channels. In training `data_bn` follows the
+    statistics of the grey images.
     """
     exact = {name: tensor.double() for name, tensor in state.items() if name.startswith(("data_bn.", "conv1."))}
     mean, variance = exact["data_bn.running_mean"], exact["data_bn.running_var"]

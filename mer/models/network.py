@@ -1,7 +1,7 @@
-"""What every network of this package offers, whatever its backbone.
+"""Define `RecognitionNetwork`, the base class of all backbones.
 
-Contract: a backbone derives from `RecognitionNetwork`, gives `trunk`, names its classifier `fc`, and says in `PARTS`
-which of its modules belong to which level between the input and the classifier. Nothing is kept between calls.
+Contract: a backbone derives from it, defines `trunk`, calls its classifier `fc`, and lists in `PARTS` the modules of
+each level from the input to the classifier. A network stores nothing between calls.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-#: Initial bias of the classifier in the micro-attention authors' definitions; every backbone starts so.
+#: Initial bias of the classifier in the micro-attention authors' definitions, used by every backbone.
 CLASSIFIER_BIAS = 0.2
 
 
 @dataclass(frozen=True)
 class FeatureInfo:
-    """The output of one level as a feature map.
+    """Describe the feature map that one level outputs.
 
     Attributes:
         name: the level.
         channels: C of its output (N, C, H, W).
-        reduction: side of the input over side of the output, but for rounding up at each halving.
+        reduction: side of the input divided by the side of the output; the real side is rounded up at each halving.
     """
 
     name: str
@@ -34,18 +34,18 @@ class FeatureInfo:
 
 
 class RecognitionNetwork(nn.Module, ABC):
-    """A backbone and a linear classifier `fc`; raw pixels or motion in, logits out.
+    """Compute logits from grey levels or motion maps with a backbone and a linear classifier `fc`.
 
     Args:
         in_channels: channels of the input.
-        feature_info: outputs of the levels that are feature maps, from the input on.
-        dropout: share of the features set to 0 before the classifier in training; 0 draws no random numbers.
+        feature_info: the levels that output feature maps, in order from the input.
+        dropout: share of the features, 0..1, set to 0 before the classifier in training; 0 draws no random numbers.
 
     Attributes:
-        PARTS: names of the modules of each level, from the input to the classifier; every parameter is in one.
-        stages: the attended stages in ascending order, each once.
-        map_stages: those of them that have a map, all or none (a unit may weigh channels only).
-        card: what the checkpoint that it was loaded from says of it; empty in a new network.
+        PARTS: names of the modules of each level, from the input to the classifier; each parameter belongs to one.
+        stages: the stages with attention in ascending order, each once.
+        map_stages: the stages with an attention map: all of `stages`, or none if the unit weighs channels only.
+        card: the card of the checkpoint that the network was loaded from; empty in a new network.
     """
 
     PARTS: ClassVar[dict[str, tuple[str, ...]]]
@@ -62,10 +62,10 @@ class RecognitionNetwork(nn.Module, ABC):
 
     @abstractmethod
     def trunk(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """What the classifier sees, (N, `fc.in_features`), and the maps of `map_stages`, in one pass."""
+        """Return the features (N, `fc.in_features`) and the attention maps of `map_stages`, from one pass."""
 
     def attend(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Logits (N, classes) and, in one pass, what `attention_maps` gives.
+        """Return the logits (N, classes) and the attention maps of `attention_maps`, from one pass.
 
         Args:
             x: (N, in_channels, H, W).
@@ -76,30 +76,34 @@ class RecognitionNetwork(nn.Module, ABC):
         return self.fc(features), maps
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, classes) of (N, in_channels, H, W)."""
+        """Return the logits (N, classes) of inputs (N, in_channels, H, W)."""
         return self.attend(x)[0]
 
     def attention_maps(self, x: Tensor) -> list[Tensor]:
-        """One map (N, 1, H, W) in 0..1 for each of `map_stages`, in order: that of the stage's last block."""
+        """Return one map (N, 1, H, W) in 0..1 for each of `map_stages`, from the last block of the stage."""
         return self.trunk(x)[1]
 
     def features(self, x: Tensor) -> Tensor:
-        """What the classifier sees, before its dropout: (N, `fc.in_features`)."""
+        """Return the input of the classifier before dropout, (N, `fc.in_features`)."""
         return self.trunk(x)[0]
 
     @property
     def classes(self) -> int:
-        """Number of logits."""
+        """Return the number of logits."""
         return self.fc.out_features
 
     def reset_classifier(self, classes: int) -> None:
-        """Put a freshly drawn classifier for so many classes in place of `fc`; everything else stays."""
+        """Replace `fc` by a randomly initialised classifier of `classes` logits.
+
+        Raises:
+            ValueError: if `classes` is below 2.
+        """
         if classes < 2:
             raise ValueError(f"classes: expected 2 or more, got {classes}")
         self.fc = self.new_classifier(classes)
 
     def new_classifier(self, classes: int) -> nn.Linear:
-        """A freshly drawn classifier of the same features, on the device and in the precision of `fc`."""
+        """Return a randomly initialised classifier of the same features, device and precision as `fc`."""
         weight = self.fc.weight
         fc = nn.Linear(self.fc.in_features, classes, device=weight.device, dtype=weight.dtype)
         draw_classifier(fc)
@@ -107,14 +111,14 @@ class RecognitionNetwork(nn.Module, ABC):
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """Names of the levels from the input to the classifier; the last one, `head`, is `fc` alone."""
+        """Return the names of the levels from the input to the classifier; the last one, `head`, is `fc` alone."""
         return tuple(self.PARTS)
 
     def level_of(self, name: str) -> int:
-        """Index in `levels` of the parameter, buffer or module of this name, as `named_parameters` gives it.
+        """Return the index in `levels` of a parameter, buffer or module, named as in `named_parameters`.
 
         Raises:
-            ValueError: no level holds it; the network itself (the empty name) is in none.
+            ValueError: if no level contains it; the network itself (the empty name) is in no level.
         """
         for index, parts in enumerate(self.PARTS.values()):
             if any(name == part or name.startswith(f"{part}.") for part in parts):
@@ -123,7 +127,7 @@ class RecognitionNetwork(nn.Module, ABC):
 
 
 def draw_classifier(fc: nn.Linear) -> None:
-    """Draw a classifier as the authors' definitions ask: Caffe's Xavier, the bias `CLASSIFIER_BIAS`."""
+    """Initialise a classifier as in the authors' definitions, in place: Caffe's Xavier, bias `CLASSIFIER_BIAS`."""
     # Caffe's Xavier counts the inputs only: uniform within sqrt(3 / fan_in)
     bound = (3 / fc.in_features) ** 0.5
     nn.init.uniform_(fc.weight, -bound, bound)

@@ -1,6 +1,6 @@
-"""Which parameters move, and how fast: frozen levels, optimiser groups.
+"""Freeze levels with `freeze` and make the optimiser's groups with `parameter_groups`.
 
-Contract: what does not learn has `requires_grad` False and is in no group. Levels are those of
+Contract: a frozen parameter has `requires_grad` False and is in no group. Levels are those of
 `RecognitionNetwork.levels`.
 """
 
@@ -17,17 +17,20 @@ from mer.models.network import RecognitionNetwork
 
 
 def freeze(network: RecognitionNetwork, levels: int) -> tuple[nn.Module, ...]:
-    """Batch normalisations that must keep their statistics, after stopping parameters from learning, in place.
+    """Freeze the first levels in place and return the batch normalisations that must keep their statistics.
 
-    What is returned belongs into evaluation mode after every `train()`: in training mode it would go on averaging, and
-    normalise with the batch's statistics what the frozen weights behind it learnt with the running ones.
+    Set the returned layers to evaluation mode after every `train()`. In training mode they would update their averages
+    and normalise by batch statistics, but the frozen weights after them were trained with the running averages.
 
     Args:
-        network: whose parameters get `requires_grad` False.
-        levels: how many from the input on; the classifier always learns.
+        network: the network to freeze.
+        levels: number of levels to freeze, counted from the input; the classifier always learns.
+
+    Returns:
+        The frozen batch normalisations, in the order of `named_modules`.
 
     Raises:
-        ConfigError: more levels than there are below the classifier.
+        ConfigError: if the network has fewer levels before the classifier.
     """
     found = level_config_errors(network.levels, levels)
     if found:
@@ -43,7 +46,7 @@ def freeze(network: RecognitionNetwork, levels: int) -> tuple[nn.Module, ...]:
 
 
 def level_config_errors(names: Sequence[str], frozen: int) -> list[str]:
-    """What is wrong with so many frozen levels of a network whose levels have these names."""
+    """Return the error in freezing `frozen` levels of a network with the levels `names`; empty if there is none."""
     below = names[:-1]
     if frozen <= len(below):
         return []
@@ -53,12 +56,12 @@ def level_config_errors(names: Sequence[str], frozen: int) -> list[str]:
 def parameter_groups(
     network: RecognitionNetwork, *, lr: float, weight_decay: float, bias_lr: float
 ) -> list[dict[str, Any]]:
-    """Return optimiser groups `weights`, `scales` and `shifts`, those without a parameter that learns left out.
+    """Return the optimiser groups `weights`, `scales` and `shifts`; a group without trainable parameters is left out.
 
-    One rule for every recipe: what has two dimensions or more is a weight and decays; BN scales, BN shifts and biases
-    do not, and shifts and biases move at `lr * bias_lr` (2 in the authors' definitions). The authors exempt only the
-    classifier's bias from decay; over their whole MEGC2019 schedule (decay 5e-6, momentum 0.9) it would take less than
-    0.06% off the others, so the difference is not worth an option.
+    All recipes use one rule. Parameters of two or more dimensions are weights and decay. BN scales, BN shifts and
+    biases do not decay; shifts and biases have the rate `lr * bias_lr` (`bias_lr` is 2 in the authors' definitions).
+    The authors exempt only the classifier's bias from decay; over their whole MEGC2019 schedule (decay 5e-6, momentum
+    0.9) decay would reduce the others by less than 0.06%, so the difference needs no option.
     """
     members: dict[str, list[nn.Parameter]] = {"weights": [], "scales": [], "shifts": []}
     for name, parameter in network.named_parameters():

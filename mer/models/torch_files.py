@@ -1,7 +1,8 @@
-"""Files of torch as plain values: no code of a file runs, and none can claim more memory than it has bytes.
+"""Read files of `torch.save` safely with `read_torch`.
 
-Contract: `read_torch` looks at the size and the directory of a file before torch decodes it, and at what came out
-before anybody computes with it. The limits can be lifted (`mer.utils.limits`).
+Contract: no code of a file runs, and no file uses more memory than it has bytes. The size and the directory of the file
+are checked before torch decodes it, the decoded values before they are returned. The limits can be raised
+(`mer.utils.limits`).
 """
 
 from __future__ import annotations
@@ -18,33 +19,34 @@ from torch import Tensor
 from mer.errors import MerError
 from mer.utils.limits import limit, require_within
 
-#: Bytes of a weight file, and of all its tensors: ten times the largest network that a run here can begin with.
+#: Largest size in bytes of a weight file and of all its tensors, ten times the largest network supported here.
 WEIGHT_BYTES = 2 * 1024**3
 
-#: Entries in the directory of a file, one a tensor.
+#: Largest number of entries in the directory of a file; each tensor has one.
 WEIGHT_ENTRIES = 200_000
 
-#: Values in a file's lists and dicts, each counted as often as it is referred to: a few lists of lists of the same
-#: list can mean more values than any memory holds.
+#: Largest number of values in the lists and dicts of a file, each counted once per reference. Without this limit a few
+#: nested lists that repeat the same list could expand to more values than fit into memory.
 WEIGHT_VALUES = 1_000_000
 
 #: First bytes of a zip archive, which is what torch writes.
 ZIP = b"PK\x03\x04"
 
-#: Smallest size of an entry in the directory of a zip archive, and how far from the end of a file its end may lie.
+#: Smallest size in bytes of an entry in a zip directory, and the largest distance of the directory's end record from
+#: the end of the file.
 _ENTRY, _TAIL = 46, 22 + 65535 + 76
 
 
 class UnreadableError(MerError):
-    """A file that torch cannot read as plain values, or whose content contradicts itself; gives the reason only."""
+    """Report a file that torch cannot read as plain values, or that contradicts itself; gives only the reason."""
 
 
 def read_torch(path: Path) -> Any:
-    """Content of a file written by `torch.save`: plain values and tensors on the CPU.
+    """Return the content of a file written by `torch.save`, plain values and tensors on the CPU.
 
     Raises:
-        LimitError: it is larger than the limits `weight_bytes`, `weight_entries` or `weight_values`.
-        UnreadableError: not such a file, damaged, or with code in it.
+        LimitError: if it exceeds one of the limits `weight_bytes`, `weight_entries`, `weight_values`.
+        UnreadableError: if it is another kind of file, damaged, or contains code.
     """
     require_within("weight_bytes", WEIGHT_BYTES, path.stat().st_size, f"{path}: bytes")
     with path.open("rb") as file:
@@ -61,10 +63,10 @@ def read_torch(path: Path) -> Any:
 
 
 def _check_archive(path: Path) -> None:
-    """Raise where the directory of a zip archive claims more than the file can hold; nothing is decoded.
+    """Raise an UnreadableError if a zip directory claims more bytes than the file has; decodes nothing.
 
-    torch stores tensors as they are. An entry that is compressed, or several that share bytes, would come out larger
-    than the file.
+    torch stores tensors uncompressed. A compressed entry, or several entries that share bytes, could expand to more
+    than the size of the file.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -78,25 +80,25 @@ def _check_archive(path: Path) -> None:
         raise UnreadableError(f"a damaged archive: {error}") from error
     packed = next((entry.filename for entry in entries if entry.compress_type != zipfile.ZIP_STORED), None)
     if packed is not None:
-        raise UnreadableError(f"entry {packed} is compressed, which torch.save never does; save the file with it again")
+        raise UnreadableError(f"expected uncompressed entries, got {packed} compressed: save it again with torch.save")
     claimed = sum(entry.file_size for entry in entries)
     if claimed > size:
         raise UnreadableError(f"its entries claim {claimed:,} bytes, the file has {size:,}")
 
 
 def _directory_bytes(tail: bytes) -> int:
-    """Size of the directory of a zip archive as the end of the file says it; 0 where there is no end."""
+    """Return the size in bytes of a zip directory from its end record; 0 if there is no such record."""
     end = tail.rfind(b"PK\x05\x06")
     if end < 0 or len(tail) < end + 22:
         return 0
     sizes = [struct.unpack_from("<I", tail, end + 12)[0]]
-    if tail[end - 76 : end - 72] == b"PK\x06\x06":  # the same for large archives, in front of it
+    if tail[end - 76 : end - 72] == b"PK\x06\x06":  # the end record of large archives (zip64) stands before it
         sizes.append(struct.unpack_from("<Q", tail, end - 76 + 40)[0])
     return sizes[-1] if sizes[0] == 0xFFFFFFFF else max(sizes)
 
 
 def _check_content(content: Any, path: Path) -> None:
-    """Raise where tensors claim more numbers than are stored, or values mean more than a memory holds."""
+    """Raise if a tensor claims more numbers than are stored, or if the values exceed a limit."""
     left, seen, total = [content], 0, 0
     most = limit("weight_values", WEIGHT_VALUES)
     while left and seen + len(left) <= most:
@@ -113,7 +115,7 @@ def _check_content(content: Any, path: Path) -> None:
 
 
 def _stored_bytes(tensor: Tensor) -> int:
-    """Bytes of a tensor whose numbers are all stored one by one."""
+    """Return the bytes of a tensor; raise an UnreadableError unless all its numbers are stored one by one."""
     plain = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
     size = tensor.numel() * tensor.element_size()
     if not plain or size > tensor.untyped_storage().nbytes():

@@ -1,10 +1,11 @@
-"""Attention units: what may stand behind the residual sum of a block. One file a unit, found by its folder.
+"""Make attention units with `attention_factory`; each file of this folder registers a unit in `UNITS`.
 
-Contract of the slot: `unit(r, s=s, h1=h1, h2=h2) -> (y, a)`; r = s + h2, s the shortcut, h2 the last convolution and y
-are (N, C, H, W), h1, the block's 3x3 convolution (the first of two) after normalisation and ReLU, (N, C1, H, W) with
-C1 = C or, in a bottleneck, C/4. The map a is (N, 1, H, W) in 0..1, or None (class attribute `has_map`). Nothing is kept
-between calls, so a unit can be exported and copied. All stand at this one slot, where micro-attention stands, so that
-they compare under equal conditions; SE, ECA, CBAM and coordinate attention were published on h2, before the sum.
+Contract: a block calls its unit after the residual sum as `unit(r, s=s, h1=h1, h2=h2) -> (y, a)`. The sum r = s + h2,
+the shortcut s, the last convolution h2 and the output y are (N, C, H, W). h1 is the 3x3 convolution of the block (the
+first of two) after normalisation and ReLU, (N, C1, H, W) with C1 = C, or C/4 in a bottleneck. The map a is
+(N, 1, H, W) in 0..1, or None (class attribute `has_map`). A unit stores nothing between calls, so it can be exported
+and copied. All units take the place of micro-attention, so that they are compared under equal conditions; SE, ECA, CBAM
+and coordinate attention were published on h2, before the sum.
 """
 
 from __future__ import annotations
@@ -35,30 +36,30 @@ __all__ = [
     "unit_errors",
 ]
 
-#: `AttentionConfig.unit` of the plain network, so that a sweep over units has it in the same column.
+#: `AttentionConfig.unit` of a network without attention; as a value of `unit` it can be part of a sweep over units.
 NONE = "none"
 
 
 @dataclass(frozen=True)
 class AttentionFactory:
-    """Makes the configured unit, with fresh weights, for one block after the other."""
+    """Make the configured unit with random initial weights, once for each block."""
 
     attention: AttentionConfig
 
     def __call__(self, channels: int, hidden: int | None = None) -> nn.Module:
-        """Return the unit for C `channels` of r, s and h2 and `hidden` channels of h1 (None: as many)."""
+        """Return the unit for `channels` of r, s and h2 and `hidden` channels of h1 (None: the same number)."""
         unit = UNITS[self.attention.unit]
         passed = accepted(unit, {"hidden": hidden, "form": self.attention.form})
         return unit(channels, **passed, **self.attention.options)
 
 
 def attention_factory(attention: AttentionConfig) -> AttentionFactory | None:
-    """Return the maker of the configured unit; None for the plain network."""
+    """Return the factory of the configured unit; None for a network without attention."""
     return None if attention.unit == NONE or not attention.stages else AttentionFactory(attention)
 
 
 def unit_errors(attention: AttentionConfig) -> list[str]:
-    """Return what is wrong with the unit and its own options, one sentence each."""
+    """Return the errors in the unit and its own options, one sentence each; empty if there are none."""
     found = UNITS.unknown("model.attention.unit", attention.unit, also=(NONE,))
     if found:
         return found
@@ -79,18 +80,18 @@ def unit_errors(attention: AttentionConfig) -> list[str]:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one unit adds to a block: trained numbers, and multiply-adds of one sample's forward pass."""
+    """Count the trained parameters that a unit adds to a block, and the multiply-adds of one sample's forward pass."""
 
     parameters: int
     multiply_adds: int
 
 
 def cost(attention: AttentionConfig, shape: tuple[int, int, int], *, hidden: int | None = None) -> Cost:
-    """Cost of the configured unit in a block whose output is `shape` = (C, H, W); 0 and 0 for none.
+    """Return the cost of the configured unit in one block; zeros if the unit is `none`.
 
     Args:
         attention: unit and form; stages and blocks do not matter here.
-        shape: of r, s and h2.
+        shape: (C, H, W) of r, s and h2.
         hidden: channels of h1; None: C.
     """
     if attention.unit == NONE:
@@ -102,7 +103,7 @@ def cost(attention: AttentionConfig, shape: tuple[int, int, int], *, hidden: int
 
 
 def describe(attention: AttentionConfig) -> str:
-    """The configured attention in a few words: `cbam attention in every block of stages [1, 4]`."""
+    """Return a short description like `cbam attention in every block of stages [1, 4]`."""
     if attention.unit == NONE or not attention.stages:
         return "no attention"
     own = [attention.form] * (attention.unit == "micro") + [

@@ -1,4 +1,4 @@
-"""Efficient channel attention: a weight for each channel from the means of its neighbours.
+"""Weigh each channel by the means of its neighbours: efficient channel attention (unit `eca`).
 
 Source: Wang, Wu, Zhu, Li, Zuo, Hu, CVPR 2020 (ECA-Net).
 """
@@ -14,9 +14,9 @@ from mer.models.attention.registry import UNITS
 
 
 def kernel_size(channels: int) -> int:
-    """Odd number of neighbours k of C channels: near (log2(C) + 1) / 2; 3, 5, 5, 5 for 64, 128, 256, 512.
+    """Return the odd number of neighbours k nearest to (log2(C) + 1) / 2, that is 3, 5, 5, 5 for C 64, 128, 256, 512.
 
-    The paper asks for the nearest odd number; where two are as near (C = 128), its authors' code takes the larger.
+    If two odd numbers are equally near (C = 128), it is the larger one, as in the authors' code.
     """
     whole = int((math.log2(channels) + 1) / 2)
     return whole if whole % 2 else whole + 1
@@ -24,9 +24,9 @@ def kernel_size(channels: int) -> int:
 
 @UNITS.register("eca")
 class EfficientChannelAttention(nn.Module):
-    """y = g r with one weight a channel, g = sigmoid(mean(r) convolved along the channels), (N, C).
+    """Compute y = g r with one weight per channel, g = sigmoid(mean(r) convolved along the channels), (N, C).
 
-    Neutral where g is 1. Source: Wang et al. 2020. r, y: (N, C, H, W). Parameters: k, see `kernel_size`.
+    y equals r where g is 1. Source: Wang et al. 2020. r, y: (N, C, H, W). Parameters: k, see `kernel_size`.
     Multiply-adds: kC + CHW.
 
     Args:
@@ -42,10 +42,10 @@ class EfficientChannelAttention(nn.Module):
         self.neighbours = nn.Conv1d(1, 1, size, padding=size // 2, bias=False)
 
     def forward(self, r: Tensor, *, s: Tensor, h1: Tensor, h2: Tensor) -> tuple[Tensor, None]:
-        """The block's output (N, C, H, W); no map, since all positions weigh alike."""
+        """Return the block's output (N, C, H, W) and None, since all positions have the same weight."""
         g = torch.sigmoid(self.neighbours(r.mean(dim=(2, 3))[:, None]))
         return r * g[:, 0, :, None, None], None
 
     def multiply_adds(self, height: int, width: int) -> int:
-        """Of one sample's forward pass at H x W positions."""
+        """Return the multiply-adds of one sample's forward pass at H x W positions."""
         return self.channels * (self.neighbours.weight.numel() + height * width)

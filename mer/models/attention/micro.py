@@ -1,8 +1,8 @@
-"""Micro-attention: one map for all channels from what the block just computed.
+"""Weigh positions by one map computed from the block's own feature maps: micro-attention (unit `micro`).
 
-Source: Wang, Peng, Bi, Chen, Neurocomputing 410 (2020) 354-362, network definitions of the authors. The folded form is
-ours: between the released 3C -> C convolution and the mean over C there is no non-linearity, so one vector of 3C
-weights gives the same map.
+Source: Wang, Peng, Bi, Chen, Neurocomputing 410 (2020) 354-362, and the network definitions of the authors. The folded
+form is our own: there is no non-linearity between the released 3C -> C convolution and the mean over C, so one vector
+of 3C weights computes the same map.
 """
 
 from __future__ import annotations
@@ -17,26 +17,27 @@ from mer.models.attention.registry import UNITS
 
 
 def weigh_channels(x: Tensor, weight: Tensor) -> Tensor:
-    """Sum over channels of weight_c x_c: (N, 1, H, W) from (N, C, H, W) and (C,)."""
+    """Return the sum over channels of weight_c x_c, (N, 1, H, W), from x (N, C, H, W) and weight (C,)."""
     if not x.is_contiguous():
-        # channels_last: flattening would copy the map (a training step of ResNet-10 then takes 1.17 of plain, not 1.07)
+        # channels_last: flattening would copy the map (then a training step of ResNet-10 takes 1.17 times as long as
+        # without attention, instead of 1.07 times)
         return F.conv2d(x, weight.view(1, -1, 1, 1))
-    # the same numbers as a product of matrices, whose backward pass is the cheaper (1.05 of plain, not 1.08)
+    # the same numbers by a matrix product, which has the cheaper backward pass (1.05 times instead of 1.08 times)
     n, c, height, width = x.shape
     return torch.bmm(weight.expand(n, 1, c), x.flatten(2)).view(n, 1, height, width)
 
 
 class FoldedProjection(nn.Module):
-    """The map before its sigmoid as w_s.s + w_1.h1 + w_2.h2: 2C + C1 weights, no concatenated copy of the feature maps.
+    """Compute the map before its sigmoid as w_s.s + w_1.h1 + w_2.h2, with 2C + C1 weights.
 
-    w is the mean of the rows of `ReleasedProjection` and moves as that mean does: each row there receives 1/C of w's
-    gradient, while momentum and decay act on w as on a row. So the gradient, and nothing else, is scaled by 1/C (a
-    factor on the learning rate would scale the decay too). An operation of the forward pass does it, not a hook, since
-    `deepcopy` and pickling lose a parameter's hooks in silence.
+    It needs no concatenated copy of the feature maps. w is the mean of the rows of `ReleasedProjection` and is trained
+    as that mean: there each row receives 1/C of the gradient of w, while momentum and decay act on w as on a row. So
+    only the gradient is scaled by 1/C; a factor on the learning rate would scale the decay too. An operation in the
+    forward pass does this and not a hook, because `deepcopy` and pickling lose the hooks of a parameter.
 
     Attributes:
-        parts: channels of s, h1, h2: C, C1, C.
-        weight: w_s, w_1, w_2 one after the other; (3, C) where C1 = C, else one row.
+        parts: channels of s, h1, h2, which are C, C1, C.
+        weight: w_s, w_1, w_2 one after the other; (3, C) if C1 = C, else one row.
     """
 
     def __init__(self, channels: int, hidden: int) -> None:
@@ -45,25 +46,25 @@ class FoldedProjection(nn.Module):
         self.parts = (channels, hidden, channels)
         inputs = sum(self.parts)
         self.weight = nn.Parameter(torch.empty(3, channels) if hidden == channels else torch.empty(1, inputs))
-        # the mean of C rows, each normal with the fan-in MSRA deviation sqrt(2 / inputs)
+        # deviation of the mean of C rows, each normal with the fan-in MSRA deviation sqrt(2 / inputs)
         nn.init.normal_(self.weight, std=math.sqrt(2 / inputs) / math.sqrt(channels))
 
     def forward(self, s: Tensor, h1: Tensor, h2: Tensor) -> Tensor:
-        """Logit of the map, (N, 1, H, W), from (N, C, H, W), (N, C1, H, W) and (N, C, H, W)."""
-        # w + (w - w) / C with the first and the third w constant: the value of w, bit for bit, and 1/C of its gradient
+        """Return the logit of the map, (N, 1, H, W), from (N, C, H, W), (N, C1, H, W) and (N, C, H, W)."""
+        # w + (w - w) / C with the first and third w constant: exactly the value of w, but 1/C of its gradient
         weight = torch.lerp(self.weight.detach(), self.weight, 1 / self.channels)
         w_s, w_1, w_2 = weight.flatten().split(self.parts)
         return weigh_channels(s, w_s) + weigh_channels(h1, w_1) + weigh_channels(h2, w_2)
 
     def multiply_adds(self, height: int, width: int) -> int:
-        """Products of weights, for one sample."""
+        """Return the number of products with weights for one sample."""
         return sum(self.parts) * height * width
 
 
 class ReleasedProjection(nn.Module):
-    """The map before its sigmoid as released: 1x1 convolution of [s, h1, h2] to C channels, then their mean.
+    """Compute the map before its sigmoid as released, a 1x1 convolution of [s, h1, h2] to C channels and their mean.
 
-    The authors' second 1x1 convolution, C to 1 with fixed weights 1/C, is that mean: a constant, not a parameter.
+    The mean is the authors' second 1x1 convolution, C to 1 with fixed weights 1/C. It is a constant, not a parameter.
     """
 
     def __init__(self, channels: int, hidden: int) -> None:
@@ -73,18 +74,18 @@ class ReleasedProjection(nn.Module):
         nn.init.kaiming_normal_(self.conv.weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, s: Tensor, h1: Tensor, h2: Tensor) -> Tensor:
-        """Logit of the map, (N, 1, H, W), from (N, C, H, W), (N, C1, H, W) and (N, C, H, W)."""
+        """Return the logit of the map, (N, 1, H, W), from (N, C, H, W), (N, C1, H, W) and (N, C, H, W)."""
         return self.conv(torch.cat([s, h1, h2], dim=1)).mean(dim=1, keepdim=True)
 
     def fold(self) -> FoldedProjection:
-        """Folded projection with the same values to rounding error, on the same device and in the same precision."""
+        """Return the folded projection with equal values up to rounding, on the same device, in the same precision."""
         folded = FoldedProjection(self.channels, self.hidden).to(self.conv.weight)
         with torch.no_grad():
             folded.weight.copy_(self.conv.weight.mean(dim=0).view_as(folded.weight))
         return folded
 
     def multiply_adds(self, height: int, width: int) -> int:
-        """Products of weights, for one sample."""
+        """Return the number of products with weights for one sample."""
         return self.conv.weight.numel() * height * width
 
 
@@ -97,15 +98,17 @@ FORMS: dict[str, type[FoldedProjection] | type[ReleasedProjection]] = {
 
 @UNITS.register("micro")
 class MicroAttention(nn.Module):
-    """y = r + a * r with one map a = sigmoid(w . [s, h1, h2]) for all channels; neutral where a is 0.
+    """Compute y = r + a * r with one map a = sigmoid(w . [s, h1, h2]) for all channels.
 
-    Source: Wang et al. 2020. r, s, h2, y: (N, C, H, W), h1: (N, C1, H, W). With Z = 2C + C1 (3C but in bottlenecks):
-    parameters Z folded, ZC released; multiply-adds (Z + C) HW folded, (ZC + C) HW released.
+    y equals r where a is 0. Source: Wang et al. 2020. r, s, h2, y: (N, C, H, W), h1: (N, C1, H, W), a: (N, 1, H, W).
+    Let Z = 2C + C1 (3C, except in bottlenecks). Parameters: Z folded, ZC released.
+    Multiply-adds: (Z + C) HW folded, (ZC + C) HW released.
 
     Args:
         channels: C of the block.
         hidden: C1, channels of h1; None: C.
-        form: `folded` (Z weights) or `released` (Z x C weights); equal maps, equal training under SGD and AdamW.
+        form: `folded` (Z weights) or `released` (Z x C weights); both have equal maps and train equally under SGD and
+            AdamW.
     """
 
     has_map = True
@@ -115,12 +118,12 @@ class MicroAttention(nn.Module):
         self.project: FoldedProjection | ReleasedProjection = FORMS[form](channels, hidden or channels)
 
     def forward(self, r: Tensor, *, s: Tensor, h1: Tensor, h2: Tensor) -> tuple[Tensor, Tensor]:
-        """The block's output (N, C, H, W) and its map (N, 1, H, W); with weights 0 these are 1.5 r and 0.5."""
+        """Return the block's output (N, C, H, W) and the map (N, 1, H, W); with weights 0 these are 1.5 r and 0.5."""
         a = torch.sigmoid(self.project(s, h1, h2))
         return r * (1 + a), a
 
     def fold(self) -> MicroAttention:
-        """The same unit in folded form, with equal maps; itself where it is folded already."""
+        """Return the unit in folded form, with equal maps; `self` if it is folded already."""
         if isinstance(self.project, FoldedProjection):
             return self
         folded = MicroAttention(self.project.channels)
@@ -128,5 +131,5 @@ class MicroAttention(nn.Module):
         return folded.train(self.training)
 
     def multiply_adds(self, height: int, width: int) -> int:
-        """Of one sample's forward pass at H x W positions."""
+        """Return the multiply-adds of one sample's forward pass at H x W positions."""
         return self.project.multiply_adds(height, width) + self.project.channels * height * width

@@ -1,4 +1,4 @@
-"""The registry of attention units. The file of a unit adds itself: `@UNITS.register("se")` above its class."""
+"""Register an attention unit with `@UNITS.register("se")` above its class, in a file of this folder."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from torch import nn
 
 from mer.utils.registry import Registry
 
-#: Unit by `AttentionConfig.unit`: C -> module that keeps the contract of `mer.models.attention`. `multiply_adds(H, W)`
-#: counts, for one sample, products of weights and of the scaling of r, not sums, means, maxima and sigmoids.
+#: Unit by `AttentionConfig.unit`. Called with C it makes a module with the contract of `mer.models.attention`. Its
+#: `multiply_adds(H, W)` counts, for one sample, products with weights and the scaling of r, but no sums, means, maxima
+#: and sigmoids.
 UNITS: Registry[type[nn.Module]] = Registry("attention unit", "mer.models.attention")
 
-#: Keyword-only parameters that the network passes to a unit that has them; all others are the unit's own options.
+#: Keyword-only parameters that the network passes to a unit if it has them; all others are options of the unit.
 PASSED: dict[str, Any] = {"hidden": "channels of h1", "form": "`AttentionConfig.form`"}

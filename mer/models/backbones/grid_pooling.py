@@ -1,6 +1,6 @@
-"""Means over the cells of a grid: where something is, at any size of the input.
+"""Average a feature map over the cells of a grid with `grid_means`, which keeps positions at any input size.
 
-Contract: a pure function, the same numbers twice on every device.
+Contract: a pure function; repeated calls return the same numbers on every device.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from torch import Tensor
 
 
 def grid_means(x: Tensor, cells: int) -> Tensor:
-    """Means over a grid of cells, (N, C, cells, cells) from (N, C, H, W), as `adaptive_avg_pool2d` cuts them.
+    """Return the means over a grid of cells, (N, C, cells, cells) from (N, C, H, W), as `adaptive_avg_pool2d` does.
 
-    Written as products with two constant matrices: that function's gradient on a GPU is not the same twice.
+    It is written as products with two constant matrices, because the gradient of `adaptive_avg_pool2d` on a GPU is not
+    reproducible.
     """
 
     def means(side: int) -> Tensor:

@@ -1,7 +1,7 @@
-"""Options of the authors' pre-activation family: their values, what does not go together, the sizes that follow.
+"""Check the options of the pre-activation family with `config_errors`, and compute the sizes that follow from them.
 
-Contract: `config_errors` is that of `mer.models.backbones.registry`; `preact_resnet` makes the network.
-Source: the Caffe definitions that the authors released (ResNet-10); everything else is ours.
+Contract: `config_errors` is registered in `mer.models.backbones.registry`; `preact_resnet` makes the network.
+Source: the Caffe definitions that the authors released (ResNet-10); other depths and options are our own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from mer.config import ModelConfig
 from mer.models.backbones.preact_blocks import EXPANSION
 
-#: Blocks a stage by depth; depth counts conv1, the convolutions of the blocks (two, in a bottleneck three) and the
+#: Blocks per stage by depth; depth counts conv1, the convolutions of the blocks (two, or three in a bottleneck) and the
 #: classifier.
 BLOCKS: dict[int, tuple[int, int, int, int]] = {
     10: (1, 1, 1, 1),
@@ -30,30 +30,30 @@ CHANNELS = (64, 128, 256, 512)
 #: `single`: single-database release. `megc2019`: last BN and ReLU before the last attention, L2-normalised features.
 RELEASES = ("single", "megc2019")
 
-#: `pool`: means over all positions. `grid`: means over each cell of a grid of GRID x GRID, which keeps places.
+#: Cells per side with `head: grid`, which averages over each cell and so keeps positions; `pool` averages over all.
 GRID = 4
 
 
 def stage_channels(model: ModelConfig) -> tuple[int, ...]:
-    """Channels of the output of stages 1 to 4."""
+    """Return the output channels of stages 1 to 4."""
     expansion = EXPANSION if model.depth in BOTTLENECKS else 1
     return tuple(model.width * expansion * 2**stage for stage in range(len(CHANNELS)))
 
 
 def last_side(model: ModelConfig, side: int) -> int:
-    """Side of the output of stage 4 for a square input of `side` pixels."""
+    """Return the side of the output of stage 4 for a square input of `side` pixels."""
     if model.stem == "imagenet":
-        # the convolution rounds up, the pool down: a window that would begin past the edge is none
+        # the convolution rounds up; the pool rounds down, since no window begins past the edge
         side = (side + 1) // 2 // 2
     return -(-side // 8)
 
 
 def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
-    """What is wrong with the options of this family, one sentence a key; empty where nothing is.
+    """Return the errors in the options of this family, one sentence per key; empty if there are none.
 
     Args:
         model: the configuration.
-        side: of the input in pixels; None where it is not known.
+        side: side of the input in pixels; None if unknown.
     """
     found = []
     if model.depth not in BLOCKS:
@@ -61,7 +61,7 @@ def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
     if not found and side is not None and model.head == "grid" and last_side(model, side) < GRID:
         rest = last_side(model, side)
         found.append(
-            f"model.head: grid keeps {GRID}x{GRID} positions, and of an input of {side} pixels stage 4 has "
-            f"{rest}x{rest} with model.stem={model.stem}; take model.stem=small or input.size=112"
+            f"model.head: grid expects {GRID}x{GRID} positions or more in stage 4, got {rest}x{rest} from an input of "
+            f"{side} pixels with model.stem={model.stem}; set model.stem=small or input.size=112"
         )
     return found

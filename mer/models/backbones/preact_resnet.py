@@ -1,9 +1,11 @@
-"""The pre-activation residual networks of the micro-attention authors, with a slot for attention in every block.
+"""Define the backbone `preact`, the pre-activation residual networks of the micro-attention authors.
 
-Contract: raw values in (grey 0..255, say; `data_bn` normalises them), logits out; side of the input 28 or more, at 28
-the last stage is 1x1 behind the ImageNet stem, so training needs two samples a batch. Nothing is kept between calls.
+Contract: the input has raw values (for example grey levels 0..255), which `data_bn` normalises; the output is logits.
+The side of the input is 28 pixels or more. At 28 and with the ImageNet stem the last stage is 1x1, so training needs
+two samples per batch. A network stores nothing between calls.
 Source: the Caffe definitions that the authors released (ResNet-10, single-database and MEGC2019). Depths 18 and 34 are
-the same family with more blocks a stage, 50 has bottlenecks; one that keeps the shape has its raw input as shortcut.
+the same family with more blocks per stage, 50 has bottlenecks. A block that keeps the shape takes its raw input as
+shortcut.
 """
 
 from __future__ import annotations
@@ -24,11 +26,11 @@ from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
 
 @BACKBONES.register("preact", title="ResNet-{depth}", options=OPTIONS, config_errors=config_errors)
 class MicroAttentionResNet(RecognitionNetwork):
-    """Residual network whose attended stages carry an attention unit in every block.
+    """Compute logits with a residual network; a stage with attention has a unit in every block.
 
-    BatchNorm differs from the authors' in its bookkeeping only: Caffe averages batch statistics with decay 0.999 and
-    corrects for the bias of the start, torch with decay 0.9 (momentum 0.1) from 0 and 1. Training uses the batch's own
-    statistics in both; after a few hundred steps the running ones agree but for their window of averaging.
+    BatchNorm differs from the authors' only in its running statistics. Caffe averages batch statistics with decay 0.999
+    and corrects for the bias of the start; torch averages with decay 0.9 (momentum 0.1) from 0 and 1. Both train with
+    batch statistics, and after a few hundred steps the running statistics differ only in the window of averaging.
 
     Args:
         model: a configuration without `config_errors`.
@@ -36,7 +38,7 @@ class MicroAttentionResNet(RecognitionNetwork):
         classes: number of logits.
     """
 
-    #: The last BN ends stage 4, so that with all levels but the head frozen the features stay as they are.
+    #: The last BN belongs to stage 4, so that the features are fixed if all levels except the head are frozen.
     PARTS: ClassVar[dict[str, tuple[str, ...]]] = {
         "stem": ("data_bn", "conv1", "bn1"),
         "layer1": ("layer1",),
@@ -63,13 +65,13 @@ class MicroAttentionResNet(RecognitionNetwork):
         )
         units: list[Any] = [blocks[-1].attention for blocks in (self.layer1, self.layer2, self.layer3, self.layer4)]
         self.map_stages = tuple(stage for stage in self.stages if units[stage - 1].has_map)
-        # one name in both releases, so that weights of the one start the other
+        # the same name in both releases, so that weights of one can initialise the other
         self.last_bn = nn.BatchNorm2d(channels[-1])
         self.fc = nn.Linear(channels[-1] * (GRID**2 if model.head == "grid" else 1), classes)
         self._initialise()
 
     def _initialise(self) -> None:
-        """Draw the weights as the definitions ask, from torch's global generator; units initialise themselves."""
+        """Initialise the weights as in the definitions, from torch's global generator, except those of the units."""
         for name, module in self.named_modules():
             if isinstance(module, nn.Conv2d) and ".attention." not in name:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out" if name == "conv1" else "fan_in")
@@ -77,10 +79,13 @@ class MicroAttentionResNet(RecognitionNetwork):
         draw_classifier(self.fc)
 
     def trunk(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Features (N, C) of stage 4's C channels, (N, 16C) with `head: grid`, and the maps of `map_stages`.
+        """Return the features (N, C) of stage 4, or (N, 16C) with `head: grid`, and the maps of `map_stages`.
 
-        x has H and W of 28 or more. In the MEGC2019 release the features have length 1: those of the grid as one
-        vector, so that the classifier sees unit vectors from either head and cells keep their weight against others.
+        In the MEGC2019 release the features have length 1. With `head: grid` this holds for the vector of all cells, so
+        that the classifier takes unit vectors from either head and the cells keep their relative weights.
+
+        Args:
+            x: (N, in_channels, H, W) with H and W of 28 or more.
         """
         x = F.relu(self.bn1(self.conv1(self.data_bn(x))), inplace=True)
         if self.stem == "imagenet":
@@ -101,7 +106,7 @@ class MicroAttentionResNet(RecognitionNetwork):
 
 
 def _stage(model: ModelConfig, stage: int, *, inputs: int, outputs: int) -> nn.ModuleList:
-    """The blocks of one stage, 1..4; the first of stages 2, 3, 4 halves the side."""
+    """Return the blocks of one stage, 1..4; the first block of stages 2, 3, 4 halves the side."""
     block: type[Block] | type[Bottleneck] = Bottleneck if model.depth in BOTTLENECKS else Block
     unit = attention_factory(model.attention) if stage in model.attention.stages else None
     hidden = outputs // EXPANSION if block is Bottleneck else outputs

@@ -1,4 +1,4 @@
-"""The registry of backbones. The file of one adds it: `@BACKBONES.register("lite0", title=...)` above its class."""
+"""Register a backbone with `@BACKBONES.register("lite0", title=...)` above its class, in a file of this folder."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from mer.config import ModelConfig
 from mer.models.network import RecognitionNetwork
 from mer.utils.registry import Registry
 
-#: Keyword-only parameters that every backbone is made with; all others are its own options.
+#: Keyword-only parameters passed to every backbone; all others are options of the backbone.
 PASSED = ("in_channels", "classes")
 
 
 def plain_config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
-    """Return what is wrong with the options of a backbone that has neither depths nor a slot for attention."""
+    """Return the errors in the options of a backbone without depths and without attention, one sentence per key."""
     found = []
     if model.depth is not None:
         found.append(
@@ -30,14 +30,14 @@ def plain_config_errors(model: ModelConfig, side: int | None = None) -> list[str
 
 @dataclass(frozen=True)
 class Backbone:
-    """A family of networks.
+    """Describe a family of networks.
 
     Attributes:
-        make: `make(model, in_channels=..., classes=..., **options)`, the network of a configuration without problems.
-        title: its name, with `{depth}` where it has depths.
-        options: the fields of `ModelConfig` that it uses besides `backbone`, `attention` and `options`.
-        config_errors: what is wrong with the options that the family uses, one sentence a key; the second argument is
-            the side of the input in pixels or None.
+        make: `make(model, in_channels=..., classes=..., **options)` returns the network of a valid configuration.
+        title: name for readers, with `{depth}` if the family has depths.
+        options: the fields of `ModelConfig` used besides `backbone`, `attention` and `options`.
+        config_errors: returns the errors in the options of the family, one sentence per key. The second argument is the
+            side of the input in pixels, or None if unknown.
     """
 
     make: Callable[..., RecognitionNetwork]
@@ -47,7 +47,7 @@ class Backbone:
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """Names of its levels from the input to the classifier, the same for all of its networks."""
+        """Return the names of the levels from the input to the classifier, equal for all networks of the family."""
         return tuple(self.make.PARTS)  # type: ignore[attr-defined]
 
 

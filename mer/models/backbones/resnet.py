@@ -1,8 +1,8 @@
-"""The ordinary (post-activation) residual networks, whose state dict carries torchvision's names, with attention slots.
+"""Define the backbone `resnet`, the ordinary (post-activation) residual networks with torchvision's parameter names.
 
-Contract: as `mer.models.backbones.registry` asks; without attention the state dict holds torchvision's keys
-and those of `data_norm`, which has no parameters, so that a file's weights fit by name. Source: He, Zhang, Ren, Sun,
-CVPR 2016, table 1; the stride of a bottleneck stands at its 3x3 convolution, as in the training of torchvision's files.
+Contract: that of `mer.models.backbones.registry`. Without attention the state dict has torchvision's keys and those of
+`data_norm`, which has no parameters, so that the weights of a file fit by name. Source: He, Zhang, Ren, Sun, CVPR 2016,
+table 1; a bottleneck has its stride in the 3x3 convolution, as in torchvision's trained weights.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mer.models.backbones.preact_options import GRID
 from mer.models.backbones.registry import BACKBONES
 from mer.models.network import FeatureInfo, RecognitionNetwork, draw_classifier
 
-#: Blocks a stage by depth (table 1 of the paper); depth counts conv1, the convolutions of the blocks, the classifier.
+#: Blocks per stage by depth (table 1 of the paper); depth counts conv1, the convolutions of the blocks, the classifier.
 BLOCKS: dict[int, tuple[int, int, int, int]] = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 
 #: Depths whose blocks are bottlenecks.
@@ -33,20 +33,20 @@ OPTIONS = frozenset({"depth", "head", "dropout"})
 
 
 class Basic(nn.Module):
-    """Two 3x3 convolutions; the attention stands behind the residual sum r = s + h2, before the block's last ReLU.
+    """Compute two 3x3 convolutions with attention after the residual sum r = s + h2, before the last ReLU.
 
     s is the shortcut (the input, or its projection after BN), h1 the first convolution after BN and ReLU, h2 the second
-    after BN. Micro-attention multiplies by 1 + a > 0, so before or behind that ReLU is the same to it; other units see
-    the signed sum, as they do in the pre-activation family.
+    after BN. Micro-attention multiplies by 1 + a > 0, so its place before or after the ReLU does not matter. Other
+    units take the signed sum, as in the pre-activation family.
 
     Args:
-        inputs: channels of its input.
-        width: channels of its 3x3 convolutions.
-        stride: 2 where the side halves.
-        unit: maker of the attention unit, or None for the plain block.
+        inputs: channels of the input.
+        width: channels of the 3x3 convolutions.
+        stride: 2 to halve the side, else 1.
+        unit: factory of the attention unit; None for no attention.
     """
 
-    #: Channels of the output over `width`.
+    #: Channels of the output divided by `width`.
     EXPANSION = 1
 
     def __init__(self, inputs: int, width: int, *, stride: int, unit: AttentionFactory | None) -> None:
@@ -59,7 +59,7 @@ class Basic(nn.Module):
         self.attention = None if unit is None else unit(width, width)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The block's output (N, C, H, W) and its attention map (N, 1, H, W) or None."""
+        """Return the block's output (N, C, H, W) and its attention map (N, 1, H, W) or None."""
         h1 = F.relu(self.bn1(self.conv1(x)), inplace=True)
         h2 = self.bn2(self.conv2(h1))
         s = x if self.downsample is None else self.downsample(x)
@@ -67,10 +67,10 @@ class Basic(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolution; the attention stands where `Basic` has it, behind r = s + h2.
+    """Compute a 1x1, a 3x3 and a 1x1 convolution with attention after r = s + h2, as in `Basic`.
 
-    h1 is the 3x3 convolution, the one that sees neighbours, after BN and ReLU (C/4 channels), h2 the last one after BN,
-    s the shortcut. Arguments as of `Basic`; the output has 4 times `width` channels.
+    h1 is the 3x3 convolution, the only one over neighbours, after BN and ReLU (C/4 channels), h2 the last one after BN,
+    s the shortcut. The arguments are those of `Basic`; the output has 4 times `width` channels.
     """
 
     EXPANSION = 4
@@ -88,7 +88,7 @@ class Bottleneck(nn.Module):
         self.attention = None if unit is None else unit(outputs, width)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """As `Basic.forward`."""
+        """Return the block's output (N, C, H, W) and its attention map (N, 1, H, W) or None."""
         h = F.relu(self.bn1(self.conv1(x)), inplace=True)
         h1 = F.relu(self.bn2(self.conv2(h)), inplace=True)
         h2 = self.bn3(self.conv3(h1))
@@ -97,14 +97,14 @@ class Bottleneck(nn.Module):
 
 
 def _projection(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
-    """Shortcut of a block that changes the shape: 1x1 convolution and BN; None where the identity serves."""
+    """Return the shortcut of a block that changes the shape, a 1x1 convolution and BN; None for the identity."""
     if stride == 1 and inputs == outputs:
         return None
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs))
 
 
 def _close(s: Tensor, h1: Tensor, h2: Tensor, unit: nn.Module | None) -> tuple[Tensor, Tensor | None]:
-    """The end of every block: the sum, the unit where there is one, ReLU."""
+    """Return output and map of a block from its sum s + h2, with attention if there is a unit, and ReLU."""
     r, a = s + h2, None
     if unit is not None:
         r, a = unit(r, s=s, h1=h1, h2=h2)
@@ -112,7 +112,7 @@ def _close(s: Tensor, h1: Tensor, h2: Tensor, unit: nn.Module | None) -> tuple[T
 
 
 def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
-    """What is wrong with the options of this family, one sentence a key; `side` of the input where it is known."""
+    """Return the errors in the options of this family, one sentence per key; `side` of the input may be None."""
     found = imagenet_config_errors(model, side)
     if model.depth not in BLOCKS:
         found.append(f"model.depth: expected one of 18, 34, 50 for model.backbone=resnet, got {model.depth}")
@@ -121,7 +121,7 @@ def config_errors(model: ModelConfig, side: int | None = None) -> list[str]:
 
 @BACKBONES.register("resnet", title="post-activation ResNet-{depth}", options=OPTIONS, config_errors=config_errors)
 class ResNet(RecognitionNetwork):
-    """ResNet-18, -34 or -50 whose attended stages carry an attention unit in every block or in the last one.
+    """Compute logits with ResNet-18, -34 or -50; a stage with attention has a unit in every block.
 
     Args:
         model: a configuration without `config_errors`.
@@ -138,8 +138,8 @@ class ResNet(RecognitionNetwork):
         "head": ("fc",),
     }
 
-    #: Mean and standard deviation of red, green, blue, in grey levels 0..255, that the training of torchvision's files
-    #: took off (the means .485, .456, .406 and deviations .229, .224, .225 of ImageNet's training part).
+    #: Mean and standard deviation of red, green, blue in grey levels 0..255, as normalised in the training of
+    #: torchvision's weights (.485, .456, .406 and .229, .224, .225 of ImageNet's training set, times 255).
     PIXELS = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
     def __init__(self, model: ModelConfig, *, in_channels: int, classes: int) -> None:
@@ -168,14 +168,14 @@ class ResNet(RecognitionNetwork):
         return self.get_submodule(f"layer{stage}")
 
     def _initialise(self) -> None:
-        """Draw the weights: He et al. (ICCV 2015), fan-out; units initialise themselves."""
+        """Initialise the weights as in He et al. (ICCV 2015), fan-out, except those of the units."""
         for name, module in self.named_modules():
             if isinstance(module, nn.Conv2d) and ".attention." not in name:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         draw_classifier(self.fc)
 
     def trunk(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Features (N, C) of stage 4's C channels, (N, 16C) with `head: grid`, and the maps of `map_stages`."""
+        """Return the features (N, C) of stage 4, or (N, 16C) with `head: grid`, and the maps of `map_stages`."""
         x = F.relu(self.bn1(self.conv1(self.data_norm(x))), inplace=True)
         x = F.max_pool2d(x, 3, stride=2, padding=1)
         maps: list[Tensor] = []

@@ -1,1 +1,1 @@
-"""The authors' Caffe files: read, written, turned into checkpoints."""
+"""Read and write the authors' Caffe files, and import networks from them."""

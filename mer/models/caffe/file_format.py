@@ -1,7 +1,7 @@
-"""Caffe's binary network files: bytes to layers with their blobs, and back.
+"""Read Caffe's binary network files with `read_bytes` and `parse_net`, write them with `serialise_net`.
 
-Contract: knows nothing of any network; both layouts (`layer`, and `layers` of files before 2014). What it cannot read
-whole is a MerError, never a part of a file.
+Contract: independent of any network; reads both layouts (`layer`, and `layers` of files before 2014). A file that
+cannot be read completely raises a MerError; a part of a file is never returned.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from mer.utils.limits import limit, require_within
 #: The two layouts of a file: `new` (field `layer`), `v1` (field `layers`, written before 2014).
 LAYOUTS = ("new", "v1")
 
-#: Largest message of protobuf.
+#: Largest size in bytes of a protobuf message.
 MAX_BYTES = 2**31 - 1
 
-#: Bytes of a file that are read: more than VGG-16, the largest network that was given out in this format.
+#: Largest size in bytes of a file to read, more than VGG-16, the largest network published in this format.
 CAFFE_BYTES = 640 * 1024**2
 
-#: Layers, their blobs and other fields of a file, together; the authors' ResNet-10 has fewer than a thousand.
+#: Largest number of layers, blobs and other fields of a file; the authors' ResNet-10 has fewer than a thousand.
 CAFFE_FIELDS = 200_000
 
-#: Most dimensions of a blob (Caffe's `kMaxBlobAxes`).
+#: Largest number of dimensions of a blob (Caffe's `kMaxBlobAxes`).
 MAX_AXES = 32
 
-#: V1's numbers of the layer types that hold weights here; V1 knew neither BatchNorm nor Scale (0 = none).
+#: V1's numbers of the layer types with weights used here; V1 has neither BatchNorm nor Scale (0 = none).
 V1_TYPES = {"Convolution": 4, "InnerProduct": 14}
 
 
 @dataclass(frozen=True, eq=False)
 class CaffeLayer:
-    """One layer as the file holds it.
+    """Store one layer of a file.
 
     Attributes:
-        name: what its blobs belong to.
-        type: Caffe's name of its kind; `type 4` for a number of V1 that is not in `V1_TYPES`.
+        name: name of the layer.
+        type: Caffe's name of its type, or for example `type 5` for a V1 number that is not in `V1_TYPES`.
         blobs: its arrays, in the file's shapes and precision (float32 or float64).
-        stated: what the file says of its geometry: `pad`, `stride`, `dilation` (vertical, horizontal) and `group` of a
-            convolution, `eps` of a batch normalisation; empty where it says nothing.
+        stated: parameters in the file: `pad`, `stride`, `dilation` (vertical, horizontal) and `group` of a convolution,
+            `eps` of a batch normalisation; empty if the file has none.
     """
 
     name: str
@@ -59,7 +59,7 @@ class CaffeLayer:
 
 @dataclass(frozen=True)
 class CaffeNet:
-    """A whole file: the network's own name, its layout (of `LAYOUTS`) and its layers in order."""
+    """Store a whole file: its layers in order, the network's name, and the layout (one of `LAYOUTS`)."""
 
     layers: tuple[CaffeLayer, ...]
     name: str = ""
@@ -67,17 +67,20 @@ class CaffeNet:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Content of a `.caffemodel`.
+    """Return the content of a `.caffemodel`.
 
     Raises:
-        MerError: no file there, one that may not be read, or one larger than protobuf allows.
+        MerError: if there is no such file, it cannot be read, or it is larger than protobuf allows.
+        LimitError: a MerError too, if it is larger than the limit `caffe_bytes`.
     """
     path = Path(path)
     if not path.is_file():
-        raise MerError(f"no Caffe file at {path}; expected a .caffemodel that was downloaded or trained before")
+        raise MerError(f"no Caffe file at {path}; expected a downloaded or trained .caffemodel")
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise MerError(f"{path} is no .caffemodel: expected at most {MAX_BYTES} bytes (protobuf's limit), found {size}")
+        raise MerError(
+            f"{path} is not a .caffemodel: expected at most {MAX_BYTES} bytes (protobuf's limit), got {size}"
+        )
     require_within("caffe_bytes", CAFFE_BYTES, size, f"{path}: bytes")
     try:
         return path.read_bytes()
@@ -86,17 +89,19 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def parse_net(data: bytes, where: str | Path) -> CaffeNet:
-    """Layers of a file's content.
+    """Return the network in the content of a file.
 
     Args:
-        data: the bytes.
-        where: the file's name, for messages.
+        data: the content.
+        where: name of the file, for messages.
 
     Raises:
-        MerError: empty, truncated or foreign bytes, a file of both layouts, a blob whose numbers do not fill its shape.
+        MerError: if the content is empty, truncated, of another kind or of both layouts, or a blob does not fill its
+            shape.
+        LimitError: a MerError too, if it has more fields than the limit `caffe_fields`.
     """
     if not data:
-        raise MerError(f"{where} is empty; expected a Caffe network (.caffemodel), download or copy it again")
+        raise MerError(f"{where} is empty; expected a Caffe network (.caffemodel): download or copy it again")
     if data[:99].lstrip().startswith((b"layer {", b"layers {", b'name: "')):
         raise MerError(f"{where} is a network's definition (.prototxt); expected its weights (.caffemodel)")
     require_within(
@@ -109,25 +114,25 @@ def parse_net(data: bytes, where: str | Path) -> CaffeNet:
     try:
         message.ParseFromString(data)
         if message.layer and message.layers:
-            raise MerError(f"{where} holds layers of both layouts, which Caffe refuses too; expected one of {LAYOUTS}")
+            raise MerError(f"{where}: expected layers of one layout of {LAYOUTS}, got both, which Caffe rejects too")
         layout = "v1" if message.layers else "new"
         layers = tuple(_layer(each, where) for each in (message.layers or message.layer))
         name = _text(message.name)
     except (DecodeError, UnicodeDecodeError) as error:
         raise MerError(
-            f"{where} cannot be read as a Caffe network ({len(data):,} bytes: {error}); it is truncated or something "
-            "else: compare its size or checksum with the source's and copy it again"
+            f"{where} cannot be read as a Caffe network ({len(data):,} bytes: {error}); it is truncated or of another "
+            "kind: compare its size or checksum with the source and copy it again"
         ) from error
     if not layers:
-        raise MerError(f"{where} holds no layers; expected a Caffe network (.caffemodel) with its weights")
+        raise MerError(f"{where} has no layers; expected a Caffe network (.caffemodel) with weights")
     return CaffeNet(layers=layers, name=name, layout=layout)
 
 
 def serialise_net(net: CaffeNet) -> bytes:
-    """A `.caffemodel` of these layers in the net's layout; blobs in float32, shapes of V1 with four numbers.
+    """Return the content of a `.caffemodel` in the layout of `net`, with float32 blobs; V1 shapes have four numbers.
 
     Raises:
-        MerError: a blob of more than four dimensions in V1, which has no place for it.
+        MerError: if the layout is V1 and a blob has more than four dimensions.
     """
     message = NetParameter(name=net.name)
     for layer in net.layers:
@@ -148,7 +153,7 @@ def serialise_net(net: CaffeNet) -> bytes:
             if not v1:
                 proto.shape.dim.extend(blob.shape)
             elif blob.ndim > 4:
-                raise MerError(f"layer {layer.name}: V1 holds 4 dimensions at most, got shape {blob.shape}")
+                raise MerError(f"layer {layer.name}: expected at most 4 dimensions in V1, got shape {blob.shape}")
             else:
                 proto.num, proto.channels, proto.height, proto.width = (1,) * (4 - blob.ndim) + blob.shape
     return message.SerializeToString()
@@ -163,14 +168,14 @@ def _layer(message: Any, where: str | Path) -> CaffeLayer:
 
 
 def _text(value: str | bytes) -> str:
-    """A string field; protobuf hands out bytes where they are no UTF-8, which is an error here."""
+    """Return a string field as text; protobuf returns bytes if they are not UTF-8, and decoding them then raises."""
     return value.decode() if isinstance(value, bytes) else value
 
 
 def _blob(message: Any, where: str) -> np.ndarray:
-    """The array of one blob, in the shape that the file states."""
+    """Return the array of one blob in the shape given in the file."""
     if len(message.shape.dim) > MAX_AXES:
-        raise MerError(f"{where}: expected at most {MAX_AXES} dimensions, found {len(message.shape.dim)}")
+        raise MerError(f"{where}: expected at most {MAX_AXES} dimensions, got {len(message.shape.dim)}")
     if message.HasField("shape"):
         shape = tuple(message.shape.dim)
     elif any(message.HasField(key) for key in ("num", "channels", "height", "width")):
@@ -179,12 +184,14 @@ def _blob(message: Any, where: str) -> np.ndarray:
         shape = ()
     values, kind = (message.double_data, np.float64) if len(message.double_data) else (message.data, np.float32)
     if any(side < 0 for side in shape) or math.prod(shape) != len(values):
-        raise MerError(f"{where}: expected the numbers of a blob of shape {shape}, found {len(values)}; a damaged file")
+        raise MerError(
+            f"{where}: expected a blob of shape {shape}, got {len(values)} numbers: the file is damaged, copy it again"
+        )
     return np.array(values, dtype=kind).reshape(shape)
 
 
 def _stated(message: Any) -> Iterator[tuple[str, Any]]:
-    """What a layer says of its geometry, with Caffe's defaults for what a convolution leaves out."""
+    """Return the parameters `CaffeLayer.stated` of a layer, with Caffe's defaults for missing ones of a convolution."""
     if message.HasField("convolution_param"):
         given = message.convolution_param
         for key, default in (("pad", 0), ("stride", 1), ("dilation", 1)):

@@ -1,7 +1,7 @@
-"""Weights from elsewhere: a Caffe file of the authors becomes a network, with an account of every layer.
+"""Import a network from a Caffe file of the authors with `import_caffemodel`, which reports on every layer.
 
-Contract: a network comes out only if every one of its tensors came from the file (or is fixed by the definition);
-whatever the file holds besides is listed with the reason why it was left. Everything that is wrong is said at once.
+Contract: a network is returned only if every tensor comes from the file or is fixed by the definition. Layers that are
+not used are listed with a reason. All errors are reported at once.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from mer.models.caffe.file_format import CaffeLayer, parse_net, read_bytes
 from mer.models.caffe.layers import CLASSIFIERS, Slot, decode, mask_layers, misfits, same_shape, shapes_text, slots
 from mer.models.grey_input import to_grey_input
 
-#: Colours of a picture's three channels in Caffe, in order; this package reads pictures red first.
+#: Order of the three colour channels in Caffe; this package reads images with red first.
 BLUE_FIRST = "blue, green, red"
 
-#: Problems shown of a file that does not fit; a foreign network has one for nearly every layer.
+#: Largest number of problems shown; a file of another network has one for nearly every layer.
 SHOWN = 8
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """What became of one layer of the file.
+    """Report the use of one layer of the file.
 
     Attributes:
-        layer: its name.
+        layer: name of the layer.
         taken: whether its blobs are in the network.
         weights: whether it has any blobs.
-        note: where they went, or why not.
+        note: the module that has the blobs, or the reason why they are not used.
     """
 
     layer: str
@@ -49,14 +49,14 @@ class LayerReport:
 
 @dataclass(frozen=True)
 class Imported:
-    """A network from a foreign file.
+    """Store a network imported from a Caffe file.
 
     Attributes:
         network: in evaluation mode, float32, on the CPU.
         model: its configuration.
-        report: one entry a layer, in the file's order.
-        notes: what a user must know of how it was read, in sentences.
-        source: `file` (its name), `sha256`, `layout` and `name` (the network's own).
+        report: one entry per layer, in the file's order.
+        notes: notes for the user about the import, in sentences.
+        source: `file` (its name), `sha256`, `layout` and `name` (the network's name in the file).
     """
 
     network: MicroAttentionResNet
@@ -67,20 +67,20 @@ class Imported:
 
 
 def from_caffemodel(path: str | Path, *, grey: bool = False, release: str | None = None) -> MicroAttentionResNet:
-    """Network in released form, evaluation mode and float32, from a Caffe file of the authors or of the CVGJ family.
+    """Return the network of a Caffe file of the authors or of the CVGJ family, in evaluation mode and float32.
 
-    Layers with weights that the network has no place for are logged as a warning; `import_caffemodel` reports all. The
-    channels of the input stay in the file's order, so that the network equals its definition on equal numbers: of three
-    the first is blue (`BLUE_FIRST`). A run that begins with such a file on colour pictures has them turned round
-    (`mer.models.initialise`).
+    Attention has the released form. Layers with weights that are not used are logged as warnings; `import_caffemodel`
+    reports all layers. The input channels stay in the file's order, so that the network equals its definition on equal
+    numbers; three channels have blue first (`BLUE_FIRST`). A run that starts from such a file on colour images reorders
+    the channels (`mer.models.initialise`).
 
     Args:
-        path: the `.caffemodel`, new or V1 layout.
-        grey: turn a first layer for three channels into one for grey pictures (`to_grey_input`).
-        release: `single` or `megc2019`; None takes it from the classifier's name, `single` for a plain network.
+        path: the `.caffemodel`, in the new or the V1 layout.
+        grey: whether to convert a first layer for three channels into one for grey images (`to_grey_input`).
+        release: `single` or `megc2019`; None selects it by the classifier's name, `single` if there is no attention.
 
     Raises:
-        MerError: the file cannot be read or does not fit; names every layer with expected and found shapes.
+        MerError: if the file cannot be read or does not fit; names each layer with expected and found shapes.
     """
     found = import_caffemodel(path, grey=grey, release=release)
     for entry in found.report:
@@ -90,7 +90,7 @@ def from_caffemodel(path: str | Path, *, grey: bool = False, release: str | None
 
 
 def import_caffemodel(path: str | Path, *, grey: bool = False, release: str | None = None) -> Imported:
-    """What `from_caffemodel` gives, with the account of every layer; same arguments and errors."""
+    """Return the network of `from_caffemodel` with a report on every layer; same arguments and errors."""
     if release not in (None, *RELEASES):
         raise MerError(f"release: expected one of {list(RELEASES)} or none, got {release!r}")
     data = read_bytes(path)
@@ -125,49 +125,52 @@ def import_caffemodel(path: str | Path, *, grey: bool = False, release: str | No
 
 
 def _shell(model: ModelConfig, in_channels: int, classes: int) -> MicroAttentionResNet:
-    """The network without any numbers, so that none can be a left-over of its initialisation."""
+    """Return the network without any numbers, so that none can remain from a random initialisation."""
     with torch.device("meta"):
         return MicroAttentionResNet(model, in_channels=in_channels, classes=classes)
 
 
 def _by_name(layers: tuple[CaffeLayer, ...], problems: list[str]) -> dict[str, CaffeLayer]:
-    """Layers by name; of two with one name (a definition's training and test input, say) the one with weights."""
+    """Return the layers by name; of two with the same name (a training and a test input) the one with weights."""
     found: dict[str, CaffeLayer] = {}
     for layer in layers:
         if layer.blobs and layer.name in found and found[layer.name].blobs:
-            problems.append(f"layer {layer.name}: expected one layer with weights of this name, found two")
+            problems.append(f"layer {layer.name}: expected one layer with weights of this name, got two")
         elif layer.blobs or layer.name not in found:
             found[layer.name] = layer
     return found
 
 
 def _in_channels(conv1: CaffeLayer | None) -> int:
-    """Input channels of the first convolution; 1 where there is none, which `misfits` will say."""
+    """Return the input channels of the first convolution; 1 if it is missing, which `misfits` reports."""
     shape = conv1.blobs[0].shape if conv1 is not None and conv1.blobs else ()
     return max(1, int(shape[1])) if len(shape) == 4 else 1
 
 
 def _classifier(layers: dict[str, CaffeLayer], known: set[str], problems: list[str]) -> tuple[str, int]:
-    """Name and classes of the final layer: the one named so, else the one whose shapes fit; ("", 2) and a problem."""
+    """Return (name, classes) of the classifier, found by its name, else by its shapes.
+
+    If there is not exactly one, it adds a problem and returns ("", 2).
+    """
     width = CHANNELS[-1]
     candidates = [name for name in CLASSIFIERS if name in layers]
     if not candidates:
         candidates = [name for name, layer in layers.items() if name not in known and _classes(layer) > 1]
     expected = f"expected one classifier of blobs (K, {width}) + (K,), K 2 or more"
     if len(candidates) != 1:
-        named = f"one named {' or '.join(CLASSIFIERS)}, or any other name where its shapes fit"
-        problems.append(f"{expected} ({named}), found {', '.join(candidates) or 'none'}")
+        named = f"named {' or '.join(CLASSIFIERS)}, or otherwise if its shapes fit"
+        problems.append(f"{expected} ({named}), got {', '.join(candidates) or 'none'}")
         return "", 2
     classes = _classes(layers[candidates[0]])
     if classes < 2:
         shapes = shapes_text([blob.shape for blob in layers[candidates[0]].blobs])
-        problems.append(f"layer {candidates[0]}: {expected}, found {shapes or 'no weights'}")
+        problems.append(f"layer {candidates[0]}: {expected}, got {shapes or 'no weights'}")
         return "", 2
     return candidates[0], classes
 
 
 def _classes(layer: CaffeLayer) -> int:
-    """Number of classes if the layer's blobs are a classifier's, else 0."""
+    """Return the number of classes if the layer's blobs are those of a classifier, else 0."""
     if len(layer.blobs) != 2:
         return 0
     classes = layer.blobs[1].size
@@ -176,24 +179,24 @@ def _classes(layer: CaffeLayer) -> int:
 
 
 def _release(classifier: str, stages: list[int], problems: list[str]) -> str:
-    """Release by the classifier's name; a network without attention is the common ResNet-10, `single`."""
+    """Return the release by the classifier's name; a network without attention is the common ResNet-10, `single`."""
     if classifier in CLASSIFIERS:
         return CLASSIFIERS[classifier]
     if classifier and stages:
         names = ", ".join(f"{name} ({release})" for name, release in CLASSIFIERS.items())
         problems.append(
-            f"layer {classifier}: expected a classifier whose name says which release an attended network is, {names}; "
-            "give the release (release=..., --release ...)"
+            f"layer {classifier}: expected a classifier whose name gives the release of a network with attention, "
+            f"{names}; pass the release (release=..., --release ...)"
         )
     return RELEASES[0]
 
 
 def _deeper(layers: dict[str, CaffeLayer], places: dict[str, str]) -> Iterator[str]:
-    """A problem where the file has weights inside the blocks that this network has not: it is another network."""
+    """Yield a problem if the file has weights inside blocks that a ResNet-10 does not have."""
     inside = [layer.name for layer in layers.values() if layer.blobs and layer.name.startswith(("layer_", "mask_"))]
     more = [name for name in inside if name not in places]
     if more:
-        yield f"layers {', '.join(more)}: expected the blocks of a ResNet-10 only, found weights of others"
+        yield f"layers {', '.join(more)}: expected only the blocks of a ResNet-10, got weights of others"
 
 
 def _refusal(path: str | Path, problems: list[str]) -> str:
@@ -204,13 +207,13 @@ def _refusal(path: str | Path, problems: list[str]) -> str:
         [
             f"{path} does not fit the ResNet-10 of the micro-attention authors, with attention or without:",
             *lines,
-            f"`python -m mer.weights inspect {path}` shows what the file holds",
+            f"`python -m mer.weights inspect {path}` shows the content of the file",
         ]
     )
 
 
 def _notes(wanted: list[Slot], layers: dict[str, CaffeLayer]) -> Iterator[str]:
-    """What is unusual in the layers taken."""
+    """Yield notes on unusual numbers in the imported layers."""
     for slot in wanted:
         blobs = layers[slot.layer].blobs
         if slot.kind == "average" and (blobs[0] != np.float32(1 / blobs[0].size)).any():

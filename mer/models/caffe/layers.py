@@ -1,8 +1,8 @@
-"""The authors' Caffe layers and our weights: which blob is which tensor, both ways.
+"""Convert the authors' Caffe layers to a state dict with `decode`, and a network to Caffe with `to_caffemodel`.
 
-Contract: only the table `slots` knows the layers' names. `misfits` says all that keeps a file's layers from being ours,
-`decode` makes a state dict of those that fit, `to_caffemodel` writes what `decode` reads. ResNet-10 only: the names of
-deeper networks are not known. Source: the definitions that the authors released; for BatchNorm's blobs, Caffe itself.
+Contract: `slots` lists the names of all layers, `misfits` returns all reasons why layers do not fit, and `decode` makes
+a state dict of layers that fit. Only ResNet-10 is supported, since the authors published no names for deeper networks.
+Source: the definitions that the authors released; for the blobs of BatchNorm, Caffe itself.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from mer.models.backbones.preact_options import CHANNELS
 from mer.models.backbones.preact_resnet import MicroAttentionResNet
 from mer.models.caffe.file_format import CaffeLayer, CaffeNet, serialise_net
 
-#: Release by the name of its classifier.
+#: Release by the name of the classifier.
 CLASSIFIERS = {"classifier-Expressions": "single", "classifier-Micro_expression": "megc2019"}
 
-#: Caffe's name of the kind of layer that fills a slot.
+#: Caffe's layer type by the kind of a slot.
 TYPES = {
     "statistics": "BatchNorm",
     "affine": "Scale",
@@ -39,7 +39,7 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Slot:
-    """One layer with weights: its name in Caffe, what its blobs are (a key of `TYPES`), the module they belong to."""
+    """Map one layer with weights, by its name in Caffe and its kind (a key of `TYPES`), to a module of the network."""
 
     layer: str
     kind: str
@@ -47,7 +47,7 @@ class Slot:
 
 
 def slots(stages: Collection[int], classifier: str) -> list[Slot]:
-    """Every layer with weights of a ResNet-10 whose `stages` (of 1..4) carry released micro-attention, in order."""
+    """Return all layers with weights, in order, of a ResNet-10 with released micro-attention in `stages` (of 1..4)."""
     found = [
         *_normalisation("data_bn", "data_scale", "data_bn"),
         Slot("conv1", "kernel", "conv1"),
@@ -70,7 +70,7 @@ def slots(stages: Collection[int], classifier: str) -> list[Slot]:
 
 
 def mask_layers(channels: int) -> tuple[str, str]:
-    """Names of the learned 1x1 convolution 3C -> C of an attention unit and of the fixed one C -> 1."""
+    """Return the names of the learned 1x1 convolution 3C -> C of an attention unit and of the fixed one C -> 1."""
     return f"mask_Concat_{channels}_1x1", f"mask_Concat_{channels}_1x1_one"
 
 
@@ -79,9 +79,10 @@ def _normalisation(statistics: str, affine: str, module: str) -> list[Slot]:
 
 
 def same_shape(found: tuple[int, ...], expected: tuple[int, ...]) -> bool:
-    """Whether two shapes hold the same numbers in the same order: equal but for ones at either end.
+    """Return whether two shapes are equal after removing ones at both ends.
 
-    Old files write (1, 1, K, C) for a matrix and (1, 1, 1, C) for a vector; a 1x1 convolution is a matrix too.
+    Such arrays have the same numbers in the same order. Old files write (1, 1, K, C) for a matrix and (1, 1, 1, C) for
+    a vector; a 1x1 convolution is a matrix too.
     """
     return _core(found) == _core(expected)
 
@@ -92,7 +93,7 @@ def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def expected_shapes(slot: Slot, network: nn.Module) -> list[tuple[int, ...]]:
-    """Shapes of a slot's blobs, in order."""
+    """Return the shapes of a slot's blobs, in order."""
     module: Any = network.get_submodule(slot.module)
     if slot.kind == "statistics":
         return [*[tuple(module.weight.shape)] * 2, (1,)]
@@ -102,29 +103,29 @@ def expected_shapes(slot: Slot, network: nn.Module) -> list[tuple[int, ...]]:
 
 
 def misfits(slot: Slot, layer: CaffeLayer | None, network: nn.Module) -> Iterator[str]:
-    """What keeps a layer from filling its slot, one sentence each: missing, shapes, numbers, stated geometry."""
+    """Yield the reasons why a layer does not fit its slot: missing, shapes, numbers or geometry, one sentence each."""
     expected = expected_shapes(slot, network)
     if layer is None or not layer.blobs:
-        missing = "no layer of this name" if layer is None else "it holds no weights"
-        yield f"layer {slot.layer}: expected blobs {shapes_text(expected)}, {missing}"
+        missing = "no layer of this name" if layer is None else "no weights"
+        yield f"layer {slot.layer}: expected blobs {shapes_text(expected)}, got {missing}"
         return
     shapes = [blob.shape for blob in layer.blobs]
     if len(shapes) != len(expected) or not all(map(same_shape, shapes, expected)):
-        yield f"layer {slot.layer}: expected blobs {shapes_text(expected)}, found {shapes_text(shapes)}"
+        yield f"layer {slot.layer}: expected blobs {shapes_text(expected)}, got {shapes_text(shapes)}"
         return
     if not all(np.isfinite(blob).all() for blob in layer.blobs):
-        yield f"layer {slot.layer}: expected finite numbers, found some that are not"
+        yield f"layer {slot.layer}: expected finite numbers, got infinite ones or nan"
     if slot.kind == "statistics" and (_average(layer.blobs[1], layer.blobs[2]) < 0).any():
-        yield f"layer {slot.layer}: expected variances of 0 or more, found one below"
+        yield f"layer {slot.layer}: expected variances of 0 or more, got a negative one"
     for key, value in geometry(slot, network.get_submodule(slot.module)).items():
         stated = layer.stated.get(key, value)
         # Caffe keeps eps in float32
         if not (math.isclose(stated, value, rel_tol=1e-6) if key == "eps" else stated == value):
-            yield f"layer {slot.layer}: expected {key} {value}, found {stated}"
+            yield f"layer {slot.layer}: expected {key} {value}, got {stated}"
 
 
 def geometry(slot: Slot, module: Any) -> dict[str, Any]:
-    """What Caffe states of a layer besides its blobs (`CaffeLayer.stated`)."""
+    """Return the parameters of a module that Caffe stores besides the blobs, as in `CaffeLayer.stated`."""
     if slot.kind == "statistics":
         return {"eps": module.eps}
     if slot.kind == "kernel":
@@ -133,15 +134,15 @@ def geometry(slot: Slot, module: Any) -> dict[str, Any]:
 
 
 def shapes_text(shapes: Collection[tuple[int, ...]]) -> str:
-    """`(64, 1, 7, 7) + (64,)`."""
+    """Return shapes as text like `(64, 1, 7, 7) + (64,)`."""
     return " + ".join(str(tuple(shape)) for shape in shapes)
 
 
 def decode(wanted: Collection[Slot], layers: Mapping[str, CaffeLayer], network: nn.Module) -> State:
-    """State dict in float32 from layers that fit their slots (`misfits`), in the network's shapes.
+    """Return a float32 state dict, in the network's shapes, from layers that fit their slots (see `misfits`).
 
-    The fixed mean over C channels is part of our module. Where the file's second convolution v is not 1/C exactly (a
-    definition may round it), its weights go into the first: mean_c(C v_c W_c . z) = sum_c v_c (W_c . z).
+    The fixed mean over C channels is part of our module. If the file's second convolution v is not exactly 1/C (a
+    definition may round it), its weights are multiplied into the first: mean_c(C v_c W_c . z) = sum_c v_c (W_c . z).
     """
     exact: dict[str, np.ndarray] = {}
     for slot in wanted:
@@ -154,48 +155,48 @@ def decode(wanted: Collection[Slot], layers: Mapping[str, CaffeLayer], network: 
             kernel = exact[f"{name}.weight"]
             exact[f"{name}.weight"] = (kernel.reshape(len(rows), -1) * (len(rows) * rows)).reshape(kernel.shape)
         else:
-            # convolutions but conv1 have no bias
+            # only conv1 and the classifier have a bias
             exact |= {
                 f"{name}.{key}": blob.astype(np.float64) for key, blob in zip(("weight", "bias"), blobs, strict=False)
             }
     ours = network.state_dict()
     state = {key: torch.from_numpy(value).float().reshape(ours[key].shape) for key, value in exact.items()}
-    # how many batches the averages saw is not known; with the momentum that we use nothing depends on it
+    # the file does not store the number of averaged batches; nothing depends on it with a fixed momentum
     counters = [key for key in ours if key.endswith(".num_batches_tracked")]
     return state | {key: torch.zeros((), dtype=torch.long) for key in counters}
 
 
 def _average(total: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Running statistic: the sum over Caffe's scale factor, or 0 where that is 0."""
+    """Return a running statistic, which is the stored sum divided by Caffe's scale factor, or 0 if the factor is 0."""
     f = float(factor.reshape(()))
     return total.astype(np.float64) / f if f else np.zeros(total.shape)
 
 
 def to_caffemodel(network: MicroAttentionResNet, *, layout: str = "new", name: str = "mer") -> bytes:
-    """Content of a `.caffemodel` with the layer names of the network's release, for use with the authors' definition.
+    """Return the content of a `.caffemodel` with the layer names of the network's release.
 
-    It holds the layers with weights and nothing of the graph, which Caffe takes from a `.prototxt`. A folded unit is
-    written as C equal rows, whose mean it is. The input's channels stay in the network's order, in which a run on
-    colour pictures has red first and Caffe's own readers have blue first.
+    It can be used with the authors' definition: it has the layers with weights, and Caffe reads the graph from a
+    `.prototxt`. A folded unit is written as C equal rows, so their mean is the unit. The input channels stay in the
+    network's order; a run on colour images has red first, Caffe's readers have blue first.
 
     Raises:
-        MerError: a network that the authors' definitions do not hold: another depth, unit, width, stem or head.
+        MerError: if the depth, unit, width, stem or head is not in the authors' definitions.
     """
     blocks = [list(stage) for stage in (network.layer1, network.layer2, network.layer3, network.layer4)]
     units = [block.attention for stage in blocks for block in stage if block.attention is not None]
     if any(len(stage) != 1 for stage in blocks) or not all(isinstance(unit, MicroAttention) for unit in units):
-        raise MerError("only a ResNet-10 with micro-attention or none has names in the authors' definitions")
+        raise MerError("expected a ResNet-10 with micro-attention or none, as in the authors' definitions, got another")
     channels = tuple(info.channels for info in network.feature_info)
     if channels != CHANNELS or network.stem != "imagenet" or network.head != "pool":
         raise MerError(
-            "the authors' definitions hold one network only: expected model.width=64, model.stem=imagenet "
+            "the authors' definitions have one network only: expected model.width=64, model.stem=imagenet "
             f"and model.head=pool, got stem {network.stem}, head {network.head} and channels {channels}"
         )
     classifier = {release: layer for layer, release in CLASSIFIERS.items()}[network.release]
     layers = []
     for slot in slots(network.stages, classifier):
         blobs = tuple(each.detach().cpu().numpy() for each in _blobs(slot, network))
-        # a folded unit has no convolution to ask, and 1x1 convolutions have Caffe's default geometry
+        # a folded unit has no convolution module, and 1x1 convolutions have Caffe's default geometry
         attends = ".attention." in slot.module
         stated = {} if attends else geometry(slot, network.get_submodule(slot.module))
         layers.append(CaffeLayer(slot.layer, TYPES[slot.kind], blobs, stated))
@@ -203,7 +204,7 @@ def to_caffemodel(network: MicroAttentionResNet, *, layout: str = "new", name: s
 
 
 def _blobs(slot: Slot, network: nn.Module) -> list[Tensor]:
-    """Tensors of one layer in Caffe's order and shapes."""
+    """Return the tensors of one layer in Caffe's order and shapes."""
     if ".attention." in slot.module:
         project: Any = network.get_submodule(slot.module.removesuffix(".conv"))
         channels = project.channels

@@ -1,6 +1,6 @@
-"""The messages of Caffe's binary files, declared in code: no generated file, no compiler of protobuf.
+"""Declare `NetParameter`, the message of Caffe's binary files, without the protobuf compiler.
 
-Contract: only what weights and the geometry of layers need; a reader skips every other field of a file.
+Contract: declares only the fields for weights and for the geometry of layers; protobuf skips all others.
 Source: field numbers of BVLC Caffe's `caffe.proto`.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-#: Message -> field -> (number, type, repeated). Repeated numbers are packed where caffe.proto packs them.
+#: Message -> field -> (number, type, repeated). Repeated numbers are packed if caffe.proto packs them.
 MESSAGES: dict[str, dict[str, tuple[int, str, str]]] = {
     "BlobShape": {"dim": (1, "int64", "packed")},
     "BlobProto": {
@@ -42,7 +42,7 @@ MESSAGES: dict[str, dict[str, tuple[int, str, str]]] = {
     },
     "V1LayerParameter": {
         "name": (4, "string", ""),
-        # an enumeration on the wire
+        # an enumeration in caffe.proto, stored as a number
         "type": (5, "int32", ""),
         "blobs": (6, "BlobProto", "repeated"),
         "convolution_param": (10, "ConvolutionParameter", ""),
@@ -56,7 +56,7 @@ MESSAGES: dict[str, dict[str, tuple[int, str, str]]] = {
 
 
 def _declare() -> dict[str, Any]:
-    """Message classes of `MESSAGES`, in a pool of their own, so that an installed Caffe's do not clash with them."""
+    """Return the message classes of `MESSAGES`, in their own pool to avoid clashes with an installed Caffe."""
     kinds = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="mer_caffe.proto", package="mer_caffe", syntax="proto2")
     for name, fields in MESSAGES.items():
@@ -76,5 +76,5 @@ def _declare() -> dict[str, Any]:
     return {name: message_factory.GetMessageClass(descriptor) for name, descriptor in found.items()}
 
 
-#: The message at the top of every file.
+#: The top message of every file.
 NetParameter = _declare()["NetParameter"]

@@ -1,25 +1,25 @@
-"""Count what a protobuf file holds before it is decoded: each of many empty layers would become an object.
+"""Count the fields of a protobuf file with `count_fields` before decoding, since decoding makes an object of each.
 
-Contract: walks over the fields of the network and of its layers without decoding any; stops where the file is damaged,
-which decoding will say.
-Source: protobuf's wire format (a field is a number and a kind, then its value or its length and its bytes).
+Contract: reads the headers of the fields of a network and of its layers without decoding values. It stops at damaged
+bytes; decoding reports those.
+Source: protobuf's wire format (a field is a number and a type, then a value, or a length and bytes).
 """
 
 from __future__ import annotations
 
 from mer.models.caffe.messages import MESSAGES
 
-#: Numbers of the fields of a network that hold layers.
+#: Numbers of the fields of a network that are layers.
 LAYERS = {MESSAGES["NetParameter"][name][0] for name in ("layer", "layers")}
 
-#: Bytes of the kinds of fixed size.
+#: Size in bytes of the types of fixed size.
 FIXED = {1: 8, 5: 4}
 
 
 def count_fields(data: bytes, most: int) -> int:
     """Return the number of fields of a network and of its layers, at most a few more than `most`."""
     count, place = 0, 0
-    ends = [len(data)]  # of the messages that are open: the network, a layer
+    ends = [len(data)]  # ends of the open messages, first the network, then a layer
     while count <= most:
         while ends and place >= ends[-1]:
             ends.pop()
@@ -46,7 +46,7 @@ def count_fields(data: bytes, most: int) -> int:
 
 
 def _number(data: bytes, place: int) -> tuple[int, int]:
-    """Return a number of seven bits a byte, least first, and the place behind it."""
+    """Return a number stored with seven bits per byte, lowest first, and the place after it."""
     value, shift = 0, 0
     while place < len(data) and shift < 70:
         byte = data[place]

@@ -1,1 +1,1 @@
-"""Weights from files: read, named, adapted, loaded, with a report on every tensor."""
+"""Read weight files, rename and adapt their tensors, and load them with a report on every tensor."""

@@ -1,7 +1,8 @@
-"""Tensors of a file made to fit a network: its first layer, its attention units, its classifier.
+"""Adapt the tensors of a file to a network with `fit_input`, `fit_attention` and `fit_classifier`.
 
-Contract: each function works on a `StateDraft` under the network's names; these three parts are taken whole, adapted or
-not at all, and the draft says which and why. The stages between them are never adapted.
+Contract: each function changes a `StateDraft` with the network's names. First layer, attention units and classifier are
+loaded as they are, adapted or left out as a whole, and the draft records the reason. The stages between are never
+adapted.
 """
 
 from __future__ import annotations
@@ -15,22 +16,22 @@ from torch import Tensor
 from mer.models.grey_input import BN_EPS, to_grey_input
 from mer.models.network import RecognitionNetwork
 
-#: The module before the first convolution: learned in the pre-activation family, fixed in the others.
+#: Modules before the first convolution: `data_bn` is learned (pre-activation family), `data_norm` is fixed (others).
 DATA = ("data_bn", "data_norm")
 
-#: Part of the name of every tensor of an attention unit.
+#: Part of the name of each tensor of an attention unit.
 ATTENTION = ".attention."
 
 
 @dataclass
 class StateDraft:
-    """What would be loaded, by the network's names.
+    """Collect the tensors to load, by the network's names, and the reasons for each change.
 
     Attributes:
-        state: the tensors.
-        adapted: why a tensor of `state` is not the file's own.
-        derived: why `state` has a tensor that the file has not.
-        left: why a tensor of the file is not in `state`.
+        state: the tensors to load.
+        adapted: reasons by name for tensors of `state` that differ from the file's.
+        derived: reasons by name for tensors of `state` that are not in the file.
+        left: reasons by name for tensors of the file that are not in `state`.
     """
 
     state: dict[str, Tensor]
@@ -39,7 +40,7 @@ class StateDraft:
     left: dict[str, str] = field(default_factory=dict)
 
     def leave(self, wanted: Callable[[str], bool], reason: str) -> None:
-        """Take the tensors whose names are wanted out of the draft."""
+        """Remove the tensors for whose names `wanted` is true, and record the reason."""
         for name in [name for name in self.state if wanted(name)]:
             del self.state[name]
             if self.derived.pop(name, None) is None:
@@ -48,12 +49,12 @@ class StateDraft:
 
 
 def is_input(name: str) -> bool:
-    """Whether a tensor belongs to the first convolution or to what normalises its input."""
+    """Return whether a tensor belongs to the first convolution or to the normalisation of the input."""
     return name.split(".")[0] in ("conv1", *DATA)
 
 
 def red_first(draft: StateDraft) -> None:
-    """The first layer of a file that learned on pictures with blue first, for pictures with red first; else equal."""
+    """Reverse the input channels of the first layer, from images with blue first to images with red first."""
     for name, tensor in draft.state.items():
         axis = 1 if name == "conv1.weight" else 0 if name.startswith("data_bn.") and tensor.ndim else None
         if axis is not None:
@@ -62,13 +63,13 @@ def red_first(draft: StateDraft) -> None:
 
 
 def fit_input(draft: StateDraft, network: RecognitionNetwork, *, pixels: bool) -> None:
-    """First convolution and normalisation of the input: as they are, from colour to grey, or left.
+    """Keep the first convolution and input normalisation, convert them from colour to grey, or leave them out.
 
-    Weights of a file without normalisation of its own learned on colour pictures that were normalised outside; with
-    `pixels` the network's fixed normalisation does that from now on.
+    Weights of a file without its own normalisation were trained on colour images normalised before the network. With
+    `pixels` (inputs are grey levels 0..255) the fixed normalisation of the network replaces that step.
     """
     ours, state = network.state_dict(), draft.state
-    if "conv1.weight" not in ours:  # templates have no layer that would see another input than the classifier
+    if "conv1.weight" not in ours:  # templates have no first layer besides the classifier
         return
     kernel = state.get("conv1.weight")
     if kernel is None or kernel.ndim != 4 or kernel.shape[2:] != ours["conv1.weight"].shape[2:]:
@@ -99,7 +100,7 @@ def _data(state: dict[str, Tensor]) -> list[str]:
 
 
 def _to_grey(draft: StateDraft, *, fixed: bool) -> None:
-    """The first layer summed over its channels (`to_grey_input`)."""
+    """Convert the first layer of the draft to one grey channel (`to_grey_input`)."""
     state = draft.state
     if not fixed:
         learned = {name: state[name] for name in state if is_input(name) and state[name].is_floating_point()}
@@ -110,7 +111,7 @@ def _to_grey(draft: StateDraft, *, fixed: bool) -> None:
     channels = state["conv1.weight"].shape[1]
     mean = state.get("data_norm.mean", torch.zeros(channels)).double()
     std = state.get("data_norm.std", torch.ones(channels)).double()
-    # a fixed normalisation is a batch normalisation without scale and shift, and there is no bias to hold what is left
+    # a fixed normalisation is a batch normalisation without scale and shift; conv1 has no bias for the constant left
     new, note = to_grey_input(
         {
             "data_bn.running_mean": mean,
@@ -127,7 +128,7 @@ def _to_grey(draft: StateDraft, *, fixed: bool) -> None:
     if "data_norm.mean" in state:
         changed |= {"data_norm.mean": (-shift / scale).float(), "data_norm.std": (1 / scale).float()}
     if new["conv1.bias"].any():
-        # behind conv1 comes a batch normalisation, whose mean takes the constant up
+        # a batch normalisation follows conv1, so its mean absorbs the constant
         changed["bn1.running_mean"] = state["bn1.running_mean"] - new["conv1.bias"]
     state |= changed
     for name in changed:
@@ -136,7 +137,7 @@ def _to_grey(draft: StateDraft, *, fixed: bool) -> None:
 
 
 def fit_attention(draft: StateDraft, network: RecognitionNetwork) -> None:
-    """Attention units: as they are, from one form of micro-attention to the other, or left where the units differ."""
+    """Keep the attention units, convert the form of micro-attention, or leave out units of another kind."""
     ours, theirs = _units(network.state_dict()), _units(draft.state)
     for unit, tensors in theirs.items():
         prefix = unit + ATTENTION
@@ -154,7 +155,7 @@ def fit_attention(draft: StateDraft, network: RecognitionNetwork) -> None:
 
 
 def _units(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """Tensors of every attention unit, by the block that carries it and by their names inside the unit."""
+    """Return the tensors of all attention units, by the name of the block and then by the name inside the unit."""
     units: dict[str, dict[str, Tensor]] = {}
     for name, tensor in state.items():
         block, marker, leaf = name.partition(ATTENTION)
@@ -164,7 +165,7 @@ def _units(state: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def _converted(tensors: dict[str, Tensor], wanted: dict[str, torch.Size]) -> tuple[dict[str, Tensor], str] | None:
-    """Micro-attention's one tensor in its other form, and how; None where that is not what differs."""
+    """Return micro-attention's tensor in its other form and a note; None if the difference is not the form."""
     released, folded = "project.conv.weight", "project.weight"
     if (
         set(tensors) == {released}
@@ -186,13 +187,13 @@ def fit_classifier(
     theirs: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
 ) -> None:
-    """Classifier: as it is, its rows put in order, or left where its shape or its classes are others.
+    """Keep the classifier, reorder its rows, or leave it out if its shape or its classes differ.
 
     Args:
-        draft: what would be loaded.
-        network: that it is for.
-        theirs: names of the file's classes, where it tells them.
-        classes: names of the network's; None where they do not matter.
+        draft: the tensors to load; changed in place.
+        network: the network to load them into.
+        theirs: class names of the file; None if the file does not record them.
+        classes: class names of the network; None if they do not matter.
     """
     ours = tuple(network.fc.weight.shape)
     weight, bias = draft.state.get("fc.weight"), draft.state.get("fc.bias")

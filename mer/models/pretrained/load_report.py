@@ -1,4 +1,4 @@
-"""Report on what became of every tensor of a weight file."""
+"""Describe the use of each tensor of a weight file: `LoadReport` and its sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mer.config import ModelConfig
 from mer.models.pretrained.adapt import ATTENTION, StateDraft
 from mer.models.pretrained.weight_files import WeightFile
 
-#: Misfits shown of a file of another network, which has one for nearly every tensor.
+#: Largest number of misfits shown; a file of another network has one for nearly every tensor.
 SHOWN = 8
 
 State = dict[str, Tensor]
@@ -20,14 +20,14 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of the tensors of a file and of a network.
+    """Report the source of each tensor of a network and the use of each tensor of a file.
 
     Attributes:
-        sentences: every tensor of the file and of the network, counted once on its side.
-        drawn: why a tensor of the network stays as it was drawn, by its name.
-        new_units: attention units of the network that the file's weights did not learn with, by their modules' names.
-        model: configuration of the file's network, where the file says it.
-        card: of a checkpoint of this package, else empty.
+        sentences: sentences that count each tensor of the file once and each tensor of the network once.
+        drawn: reasons, by name, for tensors of the network that keep their random values.
+        new_units: module names of the attention units that the file's weights were not trained with.
+        model: configuration of the file's network; None if the file does not record it.
+        card: card of a checkpoint of this package, else empty.
     """
 
     sentences: tuple[str, ...]
@@ -37,21 +37,28 @@ class LoadReport:
     card: Mapping[str, Any] = field(default_factory=dict)
 
 
-def refusal(source: str, misfits: list[str], fitting: int, held: int) -> str:
-    """Return the message for a file of which tensors do not fit: which, and what to do."""
+def refusal(source: str, misfits: list[str], fitting: int, total: int) -> str:
+    """Return the error message for a file with misfits, with a remedy.
+
+    Args:
+        source: path of the file.
+        misfits: sentences on tensors that do not fit.
+        fitting: number of the file's tensors with a name of the network.
+        total: number of all tensors of the file.
+    """
     lines = [f"  {i}. {misfit}" for i, misfit in enumerate(misfits[:SHOWN], 1)]
     if len(misfits) > SHOWN:
         lines.append(f"  and {len(misfits) - SHOWN} more")
-    first = f"{source} is of another network ({fitting} of its {held} tensors have a name of this one):"
+    first = f"{source} is of another network ({fitting} of its {total} tensors have a name of this one):"
     remedy = "set model.backbone, model.depth and their options as the file's network had them, or init=random"
     return "\n".join([first, *lines, remedy])
 
 
 def why_drawn(name: str, draft: StateDraft) -> str:
-    """Why a tensor of the network stays as it was."""
+    """Return the reason why a tensor of the network keeps its random values."""
     if name.startswith("data_norm."):
         return "the input is taken as it is: mean 0 and deviation 1"
-    # all parts that may stay are left whole, so one reason of the part is the reason of each
+    # such parts are left out as a whole, so each tensor has the reason of any other
     part = name.partition(ATTENTION)[0] if ATTENTION in name else name.split(".")[0]
     reasons = [reason for other, reason in draft.left.items() if other.startswith(f"{part}.")]
     return reasons[0] if reasons else "not in the file"
@@ -60,9 +67,9 @@ def why_drawn(name: str, draft: StateDraft) -> str:
 def sentences(
     draft: StateDraft, file: WeightFile, ours: State, *, left: dict[str, str], drawn: dict[str, str], counters: set[str]
 ) -> Iterator[str]:
-    """Every tensor of the file and of the network, counted once on its side."""
+    """Yield sentences that count each tensor of the file once and each tensor of the network once."""
     taken = [name for name in draft.state if name not in draft.adapted and name not in draft.derived]
-    # `layer1` reads better than its fifty tensors without those of its attention units, which are counted below
+    # leave out the units, which are counted below, so that the rest of a stage is shown as `layer1` and not one by one
     yield _counted(
         "taken as they are", taken, (name for name in ours if ATTENTION not in name and name not in counters)
     )
@@ -85,13 +92,13 @@ def _counted(title: str, names: Collection[str], universe: Iterable[str]) -> str
 
 
 def _short(names: Collection[str], universe: Iterable[str]) -> list[str]:
-    """Fewest dotted beginnings that stand for these names and for no other of the universe, in order."""
+    """Return the shortest dotted prefixes, in order, that match these names and no other name of `universe`."""
     others = [name for name in universe if name not in set(names)]
     found: list[str] = []
     for name in names:
         parts = name.split(".")
         starts = [".".join(parts[: k + 1]) for k in range(len(parts))]
-        # a whole name stands for itself, even where it is also the beginning of another
+        # a whole name stands for itself, even if another name begins with it
         start = next((s for s in starts if not any(f"{other}.".startswith(f"{s}.") for other in others)), name)
         if start not in found:
             found.append(start)

@@ -1,7 +1,9 @@
-"""Other people's names of the same tensors: prefixes of wrappers, names of classifiers, of EfficientNet-Lite0's layers.
+"""Find the naming scheme of a weight file with `find_naming`, and rename its tensors with `Naming.ours`.
 
-Contract: `our_names` proposes for every name of a file the name that it has here; whether the tensors fit is not asked.
-The naming is found, not asked for: the one under which most names of the file are names of the network.
+It handles prefixes of wrappers, other names of classifiers, and other names of EfficientNet-Lite0's layers.
+
+Contract: the user gives no scheme; the one that gives the most names of the network is used. The shapes of the tensors
+are not checked here.
 """
 
 from __future__ import annotations
@@ -12,22 +14,22 @@ from dataclasses import dataclass
 from mer.models.backbones.efficientnet_lite0 import STAGES, EfficientNetLite0
 from mer.models.network import RecognitionNetwork
 
-#: The classifier elsewhere: torchvision's and timm's ResNets (fc), timm's EfficientNets and others (classifier), timm's
-#: newer networks (head.fc, head), Cadene's (last_linear), the packaged EfficientNet-Lite0 (_fc).
+#: Names of the classifier in the ResNets of torchvision and timm (fc), in timm's EfficientNets and others (classifier),
+#: in timm's newer networks (head.fc, head), in Cadene's networks (last_linear), in EfficientNet-Lite0's package (_fc).
 CLASSIFIERS = {name: "fc" for name in ("fc", "classifier", "head.fc", "head", "last_linear", "_fc")}
 
-#: Prefixes longer than this many parts are no wrapper's.
+#: Largest number of parts in the prefix of a wrapper.
 DEEPEST = 3
 
 
 @dataclass(frozen=True)
 class Naming:
-    """How a file calls its tensors.
+    """Describe the naming scheme of a file.
 
     Attributes:
-        label: for a sentence.
-        prefix: what stands before every name, `module.` say; names without it are the file's own business.
-        modules: name of a module there -> name here; what is not in it has one name.
+        label: name of the scheme for a report, or empty.
+        prefix: prefix of the names, for example `module.`; tensors without it are not used.
+        modules: module names here by module names there; a module that is missing has the same name in both.
     """
 
     label: str
@@ -35,7 +37,7 @@ class Naming:
     modules: dict[str, str]
 
     def ours(self, name: str) -> str | None:
-        """The name here of a name in the file; None outside the prefix."""
+        """Return the name here of a tensor in the file; None if it lacks the prefix."""
         if not name.startswith(self.prefix):
             return None
         module, dot, leaf = name[len(self.prefix) :].rpartition(".")
@@ -43,7 +45,7 @@ class Naming:
 
 
 def find_naming(names: Collection[str], network: RecognitionNetwork) -> Naming:
-    """The naming under which most of a file's names are names of the network; of two alike the plainer one."""
+    """Return the scheme that gives the most names of the network; of equal ones the simpler one."""
     ours = set(network.state_dict())
     prefixes = {
         ".".join(name.split(".")[:k]) + "." for name in names for k in range(1, DEEPEST + 1) if name.count(".") > k
@@ -57,7 +59,7 @@ def find_naming(names: Collection[str], network: RecognitionNetwork) -> Naming:
 
 
 def _tables(network: RecognitionNetwork) -> dict[str, dict[str, str]]:
-    """Modules there -> modules here, by a label; torchvision's and timm's names of a ResNet are its names here."""
+    """Return tables of module names there -> here, by label; ResNets have the names of torchvision and timm here."""
     tables = {"": CLASSIFIERS}
     if isinstance(network, EfficientNetLite0):
         tables |= {"names of efficientnet-pytorch": _packaged(), "names of timm": _timm()}
@@ -65,7 +67,7 @@ def _tables(network: RecognitionNetwork) -> dict[str, dict[str, str]]:
 
 
 def _places() -> list[tuple[str, int, int, bool]]:
-    """Every block of EfficientNet-Lite0 in order: its name, row of the paper's table, place in the row, widening."""
+    """Return (name, row of the paper's table, place in the row, whether it widens) of EfficientNet-Lite0's blocks."""
     found = []
     row = 0
     for stage, rows in enumerate(STAGES, 1):
@@ -97,7 +99,7 @@ def _timm() -> dict[str, str]:
     table = {"conv_stem": "conv1", "bn1": "bn1", "conv_head": "last_conv", "bn2": "last_bn", "classifier": "fc"}
     layers = ("expand_conv", "expand_bn", "depthwise_conv", "depthwise_bn", "project_conv", "project_bn")
     for name, row, place, widened in _places():
-        # without widening there is no first convolution, and the others move up
+        # a block without widening has no first convolution, so the other layers have lower numbers
         theirs = (
             ["conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"] if widened else ["conv_dw", "bn1", "conv_pw", "bn2"]
         )

@@ -1,8 +1,8 @@
-"""Tensors of a weight file, whoever wrote it, and what it says of itself. No code of a file is ever run.
+"""Read the tensors of a weight file with `read_weights`; no code of a file is ever run.
 
-Contract: `read_weights` gives tensors by the names of the file. It reads checkpoints of this package, `.caffemodel`
-files that fit the authors' ResNet-10 (under this package's names), state dicts of torch alone or inside a training
-checkpoint, and `.safetensors`.
+Contract: reads checkpoints of this package, `.caffemodel` files of the authors' ResNet-10 (with this package's tensor
+names), torch state dicts alone or inside a training checkpoint, and `.safetensors`. Other tensors keep the names of the
+file.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from mer.models.torch_files import WEIGHT_BYTES, UnreadableError, read_torch
 from mer.utils.hashing import stream_sha256
 from mer.utils.limits import require_within
 
-#: Entries under which training checkpoints keep a state dict: Lightning and many others, DeiT and timm, plain loops.
+#: Keys of the state dict in training checkpoints of Lightning and many others, of DeiT and timm, of plain loops.
 WRAPPERS = ("state_dict", "model", "model_state_dict", "network", "net")
 
-#: Bytes of the header of a `.safetensors` file: some 100,000 tensors.
+#: Largest size in bytes of the header of a `.safetensors` file, enough for about 100,000 tensors.
 WEIGHT_HEADER_BYTES = 16 * 1024**2
 
-#: Names of number types in `.safetensors` files (the format's own table; those that weights come in).
+#: Number types by their names in `.safetensors` files (from the table of the format, those used for weights).
 SAFETENSORS = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -49,15 +49,15 @@ SAFETENSORS = {
 
 @dataclass(frozen=True)
 class WeightFile:
-    """What a file holds.
+    """Store the content of a weight file.
 
     Attributes:
-        tensors: by the file's own names.
-        is_ours: whether the names are this package's.
-        notes: what to know of it, in sentences; the first says what it is.
-        model: configuration of its network, where the file says it.
-        card: of a checkpoint of this package, else empty.
-        blue_first: whether it learned on colour pictures whose first channel is blue.
+        tensors: tensors by name.
+        is_ours: whether the names are those of this package.
+        notes: sentences for the report; the first one describes the file.
+        model: configuration of its network; None if the file does not record it.
+        card: card of a checkpoint of this package, else empty.
+        blue_first: whether it was trained on colour images with blue as first channel.
     """
 
     tensors: dict[str, Tensor]
@@ -69,14 +69,14 @@ class WeightFile:
 
 
 def read_weights(path: str | Path) -> WeightFile:
-    """Tensors and notes of a file.
+    """Return the tensors and notes of a file.
 
     Raises:
-        MerError: no such file, none of the kinds above, damaged, or without tensors.
+        MerError: if there is no such file, or it is of another kind, damaged or without tensors.
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise MerError(f"init.path: no file at {path}; expected a checkpoint, a state dict or a .caffemodel")
+        raise MerError(f"init.path: expected a checkpoint, a state dict or a .caffemodel, got no file at {path}")
     if path.suffix == ".caffemodel":
         return _caffe(path)
     content = _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
@@ -91,7 +91,7 @@ def read_weights(path: str | Path) -> WeightFile:
     inner = content if entry is None else content[entry]
     tensors = {str(key): value for key, value in inner.items() if isinstance(value, Tensor)}
     if not tensors:
-        raise MerError(f"{path}: expected tensors by name, found the entries {', '.join(map(str, content)) or 'none'}")
+        raise MerError(f"{path}: expected tensors by name, got the entries {', '.join(map(str, content)) or 'none'}")
     notes = [f"{path.name} (sha256 {digest}...): state dict of {len(tensors)} tensors"]
     if entry is not None:
         notes.append(f"taken from the file's entry {entry}; not looked at: {_others(content, entry)}")
@@ -101,7 +101,7 @@ def read_weights(path: str | Path) -> WeightFile:
 
 
 def _model(values: dict[str, Any], path: Path) -> ModelConfig | None:
-    """Configuration of a checkpoint's network; None where it has options that this version does not know."""
+    """Return the configuration of a checkpoint's network; None if this version does not have all its options."""
     try:
         return from_dict(ModelConfig, values)
     except OmegaConfBaseException:
@@ -119,18 +119,18 @@ def _torch(path: Path) -> Mapping[Any, Any]:
         content = read_torch(path)
     except UnreadableError as error:
         raise MerError(
-            f"{path} cannot be read as plain weights ({error}); a whole pickled network is not read, since that would "
-            "run its code: save its state_dict() instead"
+            f"{path} cannot be read as plain weights ({error}); a pickled network is not read, since that would run "
+            "its code: save its state_dict() instead"
         ) from error
     if not isinstance(content, Mapping):
-        raise MerError(f"{path}: expected tensors by name (a state dict), found a {type(content).__name__}")
+        raise MerError(f"{path}: expected tensors by name (a state dict), got {type(content).__name__}")
     return content
 
 
 def _safetensors(path: Path) -> Mapping[Any, Any]:
-    """Tensors of a file of the safetensors format (its README): 8 bytes of header's length, header (JSON), numbers.
+    """Return the tensors of a safetensors file: 8 bytes with the length of the header, the header (JSON), the numbers.
 
-    The header must account for every byte behind it, once and in order: no holes, no shared bytes.
+    Each byte after the header must belong to exactly one tensor, in order. Source: README of the safetensors format.
     """
     size = path.stat().st_size
     require_within("weight_bytes", WEIGHT_BYTES, size, f"{path}: bytes")
@@ -138,7 +138,7 @@ def _safetensors(path: Path) -> Mapping[Any, Any]:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if length > size - 8:
-                raise ValueError(f"its header claims {length:,} bytes, the file has {size:,}")
+                raise ValueError(f"expected a header inside the file of {size:,} bytes, got a length of {length:,}")
             require_within("weight_header_bytes", WEIGHT_HEADER_BYTES, length, f"{path}: bytes of its header")
             header = json.loads(file.read(length), object_pairs_hook=_no_repeats)
             header.pop("__metadata__", None)
@@ -146,35 +146,35 @@ def _safetensors(path: Path) -> Mapping[Any, Any]:
             for name in sorted(header, key=lambda name: header[name]["data_offsets"]):
                 place = _check_entry(name, header[name], place)
             if place != size - 8 - length:
-                raise ValueError(f"its tensors take {place:,} bytes, the file has {size - 8 - length:,} for them")
+                raise ValueError(f"expected {place:,} bytes of tensors, got {size - 8 - length:,}")
             return {str(name): _tensor(file, 8 + length, entry) for name, entry in header.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
         raise MerError(f"{path} cannot be read as safetensors ({type(error).__name__}: {error})") from error
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object as a dict; ValueError where a key stands in it twice."""
+    """Return a JSON object as a dict; raise a ValueError if a key is in it twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name stands in the header twice")
+        raise ValueError("expected each name once in the header, got one twice")
     return found
 
 
 def _check_entry(name: str, entry: Mapping[str, Any], place: int) -> int:
-    """Where the numbers of a tensor end; ValueError unless they begin at `place` and fill its shape."""
+    """Return the end of a tensor's bytes; raise a ValueError unless they begin at `place` and fill its shape."""
     shape, (first, last) = entry["shape"], entry["data_offsets"]
     if not all(type(number) is int and number >= 0 for number in (*shape, first, last)):
         raise ValueError(f"tensor {name}: expected whole numbers of 0 or more, got {shape} and bytes {first} to {last}")
     if first != place or last - first != math.prod(shape) * SAFETENSORS[entry["dtype"]].itemsize:
         raise ValueError(
-            f"tensor {name}: bytes {first} to {last} are not those of a tensor {tuple(shape)} of {entry['dtype']} that "
-            f"begins at byte {place}"
+            f"tensor {name}: expected the bytes of shape {tuple(shape)} and type {entry['dtype']} from byte {place}, "
+            f"got bytes {first} to {last}"
         )
     return int(last)
 
 
 def _tensor(file: BinaryIO, start: int, entry: Mapping[str, Any]) -> Tensor:
-    """One tensor of a safetensors file whose numbers begin at byte `start`."""
+    """Return one tensor of a safetensors file; `start` is the first byte after the header."""
     dtype, shape = SAFETENSORS[entry["dtype"]], tuple(entry["shape"])
     first, last = entry["data_offsets"]
     if first == last:

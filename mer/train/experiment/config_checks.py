@@ -12,7 +12,7 @@ from mer.inputs.apex import spotting
 from mer.inputs.faces import crops
 from mer.inputs.representations import registry as represent
 from mer.models import config_errors as model_problems
-from mer.models import init_problems
+from mer.models import init_config_errors
 from mer.protocols import registry as protocols
 from mer.provenance import available_cores
 from mer.train.experiment import leak_waivers, null_runs, selection, stage_checks
@@ -32,7 +32,7 @@ def check_config(config: Config) -> None:
         *model_problems(config.model, side=config.input.size),
         *module.config_errors(config.optim),
         *module.freeze_config_errors(config.optim, config.model),
-        *init_problems(config.init, config.model),
+        *init_config_errors(config.init, config.model),
         *stage_checks.recipe_config_errors(config.optim, config),
         *stage_checks.config_errors(config),
         *_trainer_config_errors(config),

