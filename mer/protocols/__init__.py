@@ -1,1 +1,1 @@
-"""Who is tested on whom: folds over a table of samples. Knows nothing of pixels or models."""
+"""Split a table of samples into folds by whole subjects or data sets; independent of inputs and models."""

@@ -1,8 +1,9 @@
-"""The composite protocols of the Micro-Expression Grand Challenges of 2018 and 2019.
+"""Define the composite protocols of the Micro-Expression Grand Challenges of 2018 and 2019.
 
-MEGC 2018 (Yap, See, Hong, Wang, FG 2018): CASME II and SAMM, objective classes I to V; CDE leaves one subject out, HDE
-trains on one set and tests on the other, both ways. MEGC 2019 (See et al., FG 2019): SMIC, CASME II and SAMM, three
-classes, leave one subject out. Counts that differ from the published ones are noted, not refused.
+MEGC 2018 (Yap, See, Hong, Wang, FG 2018) uses CASME II and SAMM with the objective classes I to V. Its CDE leaves one
+subject out; its HDE trains on one data set and tests on the other, in both directions. MEGC 2019 (See et al., FG 2019)
+uses SMIC, CASME II and SAMM with three classes and leaves one subject out. If the numbers of samples differ from the
+published ones, a note says so, but the protocol runs.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from mer.protocols.subject_splits import leave_one_subject_out
 
 @dataclass(frozen=True)
 class Challenge:
-    """What a challenge published of its samples.
+    """Store the published numbers of samples and subjects of a challenge.
 
     Attributes:
-        title: its name for people.
-        data: choice of the group `data` that holds its samples.
-        counts: data set -> class -> samples; recounted from public lists.
-        subjects: data set -> people.
+        title: name of the challenge for readers.
+        data: choice of the configuration group `data` with its samples.
+        counts: data set -> class -> number of samples; recounted from public lists.
+        subjects: data set -> number of subjects.
     """
 
     title: str
@@ -58,21 +59,21 @@ MEGC2019 = Challenge(
 
 @PROTOCOLS.register("megc2018_cde")
 def megc2018_cde(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
-    """Composite evaluation of MEGC 2018: leave one subject out over both sets; 47 folds of 253 samples officially."""
+    """Return the folds of MEGC 2018 CDE: leave one subject out over two data sets, officially 47 folds, 253 samples."""
     _check(table, MEGC2018)
     return leave_one_subject_out(table, protocol)
 
 
 @PROTOCOLS.register("megc2018_hde")
 def megc2018_hde(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
-    """Holdout evaluation of MEGC 2018: CASME II to SAMM and SAMM to CASME II; the challenge averages both scores."""
+    """Return the folds of MEGC 2018 HDE: CASME II to SAMM and SAMM to CASME II; the challenge averages both scores."""
     _check(table, MEGC2018)
     return leave_one_dataset_out(table, protocol)
 
 
 @PROTOCOLS.register("megc2019")
 def megc2019(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
-    """Composite evaluation of MEGC 2019: leave one subject out over three sets; 68 folds of 442 samples officially."""
+    """Return the folds of MEGC 2019: leave one subject out over three data sets, officially 68 folds, 442 samples."""
     _check(table, MEGC2019)
     return leave_one_subject_out(table, protocol)
 
@@ -82,7 +83,7 @@ CHALLENGES = {"megc2018_cde": MEGC2018, "megc2018_hde": MEGC2018, "megc2019": ME
 
 
 def challenge_notes(table: SampleTable, protocol: str) -> list[str]:
-    """A sentence where samples or people differ from what the challenge published; none for other protocols."""
+    """Return a note if samples or subjects differ from the published numbers of the challenge, else an empty list."""
     challenge = CHALLENGES.get(protocol)
     if challenge is None:
         return []
@@ -108,12 +109,12 @@ def challenge_notes(table: SampleTable, protocol: str) -> list[str]:
 
 
 def _check(table: SampleTable, challenge: Challenge) -> None:
-    """SampleError where data sets or classes are not those of the challenge."""
+    """Raise a SampleError unless data sets and classes are those of the challenge."""
     sets, wanted = sorted(table.frame["dataset"].unique()), sorted(challenge.counts)
     classes = tuple(next(iter(challenge.counts.values())))
     if sets != wanted or table.classes != classes:
         raise SampleError(
-            f"{table.name}: {challenge.title} needs the data sets {', '.join(wanted)} with the classes "
-            f"{', '.join(classes)}, got {', '.join(sets)} with {', '.join(table.classes)}. "
-            f"Choose data={challenge.data}, or another protocol."
+            f"{table.name}: {challenge.title} expected the data sets {', '.join(wanted)} with the classes "
+            f"{', '.join(classes)}, got {', '.join(sets)} with {', '.join(table.classes)}: "
+            f"choose data={challenge.data}, or another protocol"
         )

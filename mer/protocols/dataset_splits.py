@@ -1,7 +1,7 @@
-"""Protocols that hold out whole data sets: each in turn, or training on some and testing on others.
+"""Define the protocols that hold out whole data sets: `leave_one_dataset_out`, `cross_dataset` and `zero_shot`.
 
-Contract: people carry the data set in their id, so no person stands on two sides. That two sets recorded one person is
-beyond these ids; the sets named here did not.
+Contract: a subject's id contains the data set, so no subject is both in training and in test. Ids cannot show that two
+data sets recorded the same person; the data sets of this project did not.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ from mer.protocols.fold import (
 
 @PROTOCOLS.register("leave_one_dataset_out")
 def leave_one_dataset_out(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
-    """One fold a data set, tested after training on all others; named by training and test, `casme2-to-samm`."""
+    """Return one fold per data set that tests it and trains on all others, with names like `casme2-to-samm`.
+
+    Raises:
+        SampleError: if the table has fewer than two data sets.
+    """
     groups = samples_by_dataset(table)
     if len(groups) < 2:
         raise SampleError(
-            f"{table.name}: leave-one-data-set-out needs two or more data sets, got {', '.join(groups)}. "
-            "Choose a composite, e.g. data=megc2019, or list several in a manifest's dataset column."
+            f"{table.name}: expected two or more data sets for leave-one-data-set-out, got {', '.join(groups)}: "
+            "choose a composite, e.g. data=megc2019, or list several in a manifest's dataset column"
         )
     return [
         Fold(f"{'-'.join(name for name in groups if name != test)}-to-{test}", train, (), samples)
@@ -36,18 +40,18 @@ def leave_one_dataset_out(table: SampleTable, protocol: ProtocolConfig) -> list[
 
 @PROTOCOLS.register("cross_dataset")
 def train_on_test_on(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
-    """One fold: train on the data sets `protocol.train_on`, test on `protocol.test_on`; others are not used.
+    """Return one fold that trains on the data sets `protocol.train_on` and tests on `protocol.test_on`.
 
     Raises:
-        SampleError: a data set that the table does not hold, or a class without a test sample: no mean over classes
-            would exist.
+        SampleError: if the table lacks one of the data sets, or a class has no test sample, since then the mean over
+            classes would not exist.
     """
     groups = samples_by_dataset(table)
     unknown = [name for name in (*protocol.train_on, *protocol.test_on) if name not in groups]
     if unknown:
         raise SampleError(
             f"{table.name}: protocol.train_on and protocol.test_on: expected data sets among {', '.join(groups)}, "
-            f"got {', '.join(unknown)}."
+            f"got {', '.join(unknown)}"
         )
     train, test = (sorted_samples(*(groups[name] for name in part)) for part in (protocol.train_on, protocol.test_on))
     label_of = label_of_sample(table)
@@ -55,20 +59,21 @@ def train_on_test_on(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]
     absent = [label for label in table.classes if label not in shown]
     if absent:
         raise SampleError(
-            f"{table.name}: no sample of {', '.join(absent)} in {', '.join(protocol.test_on)}, so no mean over classes "
-            "would exist there. Test on another data set, or choose a label set without that class."
+            f"{table.name}: expected test samples of all classes, got none of {', '.join(absent)} in "
+            f"{', '.join(protocol.test_on)}, so the mean over classes would not exist: test on another data set, or "
+            "choose a label set without that class"
         )
     return [Fold(f"{'-'.join(protocol.train_on)}-to-{'-'.join(protocol.test_on)}", train, (), test)]
 
 
 @PROTOCOLS.register("zero_shot")
 def zero_shot(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
-    """One fold `all` without a training sample: the network that was handed on is tested on every sample as it is."""
+    """Return one fold `all` that tests the pretrained network on all samples without training."""
     return [Fold("all", (), (), sorted_samples(*samples_by_dataset(table).values()))]
 
 
 def config_errors(protocol: ProtocolConfig) -> list[str]:
-    """What is wrong with `train_on` and `test_on`, one sentence each."""
+    """Return the errors in `train_on` and `test_on`, one sentence each; empty if there are none."""
     found = []
     if protocol.name != "cross_dataset":
         return [

@@ -1,6 +1,6 @@
-"""One training and its test, and the table of samples seen as people: what every protocol is made of.
+"""Define `Fold`, the registry `PROTOCOLS`, and the functions on sample tables that all protocols use.
 
-Contract: pure functions; ids stand in natural order, so that the order of the table's rows does not matter.
+Contract: pure functions; ids are returned in natural order, so the order of the table's rows does not matter.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from mer.utils.registry import Registry
 
 @dataclass(frozen=True)
 class Fold:
-    """One training and its test, as sample ids in natural order.
+    """Store the training, validation and test samples of one training, as sample ids in natural order.
 
     Attributes:
-        name: unique within the protocol; "dataset-subject" of the held-out person, or what else is held out.
-        train: samples that move the weights; empty where a network is tested as it was handed on.
-        validation: samples of other whole subjects that choose the epoch; empty when the epochs are fixed in advance.
-        test: samples scored once, at the end.
+        name: unique within the protocol; "dataset-subject" of the held-out subject, or the name of another test part.
+        train: training samples; empty if a pretrained network is tested without training.
+        validation: samples of other whole subjects that select the epoch; empty if the number of epochs is fixed.
+        test: samples tested once, after training.
     """
 
     name: str
@@ -32,38 +32,38 @@ class Fold:
     test: tuple[str, ...]
 
 
-#: Protocol by its name in `protocol.name`: `(table, protocol, **options) -> folds`.
+#: Protocol function `(table, protocol, **options) -> folds` by its name in `protocol.name`.
 PROTOCOLS: Registry[Callable[..., list[Fold]]] = Registry("protocol", "mer.protocols")
 
 
 def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
-    """Sort key under which digits count as numbers: s2 < s10 < t1; equal numbers with other padding are told apart."""
+    """Return a sort key that compares digits as numbers, s2 < s10 < t1; keys of s2 and s02 differ."""
     parts = re.findall(r"\d+|\D+", text)
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts), text
 
 
 def label_of_sample(table: SampleTable) -> dict[str, str]:
-    """Label by sample id."""
+    """Return the labels by sample id."""
     return dict(zip(table.frame["sample_id"].tolist(), table.frame["label"].tolist(), strict=True))
 
 
 def samples_by_subject(table: SampleTable) -> dict[str, tuple[str, ...]]:
-    """Sample ids of each global subject dataset:subject; subjects and samples in natural order."""
+    """Return the sample ids by subject (dataset:subject); subjects and samples are in natural order."""
     return _grouped(zip(table.subjects.tolist(), table.frame["sample_id"].tolist(), strict=True))
 
 
 def samples_by_dataset(table: SampleTable) -> dict[str, tuple[str, ...]]:
-    """Sample ids of each data set; data sets and samples in natural order."""
+    """Return the sample ids by data set; data sets and samples are in natural order."""
     return _grouped(zip(table.frame["dataset"].tolist(), table.frame["sample_id"].tolist(), strict=True))
 
 
 def sorted_samples(*groups: Iterable[str]) -> tuple[str, ...]:
-    """The samples of all groups in natural order."""
+    """Return the samples of all groups in natural order."""
     return tuple(sorted((sample for group in groups for sample in group), key=natural_key))
 
 
 def leave_each_group_out(groups: dict[str, tuple[str, ...]]) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Name of each group, the samples of all others, and its own, in the order of the groups."""
+    """For each group, in order, return (name, samples of all other groups, samples of the group)."""
     everything = sorted_samples(*groups.values())
     parts = []
     for name, test in groups.items():
@@ -105,9 +105,10 @@ def _repeated(values: Iterable[str]) -> list[str]:
 
 
 def fold_notes(table: SampleTable, folds: list[Fold]) -> list[str]:
-    """A sentence for each fold whose training part lacks a class: that class cannot be predicted there.
+    """Return a note for each fold whose training part lacks a class, since it cannot predict that class.
 
-    No error, since in a real set one person may alone show an emotion; the pooled score counts those clips as missed.
+    This is not an error: in a real data set only one subject may show an emotion. The pooled score counts these clips
+    as errors.
     """
     label_of = label_of_sample(table)
     notes = []

@@ -1,6 +1,6 @@
-"""Splits inside a training part, by whole subjects: to choose an epoch or a recipe, or to train on fewer people.
+"""Split a training part by whole subjects, to select an epoch or a candidate, or to train on fewer subjects.
 
-Contract: only samples of the fold's own training part are looked at, never those that it tests.
+Contract: uses only the training samples of a fold, never its test samples.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from mer.utils.seeding import seed_from
 
 
 def split_validation(fold: Fold, table: SampleTable, *, share: float, seed: int) -> Fold:
-    """The fold with `share` of its training subjects (at least one, never all) moved to validation.
+    """Return the fold with `share` (0..1) of its training subjects moved to validation, at least one and never all.
 
-    Subjects are ranked by a hash of seed, fold and own name, so that one person more moves few others in or out. A
-    subject who alone shows a class stays in training, so the part can be smaller than asked; if all are such, the
-    first one goes.
+    Subjects are ranked by a hash of seed, fold and subject, so an additional subject changes the parts only a little.
+    The only subject with a class stays in training, so the validation part can be smaller than `share`; if this holds
+    for all subjects, the first one is moved.
+
+    Raises:
+        SampleError: if the fold has fewer than two training subjects.
     """
     label_of, groups = label_of_sample(table), _training_groups(fold, table)
     if len(groups) < 2:
         raise SampleError(
-            f"{table.name}: fold {fold.name} has {len(groups)} training subject; "
-            f"protocol.validation={share} needs two or more. Set protocol.validation=0, or add subjects."
+            f"{table.name}: fold {fold.name}: expected two or more training subjects with protocol.validation={share}, "
+            f"got {len(groups)}: set protocol.validation=0, or add subjects"
         )
     wanted = min(max(1, round(share * len(groups))), len(groups) - 1)
     ranked = sorted(groups, key=lambda subject: (seed_from(seed, "validation", fold.name, subject), subject))
@@ -43,16 +46,19 @@ def split_validation(fold: Fold, table: SampleTable, *, share: float, seed: int)
 
 
 def subsample_subjects(fold: Fold, table: SampleTable, *, subjects: int, seed: int) -> Fold:
-    """The fold with `subjects` of its training subjects, one point of a learning curve; the test part stays whole.
+    """Return the fold with `subjects` of its training subjects, for one point of a learning curve; test is unchanged.
 
-    Subjects are ranked by a hash of seed, fold and own name and the first are taken, so that under one seed the few
-    are among the many. A class that none of them shows cannot be predicted: `fold_notes` says so.
+    Subjects are ranked by a hash of seed, fold and subject and the first ones are used, so with one seed a smaller set
+    is part of every larger one. A class without samples cannot be predicted; `fold_notes` reports this.
+
+    Raises:
+        SampleError: if the fold has fewer training subjects.
     """
     groups = _training_groups(fold, table)
     if len(groups) < subjects:
         raise SampleError(
-            f"{table.name}: fold {fold.name} has {len(groups)} training subjects, protocol.train_subjects={subjects} "
-            "asks for more. Lower it, or set it to null for all."
+            f"{table.name}: fold {fold.name}: expected {subjects} training subjects or more with "
+            f"protocol.train_subjects={subjects}, got {len(groups)}: lower it, or set it to null for all"
         )
     ranked = sorted(groups, key=lambda subject: (seed_from(seed, "train_subjects", fold.name, subject), subject))
     kept = {sample for subject in ranked[:subjects] for sample in groups[subject]}
@@ -60,9 +66,12 @@ def subsample_subjects(fold: Fold, table: SampleTable, *, subjects: int, seed: i
 
 
 def inner_folds(fold: Fold, table: SampleTable, parts: int) -> list[Fold]:
-    """The training part of a fold as `parts` folds of its own, by whole subjects with even classes.
+    """Return `parts` inner folds of a fold's training part, by whole subjects with balanced classes.
 
-    Names are those of the fold with `/inner-1` and so on, so that every inner training has a seed of its own.
+    Their names are the fold's name with `/inner-1` and so on, so each inner training has its own seed.
+
+    Raises:
+        SampleError: if there are fewer training subjects than parts.
     """
     groups = _training_groups(fold, table)
     source = f"{table.name}: fold {fold.name}"

@@ -1,8 +1,9 @@
-"""Folds of a protocol: which samples train, which choose the epoch, which are tested, by whole subjects.
+"""Make the folds of a protocol with `make_folds`; check its configuration with `config_errors`.
 
-Contract: pure functions of the sample table, the protocol and the seed; nothing here knows of pixels or models. The
-order of the table's rows does not matter, no sample is tested twice, and no subject stands on two sides of a fold.
-A new protocol is a function `(table, protocol) -> list[Fold]` with `@PROTOCOLS.register` in a file of this folder.
+Contract: pure functions of the sample table, the protocol and the seed. The order of the table's rows does not matter,
+no sample is tested twice, and no subject is in two parts of a fold.
+To add a protocol, write a function `(table, protocol) -> list[Fold]` with `@PROTOCOLS.register` in a file of this
+folder.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ __all__ = [
 
 
 def selection_mode(protocol: ProtocolConfig) -> str:
-    """Return `fixed`, `inner` or `leaky`: as asked for, else `inner` where something is chosen, else `fixed`."""
+    """Return `protocol.selection` if set, else `inner` if an epoch or candidate is selected, else `fixed`."""
     if protocol.selection is not None:
         return protocol.selection
     return "inner" if protocol.validation or protocol.candidates else "fixed"
 
 
 def config_errors(protocol: ProtocolConfig) -> list[str]:
-    """What is wrong with the protocol's configuration, one sentence each."""
+    """Return the errors in the protocol's configuration, one sentence each; empty if there are none."""
     found = limit_errors(protocol, "protocol")
     if protocol.name not in PROTOCOLS:
         found += PROTOCOLS.unknown("protocol.name", protocol.name)
@@ -47,28 +48,28 @@ def config_errors(protocol: ProtocolConfig) -> list[str]:
         found += option_errors("protocol.options", PROTOCOLS[protocol.name], protocol.options)
     if protocol.name == "zero_shot" and (protocol.validation or protocol.candidates):
         found.append(
-            "protocol.name: expected protocol.validation=0 and no protocol.candidates with zero_shot, which trains "
-            f"nothing that they could choose, got {protocol.validation} and {protocol.candidates}"
+            "protocol.name: expected protocol.validation=0 and no protocol.candidates with zero_shot, which does not "
+            f"train, got {protocol.validation} and {protocol.candidates}"
         )
     if protocol.train_subjects is not None and protocol.name == "zero_shot":
         found.append(
-            "protocol.train_subjects: expected null with protocol.name=zero_shot, which trains nothing, got "
+            "protocol.train_subjects: expected null with protocol.name=zero_shot, which does not train, got "
             f"{protocol.train_subjects}"
         )
     return found + _selection_config_errors(protocol)
 
 
 def make_folds(table: SampleTable, protocol: ProtocolConfig, seed: int) -> list[Fold]:
-    """The folds of a protocol, with its inner validation split where one is asked for.
+    """Return the folds of a protocol, with an inner validation part if `protocol.validation` is above 0.
 
     Args:
         table: the samples.
-        protocol: name, and share of training subjects for validation.
-        seed: of the run; with the fold's name it decides which subjects validate, so another fold changes nothing here.
+        protocol: configuration of the protocol.
+        seed: seed of the run. The seed and a fold's name select its validation subjects, so other folds do not matter.
 
     Raises:
-        ConfigError: an unknown protocol, an impossible share, or folds that break the contract of this room.
-        SampleError: too few subjects, or samples that the protocol is not made for.
+        ConfigError: lists all errors of `config_errors`, or if the folds break the contract of this module.
+        SampleError: if there are too few subjects, or the protocol does not support these samples.
     """
     wrong = config_errors(protocol)
     if wrong:
@@ -85,7 +86,7 @@ def make_folds(table: SampleTable, protocol: ProtocolConfig, seed: int) -> list[
 
 
 def protocol_notes(table: SampleTable, protocol: ProtocolConfig, folds: list[Fold]) -> list[str]:
-    """What a reader must know of the protocol's samples: counts unlike the challenge's, untested ones, `fold_notes`."""
+    """Return notes for readers: counts that differ from a challenge's, untested samples, and `fold_notes`."""
     tested = {sample for fold in folds for sample in fold.test}
     untested = []
     if len(tested) < len(table):
@@ -94,13 +95,13 @@ def protocol_notes(table: SampleTable, protocol: ProtocolConfig, folds: list[Fol
 
 
 def _selection_config_errors(protocol: ProtocolConfig) -> list[str]:
-    """Contradictions between what may choose and what there is to choose with."""
+    """Return contradictions between `selection` and the options for a validation part or candidates."""
     found = []
     chooses = bool(protocol.validation or protocol.candidates)
     if protocol.selection == "inner" and not chooses:
         found.append(
-            "protocol.selection: expected an inner split to choose on, got none; set protocol.validation=0.1 (the "
-            "epoch) or protocol.candidates (the recipe)"
+            "protocol.selection: expected an inner split for inner selection, got none; set protocol.validation=0.1 "
+            "(selects the epoch) or protocol.candidates (selects the recipe)"
         )
     elif protocol.selection in ("fixed", "leaky") and chooses:
         found.append(
@@ -109,7 +110,7 @@ def _selection_config_errors(protocol: ProtocolConfig) -> list[str]:
         )
     if protocol.validation and protocol.candidates:
         found.append(
-            f"protocol.validation: expected 0 with protocol.candidates, got {protocol.validation}; list lengths of "
-            'training among the candidates, e.g. "optim.epochs=20"'
+            f"protocol.validation: expected 0 with protocol.candidates, got {protocol.validation}; list numbers of "
+            'epochs among the candidates, e.g. "optim.epochs=20"'
         )
     return found

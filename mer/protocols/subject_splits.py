@@ -1,6 +1,6 @@
-"""Protocols that hold out people: one at a time, or in k parts of whole people with even classes.
+"""Define the protocols that hold out subjects: `loso`, one at a time, and `kfold`, in parts with balanced classes.
 
-Contract: every sample is tested exactly once and no person stands on two sides of a fold.
+Contract: each sample is tested exactly once, and no subject is both in training and in test.
 """
 
 from __future__ import annotations
@@ -18,13 +18,17 @@ from mer.protocols.fold import PROTOCOLS, Fold, label_of_sample, leave_each_grou
 
 @PROTOCOLS.register("loso")
 def leave_one_subject_out(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
-    """One fold a subject, in natural order of dataset:subject (s2 before s10); SampleError for one subject only."""
+    """Return one fold per subject, in natural order of dataset:subject (s2 before s10).
+
+    Raises:
+        SampleError: if there is only one subject, or two subjects give the same fold name.
+    """
     groups = samples_by_subject(table)
     if len(groups) < 2:
         (subject,) = groups
         raise SampleError(
-            f"{table.name}: leave-one-subject-out needs two or more subjects, got one: {subject} "
-            f"({len(table)} samples). Look at the subject column, or add the other subjects' clips."
+            f"{table.name}: expected two or more subjects for leave-one-subject-out, got one, {subject} "
+            f"({len(table)} samples): check the subject column, or add the other subjects' clips"
         )
     folds = [Fold(name.replace(":", "-", 1), train, (), test) for name, train, test in leave_each_group_out(groups)]
     _check_names(folds, table.name)
@@ -33,10 +37,12 @@ def leave_one_subject_out(table: SampleTable, protocol: ProtocolConfig) -> list[
 
 @PROTOCOLS.register("kfold")
 def subject_kfold(table: SampleTable, protocol: ProtocolConfig) -> list[Fold]:
-    """`protocol.folds` folds of whole subjects with class shares as even as subjects allow, named `fold-1` and so on.
+    """Return `protocol.folds` folds of whole subjects, `fold-1` and so on, with class shares as equal as possible.
 
-    The same for every seed, so that runs with several seeds test the same people together. SampleError where there
-    are fewer subjects than folds.
+    The folds do not depend on the seed, so runs with different seeds test the same subjects together.
+
+    Raises:
+        SampleError: if there are fewer subjects than folds.
     """
     groups = samples_by_subject(table)
     parts = stratified_group_kfold(
@@ -54,26 +60,26 @@ def stratified_group_kfold(
     parts: int,
     source: str,
 ) -> list[list[str]]:
-    """Samples of `parts` parts of whole groups, class shares as even as groups allow, no part empty.
+    """Return the samples of `parts` parts of whole groups, none empty, with class shares as equal as possible.
 
-    Greedy: groups with the most uneven class counts come first, and each goes where the shares of the classes over
-    parts end up most even; ties go to the smaller part. That is what scikit-learn's `StratifiedGroupKFold` does
-    without shuffling, and with groups and classes in the order given here both give the same parts.
+    The method is greedy. Groups with the most uneven class counts come first. Each group goes to the part that makes
+    the shares of the classes over parts most equal; ties go to the smaller part. scikit-learn's `StratifiedGroupKFold`
+    without shuffling does the same, and gives the same parts for groups and classes in the order given here.
 
     Args:
-        groups: samples of each group, e.g. subject, in the order that breaks ties.
+        groups: samples of each group (for example a subject); the order of groups decides ties.
         label_of: label by sample.
-        classes: the class set; one that no group holds counts for nothing.
-        parts: how many, at least 2.
-        source: what the samples are called in messages.
+        classes: the class set; a class without samples has no effect.
+        parts: number of parts, at least 2.
+        source: name of the samples in messages.
 
     Raises:
-        SampleError: fewer groups than parts.
+        SampleError: if there are fewer groups than parts.
     """
     if len(groups) < parts:
         raise SampleError(
-            f"{source}: {parts} parts of whole subjects need as many subjects, got {len(groups)}. "
-            "Ask for fewer (protocol.folds, or protocol.inner of a nested search), or add subjects."
+            f"{source}: expected {parts} subjects or more for {parts} parts of whole subjects, got {len(groups)}: "
+            "lower protocol.folds (or protocol.inner of a nested search), or add subjects"
         )
     names = list(groups)
     place = {name: k for k, name in enumerate(classes)}
@@ -88,7 +94,7 @@ def stratified_group_kfold(
     order = np.argsort(-counts.std(axis=1), kind="stable")
     for turn, row in enumerate(order):
         empty = [part for part in range(parts) if not chosen[part]]
-        # the last groups fill what is still empty; the greedy rule alone could be misled by rounding
+        # the last groups fill the parts that are still empty; rounding could make the greedy rule leave one empty
         among = empty if len(order) - turn <= len(empty) else list(range(parts))
         best = _most_even(filled, counts[row], totals, among)
         filled[best] += counts[row]
@@ -99,7 +105,7 @@ def stratified_group_kfold(
 def _most_even(
     filled: npt.NDArray[np.float64], group: npt.NDArray[np.float64], totals: npt.NDArray[np.float64], among: list[int]
 ) -> int:
-    """The part of `among` that should take the group: least spread of class shares, then fewest samples."""
+    """Return the part of `among` for the group: the one with least spread of class shares, then fewest samples."""
     best, least, fewest = among[0], np.inf, np.inf
     for part in among:
         after = filled.copy()
@@ -116,6 +122,6 @@ def _check_names(folds: list[Fold], source: str) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SampleError(
-            f"{source}: two subjects share the fold name {', '.join(twice)} (data set and subject joined by '-'): "
-            "rename the data set or the subject in one of them."
+            f"{source}: expected fold names (data set and subject joined by '-') to be unique, got {', '.join(twice)} "
+            "twice: rename the data set or the subject in one of them"
         )

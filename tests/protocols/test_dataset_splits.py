@@ -60,10 +60,10 @@ def test_from_one_set_to_another_leaves_the_third_alone() -> None:
 
 
 def test_sets_that_are_not_there_and_classes_that_are_not_tested() -> None:
-    with pytest.raises(SampleError, match=r"among x, y, z, got w\."):
+    with pytest.raises(SampleError, match=r"among x, y, z, got w$"):
         make_folds(three_sets(), cross(["x"], ["w"]), 0)
     made = table([("x", "s1", "a"), ("y", "s1", "a"), ("y", "s2", "c")])
-    with pytest.raises(SampleError, match="no sample of b in y"):
+    with pytest.raises(SampleError, match="got none of b in y"):
         make_folds(made, cross(["x"], ["y"]), 0)
 
 
@@ -106,7 +106,7 @@ def test_a_leaky_fold_is_itself_clean() -> None:
 
 @pytest.mark.parametrize("name", ["megc2018_cde", "megc2018_hde", "megc2019"])
 def test_challenges_refuse_other_samples(name: str) -> None:
-    with pytest.raises(SampleError, match=rf"needs the data sets casme2, samm.*got x, y, z.*data={name[:8]}"):
+    with pytest.raises(SampleError, match=rf"expected the data sets casme2, samm.*got x, y, z.*data={name[:8]}"):
         make_folds(three_sets(), ProtocolConfig(name=name), 0)
 
 
@@ -141,5 +141,5 @@ def test_inner_folds_divide_the_training_part_and_see_nothing_else(
 def test_inner_folds_need_people() -> None:
     made = table([("x", "s1", "a")])
     fold = Fold("x-s1", ("x/s99_1", "x/s99_2", "x/s99_3"), (), ("x/s1_0",))
-    with pytest.raises(SampleError, match=r"fold x-s1: 2 parts of whole subjects.*got 1.*protocol\.inner"):
+    with pytest.raises(SampleError, match=r"fold x-s1: .*2 parts of whole subjects, got 1.*protocol\.inner"):
         inner_folds(fold, made, 2)

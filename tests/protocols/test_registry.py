@@ -138,19 +138,19 @@ def test_one_person_more_moves_few_others() -> None:
 
 
 def test_one_subject_only() -> None:
-    with pytest.raises(SampleError, match=r"two or more subjects, got one: d:s99 \(3 samples\)"):
+    with pytest.raises(SampleError, match=r"two or more subjects, for leave-one-subject-out, got one, d:s99 \(3 samples\)"):
         make_folds(table([]), ProtocolConfig(), 0)
 
 
 def test_two_subjects_cannot_be_divided_further() -> None:
-    with pytest.raises(SampleError, match=r"fold d-s1 has 1 training subject.*protocol.validation=0"):
+    with pytest.raises(SampleError, match=r"fold d-s1: expected two or more training subjects.*got 1: set protocol.validation=0"):
         make_folds(table([("s1", "a")]), ProtocolConfig(validation=0.5), 0)
 
 
 def test_two_subjects_with_one_fold_name() -> None:
     made = table([("b-c", "a"), ("c", "b")])
     datasets = np.where(made.frame["subject"] == "b-c", "a", np.where(made.frame["subject"] == "c", "a-b", "d"))
-    with pytest.raises(SampleError, match="share the fold name a-b-c"):
+    with pytest.raises(SampleError, match="to be unique, got a-b-c twice"):
         make_folds(SampleTable(made.frame.assign(dataset=datasets), CLASSES, name="x"), ProtocolConfig(), 0)
 
 

@@ -87,5 +87,5 @@ def test_a_rare_class_is_spread_over_the_parts() -> None:
 
 
 def test_more_parts_than_people() -> None:
-    with pytest.raises(SampleError, match=r"5 parts of whole subjects need as many subjects, got 2.*protocol\.folds"):
+    with pytest.raises(SampleError, match=r"expected 5 subjects or more for 5 parts.*got 2.*protocol\.folds"):
         make_folds(table([("x", "s1", "a")]), kfold(5), 0)
