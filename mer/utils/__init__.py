@@ -1,1 +1,1 @@
-"""Seeds, hashes, atomic files, timing, optical strain."""
+"""Small tools used by all rooms: seeds, hashes, atomic files, registries, plugins, limits, timing."""

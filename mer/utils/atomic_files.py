@@ -1,4 +1,4 @@
-"""Write files and folders in one step: they are there whole or not at all."""
+"""Write files with `write_atomically` and folders with `write_folder_atomically`, completely or not at all."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ MANY = 200
 
 @contextmanager
 def write_atomically(path: str | Path) -> Iterator[Path]:
-    """Temporary path beside `path` that is renamed onto it when the block ends well, and removed when it does not.
+    """Yield a temporary path; rename it to `path` if the block succeeds, remove it if the block raises.
 
-    A reader sees the old file, the new file or none, after a power cut too: never half of one.
+    A reader gets the old file, the new file or none, never an incomplete one, even after a power cut.
 
     Raises:
-        DiskFullError: no space is left there.
+        DiskFullError: if no space is left.
     """
     path = Path(path)
     with name_full_disk(path.parent):
@@ -97,7 +97,7 @@ def _sync_all(paths: Sequence[Path]) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Have the system write a file, or the names in a folder, to the disk itself, where it can."""
+    """Flush a file, or the names in a folder, to the disk if the system supports it."""
     if os.name != "posix" and path.is_dir():
         return
     handle = os.open(path, os.O_RDONLY)
@@ -112,12 +112,12 @@ def _sync(path: Path) -> None:
 
 @contextmanager
 def write_folder_atomically(target: str | Path, *, keep: Callable[[], bool] = lambda: False) -> Iterator[Path]:
-    """Hidden folder beside `target` that is renamed onto it when the block ends well, and removed when it does not.
+    """Yield a hidden folder; rename it to `target` if the block succeeds, remove it if the block raises.
 
     Args:
-        target: the folder; one that is there by then is replaced.
-        keep: whether a folder that is there by then stays. For folders whose name says what is in them: another process
-            may have written the same and read in it by now.
+        target: the folder; an existing one is replaced.
+        keep: returns whether an existing folder stays. For folders named by their content, since another process may
+            have written the same folder meanwhile and may be reading it.
     """
     target = Path(target)
     with name_full_disk(target.parent), hidden_folder(target) as work:
@@ -147,17 +147,21 @@ def hidden_folder(target: Path) -> Iterator[Path]:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write a JSON file atomically: two-space indent, keys in the order given, NaN refused."""
+    """Write a JSON file atomically, with two-space indent and keys in the given order.
+
+    Raises:
+        ValueError: if a number is nan or infinite.
+    """
     with write_atomically(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
-    """Read the object in a JSON file.
+    """Return the object in a JSON file.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        DamagedFileError: the file holds no JSON object; names it.
+        FileNotFoundError: if there is no such file.
+        DamagedFileError: if the file does not contain a JSON object; names the file.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -171,7 +175,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
 
 
 def write_png(path: str | Path, figure: Figure) -> None:
-    """Write a figure of matplotlib atomically as PNG; equal figures give equal bytes."""
+    """Write a matplotlib figure atomically as PNG; equal figures give equal bytes."""
     with write_atomically(path) as temporary:
-        # without the version of matplotlib in it, the file depends on the picture alone
+        # leave out the version of matplotlib, so that the bytes depend only on the figure
         figure.savefig(temporary, format="png", metadata={"Software": None})

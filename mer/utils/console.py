@@ -1,4 +1,4 @@
-"""Print sentences on a terminal as they are."""
+"""Print text with `say` and errors with `say_error`, without interpreting markup."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from rich.console import Console
 
 
 def say(console: Console, text: str, *, style: str | None = None) -> None:
-    """Print `text` unchanged: brackets and colons in a path are no markup, the terminal wraps long lines.
+    """Print `text` unchanged; brackets and colons in a path are not markup, and the terminal wraps long lines.
 
     Args:
-        console: where to print.
+        console: the console to print on.
         text: one or more lines.
-        style: of rich, e.g. `red`.
+        style: a style of rich, e.g. `red`.
     """
     console.print(text, style=style, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 def say_error(error: object) -> None:
-    """Print `mer: ` and an error's text on standard error."""
+    """Print `mer: ` and the text of an error on standard error."""
     say(Console(stderr=True), f"mer: {error}")

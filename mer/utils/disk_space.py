@@ -1,4 +1,4 @@
-"""Space on the disk: taken before it is written to, and named where there is none."""
+"""Reserve disk space with `reserve`, and report a full disk with `name_full_disk`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _CHUNK = 1 << 20
 
 @contextmanager
 def name_full_disk(folder: str | Path, needed: int | None = None) -> Iterator[None]:
-    """Raise `DiskFullError` where the block runs out of space.
+    """Raise a DiskFullError if the block runs out of disk space.
 
     Args:
-        folder: where the block writes.
-        needed: bytes that it writes, None where not known.
+        folder: the folder that the block writes to.
+        needed: bytes that it writes; None if unknown.
     """
     try:
         yield
     except OSError as error:
-        # numpy tells of half an array without a code
+        # numpy reports an incomplete array without an error number
         if error.errno not in FULL and not (error.errno is None and " written" in str(error)):
             raise
         wanted = "" if needed is None else f" for {needed:,} bytes"
@@ -44,10 +44,10 @@ def name_full_disk(folder: str | Path, needed: int | None = None) -> Iterator[No
 
 
 def reserve(path: Path, size: int) -> None:
-    """Give a file so many bytes of the disk now, so that writing to its memory map cannot fail later.
+    """Reserve `size` bytes for a file on the disk, so that writing to its memory map cannot fail later.
 
     Raises:
-        DiskFullError: there is no space.
+        DiskFullError: if there is not enough space.
     """
     with name_full_disk(path.parent, size), path.open("r+b") as file:
         if hasattr(os, "posix_fallocate"):
@@ -58,7 +58,7 @@ def reserve(path: Path, size: int) -> None:
                     raise
             else:
                 return
-        # what is there is kept and written once more, since it may be a hole
+        # write the existing bytes again, since they may be holes without space on the disk
         for place in range(0, size, _CHUNK):
             file.seek(place)
             old = file.read(min(_CHUNK, size - place))

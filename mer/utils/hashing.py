@@ -1,4 +1,4 @@
-"""Hashes of values, files and images."""
+"""Hash values with `digest` and files with `stream_sha256`, `file_hash` or `image_hash`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 
 def digest(value: Any) -> str:
-    """First 16 hex digits of the SHA-256 of a JSON-serialisable value, independent of the order of keys."""
+    """Return the first 16 hex digits of the SHA-256 of a JSON-serialisable value; the order of keys does not matter."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def stream_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file's bytes as hex digits; memory holds a megabyte of it at a time."""
+    """Return the SHA-256 of a file's bytes as hex digits; reads a megabyte at a time."""
     total = hashlib.sha256()
     with Path(path).open("rb") as file:
         while chunk := file.read(1 << 20):
@@ -24,7 +24,7 @@ def stream_sha256(path: str | Path) -> str:
 
 
 def file_hash(path: str | None) -> str | None:
-    """First 16 hex digits of the SHA-256 of a file's bytes; None without a path."""
+    """Return the first 16 hex digits of the SHA-256 of a file's bytes; None if the path is None."""
     return None if path is None else stream_sha256(Path(path).expanduser())[:16]
 
 

@@ -1,7 +1,7 @@
-"""Limits on what a foreign file may claim, checked from its header before anything is decoded; each can be lifted.
+"""Check the sizes in a file's header against a limit with `require_within`, before the file is decoded.
 
-Contract: a limit is a whole number with a name; the environment variable `MER_LIMIT_<NAME>` replaces it. An error
-names the limit, its value and that variable.
+Contract: a limit is a whole number with a name; the environment variable `MER_LIMIT_<NAME>` replaces its value. An
+error names the value and that variable.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from mer.errors import MerError
 
 
 class LimitError(MerError):
-    """A file claims more than a limit allows; names the file, the limit and how to lift it."""
+    """Report a file that exceeds a limit; the message names the file, the limit and its environment variable."""
 
 
 def limit(name: str, default: int) -> int:
     """Return the limit `name`: the value of the environment variable `MER_LIMIT_<NAME>`, else `default`.
 
     Raises:
-        MerError: the variable is set and is no whole number above 0.
+        MerError: if the variable is set to anything but a whole number above 0.
     """
     text = os.environ.get(variable(name), "").strip()
     if not text:
@@ -30,21 +30,21 @@ def limit(name: str, default: int) -> int:
 
 
 def require_within(name: str, default: int, found: int, what: str) -> None:
-    """Raise where `found` is above the limit.
+    """Raise a LimitError if `found` is above the limit.
 
     Args:
-        name: of the limit, lower case, e.g. `weight_bytes`.
-        default: its value where the environment does not replace it.
-        found: what the file claims.
-        what: the file and what is counted, for the message: `model.pt: bytes`.
+        name: name of the limit in lower case, e.g. `weight_bytes`.
+        default: value of the limit if the environment variable is not set.
+        found: number found in the file.
+        what: the file and the unit for the message, e.g. `model.pt: bytes`.
 
     Raises:
-        LimitError: it is.
+        LimitError: if `found` is above the limit.
     """
     allowed = limit(name, default)
     if found > allowed:
         raise LimitError(
-            f"{what}: expected at most {allowed:,}, found {found:,}; it was not read, since it may be damaged or made "
+            f"{what}: expected at most {allowed:,}, got {found:,}; it was not read, since it may be damaged or made "
             f"to fill the memory. If you trust the file, set {variable(name)}={found} and try again"
         )
 

@@ -1,4 +1,4 @@
-"""Optical strain of a flow field."""
+"""Compute the optical strain of a flow field with `strain`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 
 def strain(flow: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Optical strain of a flow (2, H, W): Frobenius norm of its symmetric gradient, (H, W), per pixel.
+    """Return the optical strain (H, W) of a flow (2, H, W) in pixels, the Frobenius norm of its symmetric gradient.
 
     Source: Shreve et al., Macro- and micro-expression spotting in long videos using spatio-temporal strain, FG 2011.
     """

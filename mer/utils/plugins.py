@@ -1,8 +1,9 @@
-"""Plugins: modules of a user that add data sets, attention units, protocols, inputs or backbones without a fork.
+"""Load plugins with `load_plugins`; they add data sets, attention units, protocols, inputs or backbones.
 
 A plugin is a module (`my_lab.units`) or a file (`my/units.py`) in the option `plugins`, or an installed package with
-an entry point of the group `mer`. Loading one runs its code, so name only what you trust; a checkpoint or a data file
-never loads one. A folder `conf` beside the module is added to Hydra's search path, for the YAML of its data set.
+an entry point of the group `mer`. Loading a plugin runs its code, so load only code that you trust; a checkpoint or a
+data file never loads one. A folder `conf` next to the module is added to Hydra's search path, for the YAML of its data
+set.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ from mer.errors import ConfigError, MerError
 #: Group of the entry points of installed plugins.
 GROUP = "mer"
 
-#: Loaded plugins by the name under which they were asked for.
+#: Loaded plugins by the name given in the option `plugins`.
 LOADED: dict[str, ModuleType] = {}
 
 
 def load_plugins(names: Iterable[str]) -> None:
-    """Import plugins, each once; a relative path counts from the working folder.
+    """Import plugins, each once; a relative path starts at the working folder.
 
     Args:
         names: modules (`my_lab.units`) or paths of Python files (`my/units.py`).
 
     Raises:
-        ConfigError: names all that cannot be found or imported, and why.
+        ConfigError: lists all plugins that cannot be found or imported, with reasons.
     """
     found = []
     for name in names:
@@ -43,7 +44,7 @@ def load_plugins(names: Iterable[str]) -> None:
                 code_hash(LOADED[name].__name__)
             except MerError as error:
                 found.append(f"plugins: {name}: {error}")
-            except Exception as error:  # the code of others fails in any way
+            except Exception as error:  # a plugin may raise anything
                 expected = "expected a module that can be imported, or the path of a .py file"
                 found.append(f"plugins: {expected}, got {name!r}: {type(error).__name__}: {error}")
     if found:
@@ -51,7 +52,11 @@ def load_plugins(names: Iterable[str]) -> None:
 
 
 def load_installed() -> None:
-    """Import the plugins of installed packages, those with an entry point of the group `mer`; MerError if one fails."""
+    """Import the plugins of installed packages, which have an entry point of the group `mer`.
+
+    Raises:
+        MerError: if a plugin cannot be imported; names the plugin and its package.
+    """
     for point in importlib.metadata.entry_points(group=GROUP):
         if point.value not in LOADED:
             try:
@@ -61,12 +66,12 @@ def load_installed() -> None:
                 package = point.dist.name if point.dist else point.value
                 raise MerError(
                     f"the installed plugin {point.value} of {package} cannot be imported "
-                    f"({type(error).__name__}: {error}); mend it, or remove it: pip uninstall {package}"
+                    f"({type(error).__name__}: {error}); correct it, or remove it: pip uninstall {package}"
                 ) from error
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Import a file under a name made of its stem and its folder, so that two files of one stem do not collide."""
+    """Import a file under a name made of its stem and its folder, so that files of the same stem do not collide."""
     path = path.expanduser().resolve()
     name = f"mer_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     if name in sys.modules:
@@ -86,7 +91,7 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def conf_folders() -> list[Path]:
-    """Return the folders `conf` beside the files of loaded plugins."""
+    """Return the folders `conf` next to the files of loaded plugins."""
     files = [Path(module.__file__) for module in LOADED.values() if module.__file__]
     return [folder for folder in dict.fromkeys(file.parent / "conf" for file in files) if folder.is_dir()]
 
@@ -112,7 +117,7 @@ def _code_hash(top: ModuleType) -> str:
 
 
 def code_hashes(names: Iterable[str]) -> list[str]:
-    """Return the code hashes of plugins, loaded where they are not, sorted; the folder of a file does not count."""
+    """Load plugins if needed and return their code hashes, sorted; the folder of a file does not matter."""
     names = list(names)
     load_plugins(names)
     return sorted({code_hash(LOADED[name].__name__) for name in names})

@@ -1,8 +1,8 @@
-"""Registries: what can be chosen by name, one file each, ours and those of plugins.
+"""Register functions and classes by name with `Registry.register`, and check their options with `option_errors`.
 
-Every room has one `Registry`. A file adds its own with the decorator `register`, and is found because it lies in the
-folder of that registry; a plugin (`mer.utils.plugins`) does the same from outside. The keyword-only parameters of what
-is registered are its own options, e.g. `reduction` of an attention unit, set by `model.attention.options`.
+Each kind of entry (attention unit, protocol, ...) has one `Registry` with a folder. Each file in that folder adds its
+entry with the decorator `register`; a plugin (`mer.utils.plugins`) does the same from outside. The keyword-only
+parameters of an entry are its own options, e.g. `reduction` of an attention unit, set by `model.attention.options`.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ Made = TypeVar("Made", bound=Callable[..., Any])
 
 
 class Registry(MutableMapping[str, T], Generic[T]):
-    """Entries by name; the files of its folder and installed plugins are imported when it is first read.
+    """Map names to entries; the first access imports the files of the folder and installed plugins.
 
     Args:
-        kind: what an entry is, for messages: `attention unit`.
+        kind: name of the kind of entry for messages, e.g. `attention unit`.
         package: the folder whose files add entries, e.g. `mer.models.attention`; "" for none.
-        entry: makes the entry from a decorated function or class and the keywords of `register`; the object itself
-            where it is None.
+        entry: makes the entry from a decorated function or class and the keywords of `register`; None takes the object
+            itself as the entry.
     """
 
     def __init__(self, kind: str, package: str = "", entry: Callable[..., T] | None = None) -> None:
@@ -49,7 +49,7 @@ class Registry(MutableMapping[str, T], Generic[T]):
         """Return a decorator that adds a function or class under `name`.
 
         Raises:
-            MerError: another module has registered that name.
+            MerError: if another module has registered that name.
         """
 
         # not `made.__module__`: a partial, say, or a class of ours under another name says nothing of who registers it
@@ -65,26 +65,26 @@ class Registry(MutableMapping[str, T], Generic[T]):
         return add
 
     def unknown(self, key: str, value: Any, *, also: Collection[str] = ()) -> list[str]:
-        """Return the problem with the name `value` of the option `key`, or nothing.
+        """Return an error if the option `key` has an unknown name as `value`, else an empty list.
 
         Args:
             key: the option, e.g. `model.attention.unit`.
             value: its value.
-            also: further names that are right, e.g. `none`.
+            also: further valid names, e.g. `none`.
         """
         return unknown_name(key, value, [*also, *self])
 
     def plugin_code(self, name: str) -> dict[str, str]:
-        """Return `{"plugin": HASH}`, the hash of the code of the plugin that gives an entry; nothing for our own.
+        """Return `{"plugin": HASH}` with the code hash of the entry's plugin; an empty dict for an entry of `mer`.
 
-        It belongs in the key of all that is kept of what the entry computes: a changed plugin must not find old values.
+        It belongs in the cache key of each value that the entry computes, so that a changed plugin gets no old values.
         """
         module = self._modules.get(name, "mer")
         return {} if module.partition(".")[0] == "mer" else {"plugin": plugins.code_hash(module)}
 
     def _read(self) -> dict[str, T]:
         if not self._complete:
-            self._complete = True  # first, since what is imported may read it
+            self._complete = True  # before the imports, since an imported module may read the registry
             if self.package:
                 folder = importlib.import_module(self.package)
                 for module in pkgutil.iter_modules(folder.__path__):
@@ -103,14 +103,14 @@ class Registry(MutableMapping[str, T], Generic[T]):
         self._modules.pop(name, None)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._read()))  # whatever was imported first
+        return iter(sorted(self._read()))  # independent of the order of imports
 
     def __len__(self) -> int:
         return len(self._read())
 
 
 def unknown_name(key: str, value: Any, names: Collection[str]) -> list[str]:
-    """Return the problem with the value of the option `key`, which should be one of the `names`; nothing if it is."""
+    """Return an error if the value of the option `key` is not one of the `names`, else an empty list."""
     if value in names:
         return []
     hint = nearest(str(value), names)
@@ -118,13 +118,13 @@ def unknown_name(key: str, value: Any, names: Collection[str]) -> list[str]:
 
 
 def accepted(made: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the arguments `given` that a function or class takes by name."""
+    """Return the arguments of `given` that a function or class accepts by name."""
     known = inspect.signature(made).parameters
     return {name: value for name, value in given.items() if name in known}
 
 
 def own_options(made: Callable[..., Any], *, passed: Collection[str] = ()) -> dict[str, inspect.Parameter]:
-    """Return the own options of a function or class: its keyword-only parameters without those `passed` to it."""
+    """Return the options of a function or class, its keyword-only parameters except those in `passed`."""
     return {
         name: parameter
         for name, parameter in inspect.signature(made).parameters.items()
@@ -135,13 +135,13 @@ def own_options(made: Callable[..., Any], *, passed: Collection[str] = ()) -> di
 def option_errors(
     key: str, made: Callable[..., Any], values: Mapping[str, Any], *, passed: Collection[str] = ()
 ) -> list[str]:
-    """Return what is wrong with the options of a registered function or class, one sentence each.
+    """Return the errors in the options of a registered function or class, one sentence each.
 
     Args:
-        key: where the options stand in the configuration, e.g. `model.attention.options`.
+        key: key of the options in the configuration, e.g. `model.attention.options`.
         made: the function or class; the annotations of its keyword-only parameters are the types.
         values: the options that are set.
-        passed: keyword-only parameters that are passed by its caller and are no options.
+        passed: keyword-only parameters passed by the caller, which are not options.
     """
     known = own_options(made, passed=passed)
     listed = ", ".join(f"{name}={parameter.default!r}" for name, parameter in known.items()) or "none of its own"
@@ -157,7 +157,7 @@ def option_errors(
         default = MISSING if parameter.default is parameter.empty else parameter.default
         schema = make_dataclass("Options", [(name, hints.get(name, Any), field(default=default))])
         try:
-            # the rules of all other options: an int is no text, a float may be an int
+            # the same type rules as for all options: an int is not a string, an int is valid for a float
             right = vars(from_dict(schema, {name: values[name]}))[name]
         except OmegaConfBaseException as error:
             found.append(f"{key}.{name}: {str(error).splitlines()[0]}")

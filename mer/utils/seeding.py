@@ -1,4 +1,4 @@
-"""Seeds derived from names."""
+"""Derive seeds from names with `seed_from`."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import hashlib
 
 
 def seed_from(seed: int, *names: str | int) -> int:
-    """Seed in 0..2^32-1 that depends on `seed` and the names, in order, and on nothing else."""
+    """Return a seed in 0..2^32-1 that depends only on `seed` and the names, in order."""
     return int.from_bytes(hashlib.sha256(repr((seed, *names)).encode()).digest()[:4], "big")

@@ -1,6 +1,7 @@
-"""Where the time of preparing goes: seconds by kind of work, summed over the threads of this process.
+"""Measure the seconds of preparation by kind of work with `timed`; read them with `elapsed`.
 
-Contract: counting always goes on and nothing resets it; the work of a stretch is the difference of two readings.
+Contract: seconds are summed over all threads of this process and are never reset. The difference of two readings is the
+work between them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Kinds of work that are told apart.
+#: Kinds of work that are measured separately.
 WORK = DECODING, DETECTION, FLOW, WRITING, HASHING = "decoding", "detection", "flow", "writing", "hashing"
 
 _lock = threading.Lock()
@@ -19,7 +20,7 @@ _spent = dict.fromkeys(WORK, 0.0)
 
 @contextmanager
 def timed(work: str) -> Iterator[None]:
-    """Count the seconds of a block, or as a decorator of every call, as this kind of work."""
+    """Add the seconds of a block, or of each call if used as a decorator, to this kind of work."""
     start = time.perf_counter()
     try:
         yield
@@ -30,6 +31,6 @@ def timed(work: str) -> Iterator[None]:
 
 
 def elapsed() -> dict[str, float]:
-    """Seconds by kind of work since this process began, a copy."""
+    """Return a copy of the seconds by kind of work since this process started."""
     with _lock:
         return dict(_spent)

@@ -157,7 +157,7 @@ def test_sparse_files_are_refused_before_they_are_read(tmp_path: Path) -> None:
     Image.fromarray(PIXELS).save(path)
     with path.open("r+b") as file:
         file.truncate(6 << 30)
-    with pytest.raises(SampleError, match=r"x\.png: bytes: expected at most 256,000,000, found 6,442"):
+    with pytest.raises(SampleError, match=r"x\.png: bytes: expected at most 256,000,000, got 6,442"):
         compute_inputs(table_of([str(path)] * 2), InputConfig(representation="apex", size=28), tmp_path / "cache")
 
 

@@ -381,7 +381,7 @@ def test_files_that_are_nothing_of_the_kind(tmp_path: Path):
         "empty": ({}, "expected tensors by name"),
         "nothing": ({"a": torch.zeros(3), "b": torch.zeros(2)}, "of another network"),
         "nan": (nan, "expected finite numbers, got others in layer1.0.conv1.weight"),
-        "both": (both, "leave only one of them"),
+        "both": (both, "keep only one of them"),
         "extra": (extra, r"layer3.0.se.conv.weight \(3, 3\): no place"),
         "pickled": (torch.nn.ReLU(), "cannot be read as plain weights"),
     }
