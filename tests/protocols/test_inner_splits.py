@@ -38,7 +38,9 @@ def test_the_few_are_among_the_many_and_seeds_draw_others() -> None:
 
 
 def test_more_subjects_than_there_are_and_zero_are_refused() -> None:
-    with pytest.raises(SampleError, match=r"expected 9 training subjects or more with protocol.train_subjects=9, got 8"):
+    with pytest.raises(
+        SampleError, match=r"expected 9 training subjects or more with protocol.train_subjects=9, got 8"
+    ):
         make_folds(table(ROWS), ProtocolConfig(train_subjects=9), 0)
     assert any("protocol.train_subjects" in line for line in config_errors(ProtocolConfig(train_subjects=0)))
     assert any(

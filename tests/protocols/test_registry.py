@@ -138,12 +138,16 @@ def test_one_person_more_moves_few_others() -> None:
 
 
 def test_one_subject_only() -> None:
-    with pytest.raises(SampleError, match=r"two or more subjects, for leave-one-subject-out, got one, d:s99 \(3 samples\)"):
+    with pytest.raises(
+        SampleError, match=r"two or more subjects, for leave-one-subject-out, got one, d:s99 \(3 samples\)"
+    ):
         make_folds(table([]), ProtocolConfig(), 0)
 
 
 def test_two_subjects_cannot_be_divided_further() -> None:
-    with pytest.raises(SampleError, match=r"fold d-s1: expected two or more training subjects.*got 1: set protocol.validation=0"):
+    with pytest.raises(
+        SampleError, match=r"fold d-s1: expected two or more training subjects.*got 1: set protocol.validation=0"
+    ):
         make_folds(table([("s1", "a")]), ProtocolConfig(validation=0.5), 0)
 
 

@@ -149,7 +149,7 @@ def release(trainer: Trainer, module: RecognitionModule) -> None:
     """
     module.zero_grad()  # gradients are as large as the network
     trainer.strategy.optimizers, trainer.strategy.lr_scheduler_configs = [], []
-    del module.network, module.held
+    del module.network, module.frozen_norms
 
 
 def build_trainer(
