@@ -139,7 +139,7 @@ def test_one_person_more_moves_few_others() -> None:
 
 def test_one_subject_only() -> None:
     with pytest.raises(
-        SampleError, match=r"two or more subjects, for leave-one-subject-out, got one, d:s99 \(3 samples\)"
+        SampleError, match=r"two or more subjects for leave-one-subject-out, got one, d:s99 \(3 samples\)"
     ):
         make_folds(table([]), ProtocolConfig(), 0)
 

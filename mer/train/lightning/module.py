@@ -109,7 +109,7 @@ class RecognitionModule(LightningModule):
         self.mixing_seed = data.seed
 
     def on_train_epoch_start(self) -> None:
-        """Begin the scores of an epoch, and put frozen normalisation layers into evaluation mode, where Lightning leaves them."""
+        """Begin the scores of an epoch, and put frozen normalisation layers into evaluation mode."""
         self.train_loss.reset()
         self.train_accuracy.reset()
         for layer in self.frozen_norms:

@@ -174,17 +174,17 @@ def test_every_missing_layer_is_named(tmp_path: Path, blobs: Blobs, monkeypatch:
 @pytest.mark.parametrize(
     ("layer", "wrong", "words"),
     [
-        ("conv1", [f4(64, 1, 7, 7)], ["(64, 1, 7, 7) + (64,)", "found (64, 1, 7, 7)"]),
-        ("conv1", [f4(64, 1, 5, 5), f4(64)], ["found (64, 1, 5, 5) + (64,)"]),
+        ("conv1", [f4(64, 1, 7, 7)], ["(64, 1, 7, 7) + (64,)", "got (64, 1, 7, 7)"]),
+        ("conv1", [f4(64, 1, 5, 5), f4(64)], ["got (64, 1, 5, 5) + (64,)"]),
         ("conv1", [f4(64, 3, 7, 7), f4(64)], ["layer data_bn: expected blobs (3,) + (3,) + (1,), got (1,)"]),
-        ("layer_128_1_conv1", [f4(64, 128, 3, 3)], ["(128, 64, 3, 3)", "found (64, 128, 3, 3)"]),
-        ("layer_64_1_bn2", [f4(64), f4(64)], ["(64,) + (64,) + (1,)", "found (64,) + (64,)"]),
+        ("layer_128_1_conv1", [f4(64, 128, 3, 3)], ["(128, 64, 3, 3)", "got (64, 128, 3, 3)"]),
+        ("layer_64_1_bn2", [f4(64), f4(64)], ["(64,) + (64,) + (1,)", "got (64,) + (64,)"]),
         ("layer_64_1_bn2", [f4(64), -f4(64), f4(1)], ["variances"]),
-        ("last_scale", [f4(512), f4(256)], ["found (512,) + (256,)"]),
+        ("last_scale", [f4(512), f4(256)], ["got (512,) + (256,)"]),
         ("last_scale", [f4(512), np.full(512, np.nan, "f4")], ["finite"]),
         ("mask_Concat_256_1x1", [f4(256, 256, 1, 1)], ["(256, 768, 1, 1)"]),
         ("mask_Concat_256_1x1_one", [], ["no weights"]),
-        ("classifier-Expressions", [f4(5, 256), f4(5)], ["(K, 512)", "found (5, 256) + (5,)"]),
+        ("classifier-Expressions", [f4(5, 256), f4(5)], ["(K, 512)", "got (5, 256) + (5,)"]),
         ("classifier-Expressions", [f4(1, 512), f4(1)], ["K 2 or more"]),
     ],
 )
