@@ -135,8 +135,8 @@ def long_header(path: Path) -> Path:
 
 #: Name -> (file name, what makes it, what the message says).
 TORCH: dict[str, tuple[str, Callable[[Path], Path], str]] = {
-    "deflated checkpoint": ("a.pt", lambda path: repacked(path, zipfile.ZIP_DEFLATED), "is compressed"),
-    "deflated bomb": ("a.pt", bomb, "is compressed"),
+    "deflated checkpoint": ("a.pt", lambda path: repacked(path, zipfile.ZIP_DEFLATED), "expected uncompressed entries"),
+    "deflated bomb": ("a.pt", bomb, "expected uncompressed entries"),
     "entries that share bytes": ("a.pt", shared_bytes, "claim|damaged archive"),
     "stretched tensor": ("a.pt", stretched, "not all stored"),
     "list of lists of lists": ("a.pt", laughs, "weight_values|MER_LIMIT_WEIGHT_VALUES"),
