@@ -49,8 +49,8 @@ def load(data: ManifestData, cache_dir: Path) -> SampleTable:
     path = Path(data.manifest).expanduser().resolve()
     if not path.is_file():
         raise DatasetNotFoundError(
-            f"data.manifest={path}: no such file. Expected a CSV with the columns {', '.join(REQUIRED)}, one row a "
-            "clip, its paths relative to the CSV's folder. To try the pipeline without data: "
+            f"data.manifest={path}: no such file. Expected a CSV with the columns {', '.join(REQUIRED)}, one row per "
+            "clip, with paths relative to the CSV's folder. To try the pipeline without data: "
             "python -m mer.run +experiment=synthetic_loso"
         )
     listed = _read(path)
@@ -114,7 +114,7 @@ def _read(path: Path) -> pd.DataFrame:
     except csv.Error as error:
         raise SampleError(f"{path}: line {reader.line_num}: {error}. Save the file as a plain CSV.") from error
     if not lines:
-        raise SampleError(f"{path}: the file is empty. Expected a header {','.join(REQUIRED)} and one row a clip.")
+        raise SampleError(f"{path}: the file is empty. Expected a header {','.join(REQUIRED)} and one row per clip.")
     header, *numbers = lines
     names = lines[header]
     bad = [f"line {number}: {', '.join(lines[number])}" for number in numbers if any(lines[number][len(names) :])]
@@ -145,7 +145,7 @@ def _check(listed: pd.DataFrame, path: Path) -> None:
             f"found {', '.join(map(str, listed.columns))}.{comma} Add or rename the columns in its first line."
         )
     if len(listed) == 0:
-        raise SampleError(f"{path}: expected one row a clip below the header, found none. Add the rows.")
+        raise SampleError(f"{path}: expected one row per clip below the header, found none. Add the rows.")
     for column in ("sample_id", "dataset", "subject"):
         bad = [_line(listed, row) for row in range(len(listed)) if not listed[column].iloc[row]]
         raise_for_rows(bad, f"{path}: column {column} is empty in", "Fill the cells, or remove the rows.")

@@ -40,8 +40,8 @@ def read_list(path: Path) -> list[dict[str, str]]:
     """
     if not path.is_file():
         raise DatasetNotFoundError(
-            f"data.list={path}: no such file. Expected a CSV with the columns {', '.join(LIST_COLUMNS)}, one row a "
-            "sample, as the challenge's organisers give it out; without it set data.list=null (selection by label)."
+            f"data.list={path}: no such file. Expected a CSV with the columns {', '.join(LIST_COLUMNS)}, one row per "
+            "sample, from the organisers of the challenge; data.list=null selects by label without it."
         )
     sheets = spreadsheets.open_book(path)
     found = next((rows for rows in sheets.values() if any(any(map(spreadsheets.text, row)) for row in rows)), [])

@@ -76,7 +76,7 @@ def _with_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
         )
     if len(frame) == 0:
         raise SampleError(
-            f"{name}: the sample table has no rows, expected one a clip. Look at the data's location and data.labels."
+            f"{name}: the sample table has no rows, expected one per clip. Check where the data are, and data.labels."
         )
     return frame.loc[:, list(COLUMNS)].astype(object).reset_index(drop=True)
 
@@ -165,7 +165,7 @@ def _check_order(frame: pd.DataFrame, name: str) -> None:
 def _check_classes(frame: pd.DataFrame, classes: tuple[str, ...], name: str) -> None:
     if len(set(classes)) != len(classes) or len(classes) < 2:
         raise SampleError(
-            f"{name}: expected two or more different classes, got {list(classes)}. Look at data.labels and the labels."
+            f"{name}: expected two or more different classes, got {list(classes)}. Check data.labels and the labels."
         )
     bad = [f"{_row(frame, row)}: {label!r}" for row, label in enumerate(frame["label"]) if label not in classes]
     remedy = "Correct the label, or name it in data.labels."
