@@ -199,7 +199,7 @@ def test_compare_names_a_damaged_file(file: str, fault: str, whole: Path, copy: 
     assert file in " ".join(found.stderr.split()) or may_pass or "cannot be compared" in found.stderr
 
 
-@pytest.mark.parametrize("fault", [*DAMAGE, "a list", "of a sweep"])
+@pytest.mark.parametrize("fault", ["noise", *slow(*(one for one in DAMAGE if one != "noise"), "a list", "of a sweep")])
 @pytest.mark.parametrize("file", [run_files.CONFIG, run_files.MANIFEST, run_files.SWEEP])
 @counted("file of a resumed run")
 def test_resume_of_a_damaged_run_is_refused_or_right(file: str, fault: str, whole: Path, copy: Path, tmp_path: Path):
@@ -255,6 +255,40 @@ def test_folds_from_another_time_are_finished_all_the_same(years: int, config: C
         os.utime(path, (then, then))
     assert "0 to train" in rerun(config, copy)
     assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+
+
+@pytest.mark.parametrize("null", ["permuted_labels", "onset_only"])
+@pytest.mark.slow
+@counted("null run")
+def test_a_null_run_is_finished_as_it_began(null: str, config: Config, tmp_path: Path):
+    config = replace(config, null=null)
+    rerun(config, tmp_path / "run")
+    before = (tmp_path / "run" / run_files.PREDICTIONS).read_bytes()
+    shutil.rmtree(run_files.completed_folds(tmp_path / "run")[1])
+    flip(run_files.completed_folds(tmp_path / "run")[0] / run_files.CHECKPOINT)
+    assert "2 to train" in rerun(config, tmp_path / "run")
+    assert (tmp_path / "run" / run_files.PREDICTIONS).read_bytes() == before
+    with pytest.raises(MerError, match="null: "):
+        rerun(replace(config, null="none"), tmp_path / "run")
+
+
+@pytest.mark.slow
+@counted("null run")
+def test_a_run_with_null_tests_is_run_again(config: Config, whole: Path, tmp_path: Path):
+    config = replace(config, sanity=True)
+    run_folder = Path(shutil.copytree(whole, tmp_path / "run"))
+    rerun(config, run_folder)
+    results = json.loads((run_folder / run_files.RESULTS).read_text())["sanity"]
+    assert {"permuted_labels", "onset_only", "linear", "identity"} <= results.keys()
+    null = run_files.sanity_folder(run_folder, "permuted_labels")
+    shutil.rmtree(run_files.completed_folds(null)[0])
+    noise(run_folder / run_files.SANITY_FOLDER / run_files.SANITY)
+    rerun(config, run_folder)
+    assert json.loads((run_folder / run_files.RESULTS).read_text())["sanity"] == results
+    assert (run_folder / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+    noise(run_folder / run_files.SANITY_FOLDER / run_files.SANITY)
+    with pytest.raises(MerError, match=run_files.SANITY):  # it would be lost, and nobody asks for it anew
+        rerun(replace(config, sanity=False), run_folder)
 
 
 @counted("fold of another person")
