@@ -1,1 +1,1 @@
-"""Pixels into tensors (C, H, W): key frames, representations, augmentation, the LightningDataModule of one fold."""
+"""Turn image files into network inputs (C, H, W): faces, apexes, representations, the LightningDataModule of a fold."""

@@ -1,4 +1,4 @@
-"""Spotters of the apex by the key of `input.apex`."""
+"""Find the apex frame of a clip with a spotter, selected by `input.apex`."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ SPOTTERS: Registry[Spotter] = Registry("apex spotter")
 
 @SPOTTERS.register("middle")
 def middle_frame(frames: np.ndarray) -> int:
-    """The frame in the middle, the usual stand-in: micro-expressions rise and fall in about the same time."""
+    """Return the middle frame, the usual substitute, since micro-expressions rise and fall in about the same time."""
     return (len(frames) - 1) // 2
 
 
 @SPOTTERS.register("flow")
 def flow_apex(frames: np.ndarray) -> int:
-    """The apex by motion and by change of grey levels since onset, both without those of the head: `course_peak`."""
+    """Return the apex by `course_peak` of motion and of grey-level change since onset, both without head motion."""
     small, face = _small(frames), central_mask((SIDE, SIDE))
     kept, fields, levels = skin(), [], []
     for frame in small:

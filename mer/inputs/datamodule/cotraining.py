@@ -1,7 +1,7 @@
-"""Samples of another source in a fold's training batches: drawn maps beside real ones.
+"""Add samples of another source to the training batches of a fold with `CotrainingSampler`.
 
-Contract: an epoch still shows each of the fold's own draws once; every batch has the same number of companions behind
-its own samples, also the last, shorter one. The draw is a function of (seed, epoch); process r of w takes every w-th.
+Contract: an epoch still has each of the fold's own draws once. Every batch, also the shorter last one, ends with the
+same number of co-training samples. The draws depend only on (seed, epoch); process r of w takes every w-th.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from mer.utils.seeding import seed_from
 
 @dataclass(frozen=True)
 class CotrainingSamples:
-    """What joins the training batches.
+    """Store the samples of another source that are added to the training batches.
 
     Attributes:
-        pixels: inputs (M, C, S, S) of the other source.
-        targets: their classes (M,), numbered as the fold's own.
-        rows: which of them may be drawn (m,), at least one.
-        share: their share of a batch, 0..1.
+        inputs: inputs (M, C, S, S) of the other source.
+        targets: their classes (M,), numbered as in the fold.
+        rows: rows (m,) that may be drawn, at least one.
+        share: share of co-training samples in a batch, 0..1.
     """
 
     inputs: np.ndarray
@@ -34,23 +34,23 @@ class CotrainingSamples:
     share: float
 
     def in_batch(self, batch_size: int) -> int:
-        """Companions in a batch of this size: the share rounded, so that at least one sample of either kind is left."""
+        """Return the number of co-training samples in a batch, rounded, with at least one sample of each kind."""
         return min(max(1, round(self.share * batch_size)), batch_size - 1)
 
 
 class CotrainingSampler(Sampler[Draw]):
-    """Draws of a fold's own samples in batches, each followed by draws of companions.
+    """Draw a fold's own samples in batches, each followed by co-training samples.
 
-    Rows of companions begin at `offset`, behind the rows of the table.
+    The rows of co-training samples begin at `offset`, after the rows of the table.
 
     Args:
-        own: draws of the fold's own samples; its batch size is that of the own part.
-        companions: what joins them.
-        count: companions in each batch of one process.
+        own: sampler of the fold's own samples; its batch size is that of the own part.
+        companions: the co-training samples.
+        count: co-training samples in each batch of one process.
         offset: number of rows in the table.
-        oversample: whether companions are drawn with equal classes.
-        seed: of the fold.
-        rank: this process.
+        oversample: whether co-training samples are drawn with equal classes.
+        seed: seed of the fold.
+        rank: index of this process.
         world: number of processes.
     """
 
@@ -71,11 +71,11 @@ class CotrainingSampler(Sampler[Draw]):
         self.batch_size = own.batch_size + count
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration draws; Lightning calls this."""
+        """Set the epoch of the next iteration; Lightning calls this."""
         self.own.set_epoch(epoch)
 
     def __len__(self) -> int:
-        """Draws of this process in an epoch, of either kind."""
+        """Return the number of draws of this process in an epoch, of both kinds."""
         return len(self.own) + self.count * self._batches
 
     @property
@@ -83,7 +83,7 @@ class CotrainingSampler(Sampler[Draw]):
         return math.ceil(len(self.own) / self.own.batch_size)
 
     def __iter__(self) -> Iterator[Draw]:
-        """Draws of this process in the chosen epoch, batch after batch."""
+        """Yield the draws of this process in the current epoch, batch after batch."""
         theirs = iter(self._theirs())
         for place, draw in enumerate(self.own, 1):
             yield draw
@@ -91,7 +91,7 @@ class CotrainingSampler(Sampler[Draw]):
                 yield from (next(theirs) for _ in range(self.count))
 
     def _theirs(self) -> list[Draw]:
-        """Companions of all batches of this process: every one once before any comes again."""
+        """Return the co-training samples of all batches of this process, each once before any is repeated."""
         rng = np.random.default_rng(seed_from(self.seed, "companions", self.own.epoch))
         wanted = self.count * self._batches * self.world
         rows = self.companions.rows

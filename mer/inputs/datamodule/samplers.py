@@ -53,11 +53,11 @@ class EpochSampler(Sampler[Draw]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration draws; Lightning calls this."""
+        """Set the epoch of the next iteration; Lightning calls this."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Draws of this process in an epoch."""
+        """Return the number of draws of this process in an epoch."""
         total = len(self.rows)
         if self.oversample:
             counts = np.bincount(self.targets)
@@ -66,7 +66,7 @@ class EpochSampler(Sampler[Draw]):
         return share - 1 if share % self.batch_size == 1 and share > 1 else share
 
     def __iter__(self) -> Iterator[Draw]:
-        """Draws of this process in the chosen epoch."""
+        """Yield the draws of this process in the current epoch."""
         rng = np.random.default_rng(seed_from(self.seed, "epoch", self.epoch))
         rows = oversampled(self.rows, self.targets, rng) if self.oversample else self.rows
         order = rng.permutation(rows)
@@ -77,14 +77,14 @@ class EpochSampler(Sampler[Draw]):
 
 
 def oversampled(rows: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Every row once, and rows of smaller classes drawn with replacement until all classes are equally large."""
+    """Return each row once, and rows of smaller classes drawn with replacement until all classes are equally large."""
     groups = [rows[targets == k] for k in np.unique(targets)]
     largest = max(map(len, groups))
     return np.concatenate([np.concatenate([group, rng.choice(group, largest - len(group))]) for group in groups])
 
 
 def class_weights(targets: np.ndarray, *, classes: int) -> list[float]:
-    """Weight (K,) of each class in the loss: inverse to its frequency, mean 1 over samples; 0 for an absent class."""
+    """Return the class weights (K,) of the loss, inverse to frequency, mean 1 over samples, 0 for an absent class."""
     counts = np.bincount(targets, minlength=classes)
     present = counts > 0
     weights = np.zeros(classes)

@@ -32,7 +32,7 @@ METHODS: Registry[Flow] = Registry("flow method")
 @METHODS.register("dis")
 @timed(FLOW)
 def dis(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
-    """Flow (2, H, W) by dense inverse search with OpenCV's preset MEDIUM.
+    """Return the flow (2, H, W) by dense inverse search with OpenCV's preset MEDIUM.
 
     Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016.
     """
@@ -44,7 +44,7 @@ def dis(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
 @METHODS.register("farneback")
 @timed(FLOW)
 def farneback(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
-    """Flow (2, H, W) from local quadratic fits: five levels of half the side, Gaussian windows, fits over 7 pixels.
+    """Return the flow (2, H, W) from local quadratic fits over 7 pixels, with five levels and Gaussian windows.
 
     Source: Farneback, Two-Frame Motion Estimation Based on Polynomial Expansion, SCIA 2003; OpenCV's implementation.
     """
@@ -59,7 +59,7 @@ def farneback(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
 @METHODS.register("tvl1")
 @timed(FLOW)
 def total_variation(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
-    """Flow (2, H, W) by TV-L1 (`mer.inputs.flow.tvl1`, which takes batches)."""
+    """Return the flow (2, H, W) by TV-L1 (`mer.inputs.flow.tvl1`, which takes batches)."""
     import torch  # seconds; the other methods do without
 
     from mer.inputs.flow.tvl1 import tvl1
@@ -69,11 +69,11 @@ def total_variation(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
 
 
 def dense_flow(onset: np.ndarray, apex: np.ndarray, *, method: str = "dis", stabilise: bool = False) -> np.ndarray:
-    """Flow u (right), v (down): (2, S, S) float32 in pixels of the working side S within `FLOW_SIDES`.
+    """Return the flow u (right), v (down), (2, S, S) float32 in pixels of the working side S within `FLOW_SIDES`.
 
     Args:
         onset: grey frame (H, W) float32, levels 0..255.
-        apex: grey frame alike.
+        apex: grey frame of the same size.
         method: key of `METHODS`.
         stabilise: whether the motion of the head, a similarity fitted to the flow of all pixels, is taken out first.
             It is fitted to DIS whatever the method: the fit averages the differences away.
@@ -87,5 +87,5 @@ def dense_flow(onset: np.ndarray, apex: np.ndarray, *, method: str = "dis", stab
 
 
 def _levels(grey: np.ndarray) -> np.ndarray:
-    """Grey levels rounded to uint8, as OpenCV's flows take them."""
+    """Return grey levels rounded to uint8, as OpenCV's flow methods need them."""
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)

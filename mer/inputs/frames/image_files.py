@@ -38,20 +38,20 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def to_grey(pixels: np.ndarray) -> np.ndarray:
-    """Grey values (H, W) float32 of (H, W) or (H, W, 3): 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601)."""
+    """Return grey values (H, W) float32 from (H, W) or (H, W, 3), 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601)."""
     if pixels.ndim == 2:
         return pixels.astype(np.float32)
     return pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def resize(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Square (S, S[, 3]) of the same dtype: area averages when shrinking, linear when growing."""
+    """Return a square (S, S[, 3]) of the same dtype, by area averages when shrinking, linear when growing."""
     shrinking = min(pixels.shape[:2]) > size
     return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
 
 
 def read_span(paths: Sequence[str]) -> np.ndarray:
-    """Frames (T, H, W[, 3]) of one kind; SampleError where one differs from the first."""
+    """Return frames (T, H, W[, 3]); raise a SampleError if one differs from the first in shape or type."""
     frames = [read_image(path) for path in paths]
     for path, frame in zip(paths, frames, strict=True):
         if (frame.shape, frame.dtype) != (frames[0].shape, frames[0].dtype):

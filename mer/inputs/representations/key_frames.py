@@ -1,6 +1,6 @@
-"""Inputs made of the key frames' grey levels or colours: apex, difference, files as they are.
+"""Compute inputs from grey levels or colours of key frames: `apex`, `apex_rgb`, `difference`, `image`.
 
-Contract: each function takes key frames by name, (H, W) or (H, W, 3), and the configuration, and gives (C, S, S).
+Contract: each function takes key frames by name, (H, W) or (H, W, 3), and the configuration, and returns (C, S, S).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from mer.inputs.representations.representation import REPRESENTATIONS, Frames
 
 @REPRESENTATIONS.register("apex", frames=("apex",), is_intensity=True)
 def apex(frames: Frames, config: InputConfig) -> np.ndarray:
-    """Grey apex frame (1, S, S), raw grey levels 0..255 float32: the authors' input, which the network normalises."""
+    """Return the grey apex frame (1, S, S), grey levels 0..255 float32; the network normalises them."""
     return resize(to_grey(frames["apex"]), config.size)[None]
 
 
 @REPRESENTATIONS.register("apex_rgb", frames=("apex",), is_intensity=True)
 def apex_rgb(frames: Frames, config: InputConfig) -> np.ndarray:
-    """Apex frame in colour (3, S, S), raw levels 0..255 float32, red first; a grey file three times."""
+    """Return the apex frame in colour (3, S, S), levels 0..255 float32, red first; a grey file is repeated."""
     pixels = frames["apex"].astype(np.float32)
     colour = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
     return np.ascontiguousarray(resize(colour, config.size).transpose(2, 0, 1))
@@ -29,14 +29,14 @@ def apex_rgb(frames: Frames, config: InputConfig) -> np.ndarray:
 
 @REPRESENTATIONS.register("difference", frames=("onset", "apex"))
 def difference(frames: Frames, config: InputConfig) -> np.ndarray:
-    """Apex minus onset (1, S, S), signed grey levels -255..255 float32."""
+    """Return apex minus onset (1, S, S), signed grey levels -255..255 float32."""
     onset, apex = grey_pair(frames)
     return resize(apex - onset, config.size)[None]
 
 
 @REPRESENTATIONS.register("image", frames=("apex",), is_intensity=True, channels_known=False)
 def image(frames: Frames, config: InputConfig) -> np.ndarray:
-    """The file as it is (1 or 3, S, S), its own values; resized only where its sides are not S."""
+    """Return the values of the file unchanged (1 or 3, S, S); it is resized only if its sides are not S."""
     pixels = frames["apex"]
     if pixels.shape[:2] != (config.size, config.size):
         pixels = resize(pixels, config.size)
@@ -44,7 +44,7 @@ def image(frames: Frames, config: InputConfig) -> np.ndarray:
 
 
 def grey_pair(frames: Frames) -> tuple[np.ndarray, np.ndarray]:
-    """Onset and apex as grey (H, W) float32; SampleError where their sizes differ."""
+    """Return onset and apex as grey (H, W) float32; raise a SampleError if their sizes differ."""
     onset, apex = to_grey(frames["onset"]), to_grey(frames["apex"])
     if onset.shape != apex.shape:
         sizes = "onset {1}x{0} and apex {3}x{2} pixels".format(*onset.shape, *apex.shape)

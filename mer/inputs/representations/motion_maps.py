@@ -1,7 +1,7 @@
-"""Inputs made of motion from onset to apex: flow, flow with strain, and files that hold such maps.
+"""Compute inputs from the motion between onset and apex: `flow`, `flow_uv`, and files with such maps, `motion_map`.
 
-Contract: each function takes key frames by name and the configuration, and gives (C, S, S) float32, every channel
-normalised on its own by `standardise_channels`.
+Contract: each function takes key frames by name and the configuration, and returns (C, S, S) float32, each channel
+normalised separately by `standardise_channels`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from mer.utils.optical_strain import strain
 
 @REPRESENTATIONS.register("flow", frames=("onset", "apex"), flip_signs=(-1, 1, 1), motion=True)
 def flow(frames: Frames, config: InputConfig) -> np.ndarray:
-    """Flow to the right u, downwards v, and strain, onset to apex (3, S, S) float32, each map normalised on its own.
+    """Return flow u (right), v (down) and strain from onset to apex (3, S, S) float32, each normalised separately.
 
-    Strain is taken on the map's own grid, after the averaging of `resize`: nearer to the truth of drawn clips than
-    strain of the finer field (median correlation .82 against .78, frames of 384 pixels), whose gradients are noisier.
+    Strain is computed from the flow after `resize`. It is nearer to the ground truth of drawn clips than strain of the
+    finer field (median correlation .82 against .78, frames of 384 pixels), whose gradients are noisier.
     """
     field = measured(frames, config)
     return standardise_channels(np.concatenate([field, strain(field)[None]]))
@@ -30,13 +30,13 @@ def flow(frames: Frames, config: InputConfig) -> np.ndarray:
 
 @REPRESENTATIONS.register("flow_uv", frames=("onset", "apex"), flip_signs=(-1, 1), motion=True)
 def flow_uv(frames: Frames, config: InputConfig) -> np.ndarray:
-    """Flow to the right u and downwards v, onset to apex (2, S, S) float32, each map normalised on its own."""
+    """Return flow u (right) and v (down) from onset to apex (2, S, S) float32, each normalised separately."""
     return standardise_channels(measured(frames, config))
 
 
 @REPRESENTATIONS.register("motion_map", frames=("apex",), flip_signs=(-1, 1, 1), motion=True)
 def motion_map(frames: Frames, config: InputConfig) -> np.ndarray:
-    """A file that holds u, v, strain in red, green, blue (3, S, S) float32, each map normalised on its own."""
+    """Return u, v, strain from red, green, blue of a file (3, S, S) float32, each normalised separately."""
     pixels = frames["apex"]
     if pixels.ndim != 3:
         raise SampleError(
@@ -46,16 +46,16 @@ def motion_map(frames: Frames, config: InputConfig) -> np.ndarray:
 
 
 def measured(frames: Frames, config: InputConfig) -> np.ndarray:
-    """Flow (2, S, S) float32 of the key frames as configured, in pixels of the working side, not yet normalised."""
+    """Return the flow (2, S, S) float32 of the key frames in pixels of the working side, not normalised."""
     field = dense_flow(*grey_pair(frames), method=config.flow, stabilise=config.stabilise)
     return np.stack([resize(np.ascontiguousarray(channel), config.size) for channel in field])
 
 
 def standardise_channels(channels: np.ndarray) -> np.ndarray:
-    """Every channel of (C, S, S) minus its median over its standard deviation, float32; a constant channel becomes 0.
+    """Return each channel of (C, S, S) minus its median, divided by its standard deviation, float32.
 
-    Why: most of a face does not move, so the median is the motion of the head (and the lost zero of a stretched map);
-    the deviation takes away intensity, which differs between clips more than between expressions.
+    A constant channel becomes 0. Most of a face does not move, so the median is the motion of the head (and the lost
+    zero of a stretched map). The division removes intensity, which differs more between clips than between expressions.
     """
     centred = channels - np.median(channels, axis=(1, 2), keepdims=True)
     deviation = centred.std(axis=(1, 2), keepdims=True)

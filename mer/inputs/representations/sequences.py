@@ -1,7 +1,7 @@
-"""Inputs made of all frames from onset to apex: a stack of some of them, and the dynamic image.
+"""Compute inputs from all frames between onset and apex: `stack`, some of the frames, and `dynamic`, one image.
 
 Contract: each function takes `frames["span"]`, (T, H, W) or (T, H, W, 3) in order of time, and the configuration, and
-gives (C, S, S).
+returns (C, S, S).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from mer.inputs.representations.representation import REPRESENTATIONS, SPAN, Fra
 
 @REPRESENTATIONS.register("stack", frames=(SPAN,), is_intensity=True)
 def stack(frames: Frames, config: InputConfig) -> np.ndarray:
-    """`config.frames` grey frames, evenly spaced from onset to apex (T, S, S), raw grey levels 0..255 float32.
+    """Return `config.frames` grey frames, evenly spaced from onset to apex (T, S, S), grey levels 0..255 float32.
 
-    The nearest frame stands for a place between two, so a short span repeats some.
+    A position between two frames takes the nearer one, so a short span repeats some frames.
     """
     span = frames["span"]
     places = np.rint(np.linspace(0, len(span) - 1, config.frames)).astype(int)
@@ -27,10 +27,10 @@ def stack(frames: Frames, config: InputConfig) -> np.ndarray:
 
 @REPRESENTATIONS.register("dynamic", frames=(SPAN,))
 def dynamic(frames: Frames, config: InputConfig) -> np.ndarray:
-    """Dynamic image of the grey frames from onset to apex (1, S, S) float32, normalised; later frames count positive.
+    """Return the dynamic image of the grey frames from onset to apex (1, S, S) float32, normalised.
 
-    A still span gives zeros. Source: Bilen, Fernando, Gavves, Vedaldi, Gould, Dynamic Image Networks for Action
-    Recognition, CVPR 2016, approximate rank pooling.
+    Later frames have positive weights. A span without change gives zeros. Source: Bilen, Fernando, Gavves, Vedaldi,
+    Gould, Dynamic Image Networks for Action Recognition, CVPR 2016, approximate rank pooling.
     """
     span = frames["span"]
     pooled = np.zeros(span.shape[1:3], dtype=np.float32)
@@ -40,9 +40,10 @@ def dynamic(frames: Frames, config: InputConfig) -> np.ndarray:
 
 
 def rank_weights(count: int) -> np.ndarray:
-    """Weights (T,) of frames 1..T: 2 (T - t + 1) - (T + 1) (H_T - H_(t-1)), H_t the harmonic numbers; their sum is 0.
+    """Return the weights (T,) of frames 1..T, 2 (T - t + 1) - (T + 1) (H_T - H_(t-1)) with harmonic numbers H_t.
 
-    The sum over all pairs of later minus earlier running means, equation 4 of Bilen et al.
+    Their sum is 0. They sum the differences of later and earlier running means over all pairs, equation 4 of Bilen et
+    al.
     """
     times = np.arange(1, count + 1)
     harmonic = np.concatenate([[0.0], np.cumsum(1 / times)])
