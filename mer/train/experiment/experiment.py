@@ -1,4 +1,4 @@
-"""What all folds of one run share: the table of samples, the network inputs, the folds.
+"""Load what all folds of one run share: the table of samples, the network inputs, the folds.
 
 Contract: `load_experiment` is a function of the configuration alone, so any process on any machine gets the same.
 """
@@ -81,16 +81,16 @@ class Experiment:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the loader did to the samples, and what the protocol makes of them; one sentence each."""
+        """Return what the loader changed and what the protocol does with the samples, one sentence each."""
         return (*self.table.notes, *protocol_notes(self.table, self.config.protocol, list(self.folds)))
 
     def fold(self, name: str) -> Fold:
-        """The fold of that name."""
+        """Return the fold of that name."""
         return next(fold for fold in self.folds if fold.name == name)
 
 
 def load_experiment(config: Config, *, progress: bool = False) -> Experiment:
-    """The study of a configuration; draws or reads samples and fills the pixel cache where that was not done yet."""
+    """Load the experiment of a configuration: read or draw the samples and compute inputs not yet in the cache."""
     load_plugins(config.plugins)  # a worker process begins here
     table = pipeline.load_samples(config.data, config, progress=progress)
     folds = make_folds(table, config.protocol, config.seed)

@@ -1,4 +1,4 @@
-"""What the leak audit may find, and which of it a run passes over (`protocol.waive`)."""
+"""List the kinds of findings of the leak audit and decide which a run waives (`protocol.waive`)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ KINDS = {
 
 
 def is_waived(kind: str, name: str, protocol: ProtocolConfig) -> bool:
-    """Whether a finding of this kind and name does not stop the run."""
+    """Return whether `protocol.waive` lists this finding by its kind or name, so that it does not stop the run."""
     return kind in protocol.waive or name in protocol.waive
 
 
 def config_errors(protocol: ProtocolConfig) -> list[str]:
-    """What is wrong with `protocol.waive`."""
+    """Return the errors of `protocol.waive`, one sentence each."""
     unknown = [name for name in protocol.waive if name not in KINDS and name.rpartition("-")[0] not in KINDS]
     if not unknown:
         return []

@@ -30,7 +30,7 @@ NULLS = {
 
 
 def config_errors(config: Config) -> list[str]:
-    """What is wrong with `null` and `sanity`, one sentence each."""
+    """Return the errors of `null` and `sanity`, one sentence each."""
     found = []
     if config.sanity and config.null != NONE:
         found.append(f"sanity: expected false in a null run (null={config.null}), got true; set one of them")
@@ -48,7 +48,7 @@ def why_no_onset(table: SampleTable, config: Config) -> str | None:
 
 
 def apply_onset_only(table: SampleTable, config: Config) -> SampleTable:
-    """The table whose images become the network's inputs: the run's own but for `onset_only`.
+    """Return the table to compute inputs from. With `null=onset_only` the onset frame replaces the apex.
 
     Raises:
         SampleError: `onset_only` on samples without an onset frame.
@@ -62,7 +62,7 @@ def apply_onset_only(table: SampleTable, config: Config) -> SampleTable:
 
 
 def permute_fold_labels(table: SampleTable, config: Config, fold: Fold) -> SampleTable:
-    """The table as one fold's training sees it: the run's own but for `permuted_labels`."""
+    """Return the table that trains one fold; its labels are shuffled with `null=permuted_labels`."""
     if config.null != PERMUTED:
         return table
     labels = table.frame["label"].to_numpy(dtype=object, copy=True)
@@ -75,7 +75,7 @@ def permute_fold_labels(table: SampleTable, config: Config, fold: Fold) -> Sampl
 
 
 def permute_labels(table: SampleTable, config: Config, key: str) -> SampleTable:
-    """The table of a stage or of co-training as training sees it: as it is but for `permuted_labels`.
+    """Return the table that trains a stage or co-training; its labels are shuffled with `null=permuted_labels`.
 
     Its true labels would carry the real task into a run that must find nothing, above all where it shows the people of
     the protocol's own data.
@@ -108,7 +108,7 @@ def why_not(name: str, config: Config, table: SampleTable, folds: Sequence[Fold]
 
 
 def what_is_seen(config: Config) -> str:
-    """What an onset-only network sees, in words."""
+    """Describe the input of a network under `null=onset_only`."""
     if {"onset", SPAN} & {*REPRESENTATIONS[config.input.representation].frames}:
         return "the onset frame alone where others see motion, so no motion at all"
     return "the onset frame alone, a face before it moves"

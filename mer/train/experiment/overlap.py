@@ -60,6 +60,6 @@ def shared_subjects(other: PreparedSamples, own: PreparedSamples, tested: Iterab
 
 
 def samples_without(other: PreparedSamples, barred: Iterable[str]) -> tuple[str, ...]:
-    """Ids of the samples of `other` of people who are not barred in any spelling, in the table's order."""
+    """Return the ids of the samples of `other` whose subjects are not barred in any spelling, in table order."""
     free = ~np.isin(person_codes(other.table), sorted(codes_of(barred)))
     return tuple(other.table.frame["sample_id"][free])

@@ -1,4 +1,4 @@
-"""What may choose the epoch or the recipe of a fold; and the mark on every result whose held-out samples chose.
+"""Decide what chooses the epoch or recipe of a fold, and mark results whose held-out samples chose it.
 
 Contract: with `fixed` and `inner` training gets a fold without a look at its test samples. With `leaky`, which only
 shows what that would do, they choose the epoch, nothing that a search may see is recorded, and every table says so.
@@ -32,7 +32,7 @@ SEARCHED = ("optim", "augment", "model")
 
 
 def training_view(fold: Fold, protocol: ProtocolConfig) -> Fold:
-    """The fold as training sees it: under `leaky`, and only there, the held-out samples choose the epoch."""
+    """Return the fold as training sees it. Only under `leaky` do the held-out samples choose the epoch."""
     return replace(fold, validation=fold.test) if selection_mode(protocol) == LEAKY else fold
 
 
@@ -68,14 +68,14 @@ class ResultFiles:
             np.savez_compressed(self.folder / name, selection=self.mode, **arrays)  # type: ignore[arg-type]
 
     def _mark_table(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The table as it is, or with a last column `leaky`; columns of an inner split are renamed there."""
+        """Return the table; under `leaky` with a last column that says so and `validation_` columns renamed."""
         if self.mode != LEAKY:
             return table
         names = {name: name.replace("validation_", "held_out_") for name in table.columns}
         return table.rename(columns=names).assign(**{SELECTION_COLUMN: LEAKY})
 
     def _mark_record(self, record: dict[str, Any]) -> dict[str, Any]:
-        """The record with what chose, its members' too; without a score on held-out samples, which could steer."""
+        """Return the record and its members with `selection`; under `leaky` without a score that a search may use."""
         kept = {**record, "validation_uf1": None} if self.mode == LEAKY else dict(record)
         if "members" in kept:
             kept["members"] = [self._mark_record(member) for member in kept["members"]]
@@ -83,7 +83,7 @@ class ResultFiles:
 
 
 def config_errors(config: Config) -> list[str]:
-    """What is wrong with the choice among epochs and recipes."""
+    """Return the errors of how epochs and recipes are chosen, one sentence each."""
     found = []
     if selection_mode(config.protocol) == LEAKY and config.optim.iterations is not None:
         found.append(
@@ -96,7 +96,7 @@ def config_errors(config: Config) -> list[str]:
 
 
 def _candidate_config_errors(config: Config, line: str) -> list[str]:
-    """What is wrong with one recipe of a nested search."""
+    """Return the errors of one recipe of a nested search, one sentence each."""
     strange = [item for item in line.split() if "=" not in item or item.partition(".")[0] not in SEARCHED]
     if strange:
         return [f"expected key=value with keys in {', '.join(SEARCHED)}, spaces between, got {' '.join(strange)}"]

@@ -1,4 +1,4 @@
-"""What may be wrong with trainings beside the folds: stages before them, samples of other sources within them.
+"""Check the configuration of pretraining stages and co-training.
 
 Contract: looks at the configuration only, reads no data; one sentence a key, the key first.
 """
@@ -18,7 +18,7 @@ NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
 
 
 def config_errors(config: Config) -> list[str]:
-    """What is wrong with `stages` and `cotrain`, and with a protocol that trains nothing."""
+    """Return the errors of `stages` and `cotrain`, and of a protocol that trains nothing, one sentence each."""
     found = []
     for name, stage in config.stages.items():
         where = f"stages.{name}"
@@ -50,7 +50,7 @@ def config_errors(config: Config) -> list[str]:
 
 
 def frozen_config_errors(config: Config) -> list[str]:
-    """What is wrong where the first training of a run would hold still what was drawn at random."""
+    """Return an error if the first training of a run would freeze randomly initialised levels."""
     if config.init.name != "random":
         return []
     where, optim = next(((f"stages.{name}.", stage.optim) for name, stage in config.stages.items()), ("", config.optim))
@@ -64,7 +64,7 @@ def frozen_config_errors(config: Config) -> list[str]:
 
 
 def recipe_config_errors(optim: OptimConfig, config: Config) -> list[str]:
-    """What of a recipe does not go with the run's devices and inner split."""
+    """Return the errors of a recipe that does not fit the run's devices or inner split."""
     found = []
     devices, batch = config.trainer.devices, optim.batch_size
     if devices > 1 and (batch % devices or batch < 2 * devices):
@@ -83,5 +83,5 @@ def recipe_config_errors(optim: OptimConfig, config: Config) -> list[str]:
 
 
 def _under(where: str, lines: list[str]) -> list[str]:
-    """The sentences with their keys under another one; those of the run's own keys as they are."""
+    """Put `where` before the keys of errors; those of `input` are the run's own and stay as they are."""
     return [line if line.startswith("input.") else f"{where}.{line}" for line in lines]

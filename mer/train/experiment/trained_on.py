@@ -1,4 +1,4 @@
-"""Whom a network has seen in training, written into its checkpoint, and read from the one that a run begins with.
+"""Record which subjects and samples trained a network, and read it from the checkpoint that a run begins with.
 
 Contract: people, sample ids and hashes of key-frame images, of everything that moved or chose the weights: the fold's
 own part, co-training, every stage before, and the file that the first of them began with. Hashes tell nothing of a
@@ -37,7 +37,7 @@ class TrainedOn:
     pictures: frozenset[str] = frozenset()
 
     def __or__(self, other: TrainedOn) -> TrainedOn:
-        """What trained either."""
+        """Return the subjects, samples and pictures that trained either network."""
         return TrainedOn(self.subjects | other.subjects, self.samples | other.samples, self.pictures | other.pictures)
 
     def as_card(self) -> dict[str, list[str]]:
@@ -46,7 +46,7 @@ class TrainedOn:
 
 
 def of_fold(experiment: Experiment, fold: Fold) -> TrainedOn:
-    """What a fold's network has seen: `fold` as training saw it, whose validation part chose the epoch."""
+    """Return what trained a fold's network; the validation part of `fold` counts, as it chose the epoch."""
     seen = of_samples(experiment.samples, (*fold.train, *fold.validation)) | of_init(experiment.config.init)
     if experiment.cotraining is not None and fold.train:
         seen |= of_samples(experiment.cotraining, cotraining_ids(experiment, experiment.cotraining, fold))
@@ -56,7 +56,7 @@ def of_fold(experiment: Experiment, fold: Fold) -> TrainedOn:
 
 
 def of_stage(experiment: Experiment, stage: PretrainingStage, fold: Fold | None) -> TrainedOn:
-    """What the network that a stage hands on has seen; `fold`: for which alone it was trained."""
+    """Return what trained the network of a stage; `fold`: the only fold that it was trained for, if any."""
     seen = of_init(experiment.config.init)
     for each in experiment.stages:
         seen |= of_samples(each.samples, _ids(experiment, each, fold))
@@ -66,12 +66,12 @@ def of_stage(experiment: Experiment, stage: PretrainingStage, fold: Fold | None)
 
 
 def of_init(init: InitConfig) -> TrainedOn:
-    """What the weights that a run begins with have seen, as far as their file says it."""
+    """Return what trained the initial weights of a run, as far as their file records it."""
     return read_trained_on(init) or TrainedOn()
 
 
 def read_trained_on(init: InitConfig) -> TrainedOn | None:
-    """What the card of `init.path` says; None where nothing trained it or the file does not say."""
+    """Read from a checkpoint which subjects and samples trained it. Returns None if the file does not record this."""
     if init.name != "file" or init.path is None:
         return None
     try:
@@ -84,7 +84,7 @@ def read_trained_on(init: InitConfig) -> TrainedOn | None:
 
 
 def of_samples(samples: PreparedSamples, ids: Iterable[str]) -> TrainedOn:
-    """People, ids and pictures of those of the samples that have images."""
+    """Return the subjects, ids and pictures of the samples in `ids` that have images."""
     wanted = set(ids)
     frame, subjects = samples.table.frame, samples.table.subjects
     rows = [
@@ -100,12 +100,12 @@ def of_samples(samples: PreparedSamples, ids: Iterable[str]) -> TrainedOn:
 
 
 def pretraining_ids(experiment: Experiment, samples: PreparedSamples, fold: Fold) -> Sequence[str]:
-    """Ids of the samples of another source that may train a fold's network."""
+    """Return the ids of the samples of another source that may train a fold's network."""
     return samples_without(samples, shared_subjects(samples, experiment.samples, (*fold.validation, *fold.test)))
 
 
 def cotraining_ids(experiment: Experiment, samples: PreparedSamples, fold: Fold) -> Sequence[str]:
-    """Ids of the samples of co-training that join a fold's batches.
+    """Return the ids of the co-training samples used in this fold.
 
     Own people come along only where the fold trains on them. It would not do to leave out only those whom it tests: an
     inner fold of a nested search does not list the people whom the fold around it tests, nor a learning curve those

@@ -1,4 +1,4 @@
-"""What a fold's checkpoint says of itself: classes, input, whom it saw, and what nobody should expect of it.
+"""Write the card of a fold's checkpoint: classes, input, training subjects and samples, limitations.
 
 Contract: plain values, no scores of single people: a held-out person's few clips say nothing of a network. Where
 nothing of the tested data trained it (zero shot), its scores on them stand in the card.
@@ -44,7 +44,7 @@ def of_fold(experiment: Experiment, fold: Fold, predictions: pd.DataFrame) -> di
 
 
 def limits(experiment: Experiment, fold: Fold, saw: trained_on.TrainedOn) -> list[str]:
-    """What the network is not known to do, one sentence each; `saw`: what trained it."""
+    """Return the limitations of a network, one sentence each; `saw`: what trained it."""
     found = [
         "Made for research: a movement of the face is no proof of a feeling, and nobody should be judged by it.",
         "Expects aligned faces, and inputs made as `input` says, from the onset to the apex of one movement.",
@@ -58,7 +58,7 @@ def limits(experiment: Experiment, fold: Fold, saw: trained_on.TrainedOn) -> lis
 
 
 def _zero_shot(experiment: Experiment, fold: Fold, saw: trained_on.TrainedOn) -> str:
-    """Whether the tested data can have trained a network that no fold trained."""
+    """Say whether the tested data may have trained a network that no fold trained."""
     init, table = experiment.config.init, experiment.table
     subjects = set(table.subjects[table.frame["sample_id"].isin(fold.test)])
     if saw.samples & {*fold.test} or codes_of(saw.subjects) & codes_of(subjects):

@@ -61,7 +61,7 @@ class Trained:
 
     @property
     def main(self) -> bool:
-        """Whether this process writes: the only one, or rank 0."""
+        """Return whether this process writes files: it is the only one, or rank 0."""
         return self.trainer is None or self.trainer.is_global_zero
 
     def wait(self) -> None:

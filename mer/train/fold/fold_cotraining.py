@@ -1,4 +1,4 @@
-"""Which samples of co-training join the batches of a fold."""
+"""Choose the co-training samples that join the batches of a fold."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from mer.train.experiment.experiment import Experiment
 def select_candidate(
     experiment: Experiment, fold: Fold, test: Callable[[Experiment, Fold], pd.DataFrame]
 ) -> tuple[Experiment, dict[str, Any]]:
-    """The study with the recipe for this fold, and the record of the search; the study itself where there is none.
+    """Return the experiment with the recipe chosen for this fold, and the record of the search.
 
     Args:
         experiment: with `protocol.candidates` and `protocol.inner`.
@@ -32,8 +32,9 @@ def select_candidate(
         test: trains on a fold's training part and returns predictions of its test part.
 
     Returns:
-        The study whose configuration holds the best candidate (the first of equals), and candidate, candidates (each
-        with its inner score), validation_uf1 (of the best), search_seconds.
+        The experiment whose configuration holds the best candidate (the first of equals), and candidate, candidates
+        (each with its inner score), validation_uf1 (of the best), search_seconds; without candidates the experiment as
+        it is and {}.
     """
     lines = experiment.config.protocol.candidates
     if not lines:

@@ -51,7 +51,7 @@ class StageResult:
 
     @property
     def start(self) -> InitialWeights:
-        """What the next training begins with."""
+        """Initial weights of the next training."""
         weights = {name: value.detach().cpu() for name, value in self.trained.network.state_dict().items()}
         return InitialWeights(weights, self.stage.samples.classes)
 
@@ -119,7 +119,7 @@ def damaged_stages(experiment: Experiment, run: Path) -> list[Path]:
 def pretrain_for_fold(
     experiment: Experiment, fold: Fold, run: Path, *, member: int = 0
 ) -> tuple[InitialWeights | None, list[StageResult]]:
-    """What a fold's training begins with, and the stages that were trained for this fold alone, to be written with it.
+    """Return the initial weights of a fold and the stages trained for this fold only, to be written with it.
 
     None where the fold begins with `init`.
     """
@@ -191,7 +191,7 @@ def train_stage(
 
 
 def stage_config(config: Config, stage: PretrainingStage) -> Config:
-    """The run's configuration with a stage's data and recipe in place of its own."""
+    """Return the run's configuration with the data and recipe of a stage."""
     config = replace(config, data=stage.config.data, optim=stage.config.optim, augment=stage.config.augment)
     if stage.samples.table.subjects.nunique() < 2:  # nobody could be held out
         config = replace(config, protocol=replace(config.protocol, validation=0.0))
@@ -199,7 +199,7 @@ def stage_config(config: Config, stage: PretrainingStage) -> Config:
 
 
 def stage_fold(stage: PretrainingStage, config: Config, ids: tuple[str, ...]) -> Fold:
-    """The samples that a stage trains on, and those of whole subjects that choose its epoch where the run asks."""
+    """Split the samples of a stage into training samples and, if the run asks, whole subjects that choose its epoch."""
     table, share = stage.samples.table, config.protocol.validation
     if not ids:
         raise MerError(f"stages.{stage.name}: every person of {table.name} is tested, so nobody is left to train on")
@@ -236,7 +236,7 @@ def stage_hash(experiment: Experiment, stage: PretrainingStage) -> str:
 
 
 def _is_finished(experiment: Experiment, stage: PretrainingStage, folder: Path) -> bool:
-    """Whether the stage lies there; MerError where it is another one of that name."""
+    """Return whether the stage is in the folder. Raises MerError if another stage of that name is."""
     record = folder / run_files.STAGE
     if not record.is_file():
         return False

@@ -1,4 +1,4 @@
-"""The leak audit before training: what is tested must not have been seen under any name. Findings stop the run.
+"""Audit for leaks before training: nothing tested may have been seen under any name. Findings stop the run.
 
 Contract: `audit` looks at samples, folds, key frames, other sources and the card of the weights that a run begins with;
 trains nothing. A finding is waived by its name, or all of a kind by that, in `protocol.waive`; findings, waived or
@@ -24,7 +24,7 @@ from mer.utils.atomic_files import read_json
 
 
 def audit_leaks(experiment: Experiment) -> dict[str, Any]:
-    """What was looked at and found, plain values.
+    """Return what was checked and found, as plain values.
 
     `selection` (what chooses the epoch), `weights` (what training begins with: random, packaged, or a file whose
     history is known or unknown), `checked` (sentences), `findings` (all waived), `unused` waivers.
@@ -61,20 +61,20 @@ def _tree_advice(found: Sequence[Leak], experiment: Experiment) -> str:
 
 
 def weights(init: InitConfig) -> str:
-    """What training begins with: `random`, `packaged`, or a file whose history is `known` or `unknown`."""
+    """Return the initial weights' origin: `random`, `packaged`, or a file whose history is `known` or `unknown`."""
     if init.name != "file":
         return init.name
     return "unknown" if trained_on.read_trained_on(init) is None else "known"
 
 
 def read(run: Path) -> dict[str, Any] | None:
-    """What the audit of a run left in its folder, or None."""
+    """Read the audit's record from a run's folder; None if there is none."""
     path = run / run_files.LEAKS
     return read_json(path) if path.is_file() else None
 
 
 def checked(experiment: Experiment) -> list[str]:
-    """What the audit looked at, and what it could not see; one sentence each."""
+    """Return what the audit checked and what it could not see, one sentence each."""
     config, count = experiment.config, len(experiment.table)
     with_files = sum(bool(pictures) for pictures in experiment.samples.pictures)
     beside = "".join(f", and with the samples of {key}" for key in other_sources(experiment))

@@ -51,7 +51,7 @@ class Leak:
         return f"{self.kind}-{digest([self.kind, *self.who])[:6]}"
 
     def message(self) -> str:
-        """The finding with samples and files, as lines."""
+        """Return the finding as lines, with its samples and files."""
         lines = [f"{self.name}: {self.text}"]
         for what, *paths in self.rows[:SHOWN]:
             lines += [f"  {what}", *(f"    {path}" for path in paths if path)]
@@ -60,7 +60,7 @@ class Leak:
 
 
 def find_leaks(experiment: Experiment) -> Iterator[Leak]:
-    """All findings, by kind in the order of `mer.train.experiment.leak_waivers.KINDS`."""
+    """Yield all findings, by kind in the order of `mer.train.experiment.leak_waivers.KINDS`."""
     sides = split_roles(experiment)
     cache = Path(experiment.config.cache_dir)
     yield from _same_people(experiment, sides)
@@ -82,7 +82,7 @@ def other_sources(experiment: Experiment) -> dict[str, PreparedSamples]:
 
 
 def split_roles(experiment: Experiment) -> np.ndarray:
-    """Where each row stands in each fold: (folds, rows) int8; 0 nowhere, 1 trains, 2 chooses, 3 is tested."""
+    """Return the role of each row in each fold, (folds, rows) int8: 0 none, 1 training, 2 validation, 3 test."""
     place = {sample: row for row, sample in enumerate(experiment.table.frame["sample_id"])}
     sides = np.zeros((len(experiment.folds), len(experiment.table)), dtype=np.int8)
     for number, fold in enumerate(experiment.folds):
