@@ -1,4 +1,4 @@
-"""What a reader of a run's results must be told besides the scores: warnings, and the distance to the best baseline.
+"""Write the warnings that belong to a run's scores, and their distance to the best baseline.
 
 Contract: pure functions of the dict of `results.summarise`, shared by console and report so that both say the same.
 """
@@ -15,7 +15,7 @@ HEADINGS = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy", "weighted_f1": "
 
 
 def score_flags(*runs: Mapping[str, Any]) -> dict[str, str]:
-    """What a score must not be read without, for columns of tables: `selection`, `null`, `waived`.
+    """Return the flags of a score for columns of tables: `selection`, `null`, `waived`.
 
     Each holds the values of all runs, spaces between: what chose the epochs, the kind of null run or `none`, and names
     of the leak audit's waived findings.
@@ -58,7 +58,7 @@ def unseen_claim(results: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def null_warning(results: Mapping[str, Any]) -> str:
-    """How a null run's score is to be read."""
+    """Say how to read the score of a null run."""
     found = f"Null run ({results['null']}): "
     if may_know(results):
         return (
@@ -69,7 +69,7 @@ def null_warning(results: Mapping[str, Any]) -> str:
 
 
 def warnings(results: Mapping[str, Any]) -> list[str]:
-    """What must be known before any number is read, in sentences; empty for a complete run on real data."""
+    """Return the warnings to read before any number, in sentences; none for a complete run on real data."""
     data, found = results["data"], []
     if results.get("selection") == "leaky":
         found.append(
@@ -101,7 +101,7 @@ def warnings(results: Mapping[str, Any]) -> list[str]:
 
 
 def leak_lines(results: Mapping[str, Any]) -> list[str]:
-    """What the leak audit looked at and found, in sentences; that there was none for a run before it existed."""
+    """Say what the leak audit checked and found, or that an old run had no audit."""
     leaks = results.get("leaks")
     if leaks is None:
         return ["No leak audit was made."]
@@ -148,7 +148,7 @@ def null_tests(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def remarks(results: Mapping[str, Any]) -> list[str]:
-    """What the protocol adds to the pooled scores, in sentences: a challenge's own means, recipes that folds chose."""
+    """Say what the protocol adds to the pooled scores: the means of a challenge, the recipes that folds chose."""
     found = []
     challenge = results.get("challenge")
     if challenge:

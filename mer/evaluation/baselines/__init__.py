@@ -1,1 +1,1 @@
-"""What a score has to beat: chance, a linear model, null tests."""
+"""Compute what a score has to beat: chance, a linear model, null tests."""

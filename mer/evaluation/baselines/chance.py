@@ -1,4 +1,4 @@
-"""What is reached without looking at a face: the constant and the random guesser, beside every result.
+"""Score guesses made without looking at a face, constant and random, for comparison with every result.
 
 Contract: a baseline is fitted like a model, on the training part of each fold, and scored like one, pooled over folds.
 Nothing but labels enters. Random baselines are drawn many times: mean and central 95% range.

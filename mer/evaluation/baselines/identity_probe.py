@@ -25,7 +25,7 @@ REMOVED = 0.9
 
 @dataclass(frozen=True)
 class Identity:
-    """How well a linear probe names the person of a clip that it was not fitted on.
+    """Accuracy of a linear probe that names the person of a clip that it was not fitted on.
 
     Attributes:
         accuracy: share named right, 0..1.

@@ -1,4 +1,4 @@
-"""What a score must beat and what must not reach it: the linear baseline, and null tests read as verdicts.
+"""Compute the linear baseline and turn null tests into verdicts.
 
 Contract: pure functions. A verdict is a sentence with the numbers in it; a test that could not be made says why. The
 random baseline of a run is what chance reaches on its very samples and folds.
@@ -94,7 +94,7 @@ def chance_verdict(results: Mapping[str, Any], metric: str = "uf1") -> dict[str,
 
 
 def may_know(results: Mapping[str, Any]) -> bool:
-    """Whether a run on shuffled labels begins with weights of a file, whose own training may have been on true ones.
+    """Return whether a run on shuffled labels begins with weights that may have been trained on true labels.
 
     What such weights know of the task survives a training on shuffled labels in part, so that a score above chance is
     no fault of the machinery.
@@ -104,7 +104,7 @@ def may_know(results: Mapping[str, Any]) -> bool:
 
 
 def linear_verdict(linear: Mapping[str, Any], score: float | None) -> str:
-    """What the linear baseline says of the network, in one sentence."""
+    """Compare the network with the linear baseline, in one sentence."""
     value = linear["uf1"]["value"]
     if value is None or score is None:
         return "UF1 of the network or of the baseline is not defined."
@@ -114,7 +114,7 @@ def linear_verdict(linear: Mapping[str, Any], score: float | None) -> str:
 
 
 def probe_verdict(probe: Mapping[str, Any]) -> str:
-    """What the identity probe says, in two sentences."""
+    """Say what the identity probe found, in two sentences."""
     told = (
         f"A linear probe names the person in {probe['features']:.0%} of clips from the features and in "
         f"{probe['pixels']:.0%} from the pixels (chance {probe['chance']:.0%}, {probe['subjects']} people)."

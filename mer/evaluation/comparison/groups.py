@@ -61,8 +61,7 @@ def group_by_config(runs: Sequence[FinishedRun]) -> list[RunGroup]:
 
 
 def config_labels(configs: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
-    """What tells configurations apart by the first few of these keys, `pretraining=prior, lr=0.001`; `FIRST` before all
-    others, for what learns, and from what, says most of it."""
+    """Name configurations by the first few keys that differ, as `pretraining=prior, lr=0.001`; `FIRST` come first."""
     first = sorted(keys, key=lambda key: list(FIRST).index(key) if key in FIRST else len(FIRST))[:SHOWN]
     titles = {key: FIRST.get(key, key.rpartition(".")[2]) for key in first}
     return [", ".join(f"{titles[key]}={_text(config.get(key))}" for key in first) for config in configs]

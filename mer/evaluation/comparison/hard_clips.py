@@ -1,4 +1,4 @@
-"""Which clips compared runs get wrong, and whether they agree on what they see instead.
+"""Find the clips that compared runs get wrong, and whether the runs agree on a wrong class.
 
 Contract: pure functions of runs on the same samples. A clip that every run takes for the same other class is hard to
 learn, or labelled otherwise than it looks; which of the two, only someone who watches it can say.
@@ -43,7 +43,7 @@ def clip_table(runs: Sequence[FinishedRun]) -> pd.DataFrame:
 
 
 def hard_clips(table: pd.DataFrame, *, runs: int) -> str:
-    """What `clip_table` says of clips that no run gets right, in a sentence; by data set where there are several."""
+    """Count the clips of `clip_table` that no run gets right, in a sentence; by data set if there are several."""
     never = table[table["right"] == 0]
     alike = never[never["alike"] == runs]
     text = (

@@ -83,7 +83,7 @@ def _span(scores: npt.NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _title(table: pd.DataFrame) -> str:
-    """What the numbers are and what limits them; one statement a line."""
+    """Return the title: what the numbers are and what limits them, one statement a line."""
     means = "uf1_deviation" in table
     lines = ["UF1, mean ± standard deviation over seeds" if means else "UF1 ± half of its 95% interval over subjects"]
     if "selection" in table:
@@ -96,7 +96,7 @@ def _title(table: pd.DataFrame) -> str:
 
 
 def _name(value: Any) -> str:
-    """What a value is called on an axis: an empty list `none`, an absent value `null`."""
+    """Return the label of a value on an axis: an empty list is `none`, an absent value `null`."""
     if value is None or value != value:
         return "null"
     if isinstance(value, float) and value.is_integer():  # a column of whole numbers with a gap holds floats

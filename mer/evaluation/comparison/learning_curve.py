@@ -27,7 +27,7 @@ Line = list[tuple[float, list[float]]]
 
 
 def training_people(run: FinishedRun) -> float | None:
-    """How many people a fold of the run trains on, on average; None where its protocol does not split by people."""
+    """Return how many subjects train a fold on average; None if the protocol does not split by subjects."""
     protocol = run.results["protocol"]
     if protocol["name"] not in BY_PEOPLE:
         return None
@@ -91,7 +91,7 @@ def learning_curve(groups: Sequence[RunGroup]) -> Figure | None:
 
 
 def _names(configs: Sequence[dict[str, Any]]) -> list[str]:
-    """What tells the lines apart, by the first few keys that all of them have; numbers where that is not enough."""
+    """Name the lines by the first few keys that differ, with numbers if the names are not unique."""
     common = sorted(set.intersection(*(set(config) for config in configs)))
     keys = [key for key in common if len({json.dumps(config[key]) for config in configs}) > 1]
     names = config_labels(configs, keys)

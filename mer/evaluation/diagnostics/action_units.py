@@ -1,4 +1,4 @@
-"""How clips are recognised by the action units that coders saw in them: where a model reads faces as FACS does.
+"""Score clips by the action units that coders saw in them.
 
 Contract: a pure function of the pooled predictions and the table's codes. A diagnostic: a clip with three units counts
 in three rows, so rows do not add up, and no score above is made of them.

@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: reliability, expected calibration error, Brier score.
+"""Measure calibration: reliability, expected calibration error, Brier score.
 
 Contract: pure functions of pooled predictions; a sample's confidence is the probability of its predicted class. Small
 sets make these numbers optimistic or pessimistic by chance, so counts stand beside every bin.

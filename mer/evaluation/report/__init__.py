@@ -1,1 +1,1 @@
-"""What a person reads: the HTML report, its figures, the console table."""
+"""Write what people read: the HTML report, its figures, the console table."""

@@ -26,7 +26,7 @@ CLIP = 1.0
 
 
 def is_motion(image: npt.NDArray) -> bool:
-    """Whether an input (C, H, W) is a field (u, v[, strain]): two or three channels with negative values."""
+    """Return whether an input (C, H, W) is a field (u, v[, strain]): two or three channels with negative values."""
     return image.shape[0] in (2, 3) and bool((image[:2] < 0).any())
 
 

@@ -71,7 +71,7 @@ def attention_figure(image: npt.NDArray, maps: Mapping[int, npt.NDArray]) -> Pic
 
 
 def _title(results: Mapping[str, Any]) -> str:
-    """What the numbers are: experiment, n, and what limits them; one statement a line."""
+    """Return the title: experiment, n, and what limits the numbers; one statement a line."""
     whole = results["scores"]["all"]
     uf1 = "not defined" if whole["uf1"]["value"] is None else f"{whole['uf1']['value']:.3f}"
     lines = [

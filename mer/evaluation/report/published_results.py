@@ -134,7 +134,7 @@ TABLES = (MEGC2019, MEGC2018_CDE, MEGC2018_HDE)
 
 
 def comparison_key(results: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides which published numbers may stand beside a run, from its results."""
+    """Return from a run's results what decides which published numbers it may be compared with."""
     counts = results["data"]["counts"]
     return {
         "protocol": results["protocol"]["name"],

@@ -1,4 +1,4 @@
-"""What a classifier of templates compares with, as a picture: a row a class, a column a template.
+"""Draw the templates of a template classifier: one row a class, one column a template.
 
 Contract: pure function of arrays; matplotlib through its objects, so that no global state, display or backend is
 touched.

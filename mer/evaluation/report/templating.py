@@ -1,4 +1,4 @@
-"""What every page of ours shares: the template environment, how numbers are written, the folder it is written into.
+"""Render pages: the template environment, the format of numbers, and writing to a file.
 
 Contract: a page is one file with everything inline; no script runs and nothing is loaded. The same content gives the
 same bytes.

@@ -1,4 +1,4 @@
-"""How far a score can be trusted: intervals by bootstrap over subjects.
+"""Compute intervals of scores by bootstrap over subjects.
 
 Contract: samples of one person are not independent, so whole subjects are drawn with replacement and their confusion
 matrices summed. Draws depend on the seed alone: scores of one run share them, and so do runs on the same subjects.
