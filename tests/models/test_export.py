@@ -29,7 +29,7 @@ SLOW = [
     ModelConfig(width=16, release="megc2019", attention=AttentionConfig(form="released")),
     ModelConfig(depth=50, width=16),
     ModelConfig(backbone="resnet", depth=18),
-    ModelConfig(backbone="resnet", depth=50, attention=AttentionConfig(unit="simam")),
+    ModelConfig(backbone="resnet", depth=18, attention=AttentionConfig(unit="simam", stages=[4])),
     ModelConfig(backbone="lite0", depth=None, attention=AttentionConfig(unit="cbam", stages=[1, 4])),
 ]  # fmt: skip
 MODELS = [*QUICK, *(pytest.param(model, marks=pytest.mark.slow) for model in SLOW)]
