@@ -332,6 +332,9 @@ class TrainerConfig:
     parallel_folds: int = option(0, at_least=0, at_most=256)
     #: Whether a terminal shows progress bars.
     progress: bool = True
+    #: Folds that keep their trained networks (18 MB each at the default width): `all`, `first` (of the
+    #: protocol's order) or `none`. Shared stages keep theirs, since a resumed run begins with them.
+    keep_checkpoints: str = choice("all", ("all", "first", "none"))
 
 
 @dataclass

@@ -91,4 +91,9 @@ def compute_input(needed: Needed, config: InputConfig) -> np.ndarray:
     if config.magnify:
         span = magnify_motion(frames[SPAN], config)
         frames = {"onset": span[0], "apex": span[-1], SPAN: span}
-    return REPRESENTATIONS[config.representation].compute(frames, config, **config.options)
+    values = REPRESENTATIONS[config.representation].compute(frames, config, **config.options)
+    if not np.isfinite(values).all():
+        raise SampleError(
+            f"{', '.join(path for paths in needed.values() for path in paths)}: the input made of it has values that are not finite (NaN or infinite)"
+        )
+    return values

@@ -5,6 +5,7 @@ Contract: plain data. Row i of `inputs` belongs to row i of `table`; nobody writ
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,6 +49,16 @@ class PreparedSamples:
     def channels(self) -> int:
         """Number of channels C of each input."""
         return int(self.inputs.shape[1])
+
+    def not_finite(self, samples: Iterable[str]) -> list[str]:
+        """Return a text `id (file)` for each of these samples whose input holds NaN or an infinite value."""
+        wanted = set(samples)
+        found = []
+        for values, row in zip(self.inputs, self.table.frame.to_dict("records"), strict=True):
+            if row["sample_id"] in wanted and not np.isfinite(values).all():
+                files = [str(row[column]) for column in IMAGE_COLUMNS if row[column]]
+                found.append(f"{row['sample_id']} ({', '.join(files) or 'drawn'})")
+        return found
 
     @cached_property
     def pictures(self) -> tuple[frozenset[str], ...]:

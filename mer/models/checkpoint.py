@@ -74,7 +74,10 @@ def read(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise MerError(f"no checkpoint at {path}; a run writes one per fold as folds/<fold>/model.ckpt")
+        raise MerError(
+            f"no checkpoint at {path}; a run writes one per fold as folds/<fold>/model.ckpt, unless "
+            "trainer.keep_checkpoints says otherwise"
+        )
     try:
         content = read_torch(path)
     except UnreadableError as error:

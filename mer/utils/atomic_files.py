@@ -146,6 +146,22 @@ def hidden_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
+def folder_fault(folder: Path) -> str | None:
+    """Return why nothing can be written into a folder, or into the folder where it would be made; None where it can."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        return f"{folder}, where {there} is a file"
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return None
+    except OSError as error:
+        if error.errno in FULL:
+            return None  # said by whoever needs the space
+        return (
+            f"{folder} ({error.strerror})" if there == folder.absolute() else f"{folder}, in {there} ({error.strerror})"
+        )
+
+
 def write_json(path: str | Path, value: Any) -> None:
     """Write a JSON file atomically, with two-space indent and keys in the given order.
 

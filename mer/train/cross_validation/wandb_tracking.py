@@ -114,16 +114,16 @@ def open_tracker(
 
     offline = config.logger.mode != "online"
     leaky = selection_mode(config.protocol) == "leaky"
-    settings = wandb.Settings(
-        console="off",
-        silent=True,
-        disable_git=offline,
-        x_disable_stats=offline,
-        x_disable_meta=offline,
-        x_save_requirements=not offline,
-    )
     run.mkdir(parents=True, exist_ok=True)
     try:
+        settings = wandb.Settings(
+            console="off",
+            silent=True,
+            disable_git=offline,
+            x_disable_stats=offline,
+            x_disable_meta=offline,
+            x_save_requirements=not offline,
+        )
         handle = wandb.init(
             project=config.logger.project,
             entity=config.logger.entity,
@@ -137,6 +137,10 @@ def open_tracker(
         )
     except (wandb.errors.CommError, wandb.errors.UsageError) as error:
         raise MerError(f"W&B cannot begin ({error}); logger.mode=offline needs neither account nor network") from error
+    except ValueError as error:  # pydantic's, of a WANDB_... variable that the settings do not allow
+        given = ", ".join(name for name in sorted(os.environ) if name.startswith("WANDB_"))
+        why = " ".join(str(error).partition("For further information")[0].split())
+        raise MerError(f"W&B cannot begin ({why}); mend the environment variables: {given or 'none is set'}") from error
     try:
         yield WandbTracker(handle, media=media)
     finally:

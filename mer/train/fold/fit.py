@@ -18,6 +18,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.loggers import Logger
 
 from mer.config import Config
+from mer.errors import SampleError
 from mer.inputs.datamodule.cotraining import CotrainingSamples
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.inputs.prepared_samples import PreparedSamples
@@ -99,6 +100,7 @@ def fit(
 
     Raises:
         FloatingPointError: the training diverged.
+        SampleError: the input of a sample is not finite.
     """
     own_seed = member_seed(config.seed, member)
     seed = seed_from(own_seed, "fold", fold.name) if seed is None else seed
@@ -126,6 +128,9 @@ def fit(
         trainer = build_trainer(config, [*own, *callbacks], validation=bool(fold.validation), logger=logger)
         try:
             fit_interruptibly(trainer, module, loaders)
+        except FloatingPointError:
+            _blame_inputs(data, [*fold.train, *fold.validation])
+            raise
         finally:
             release(trainer, module)
     network.eval()
@@ -139,6 +144,17 @@ def fit(
         "origin": origin,
     }
     return Trained(network, curves, record, trainer)
+
+
+def _blame_inputs(data: PreparedSamples, samples: Sequence[str]) -> None:
+    """Raise a SampleError where not the recipe but an input is why the loss is no number."""
+    bad = data.not_finite(samples)
+    if bad:
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise SampleError(
+            f"{bad[0]}{more}: expected finite inputs, got NaN or infinite values, so nothing can be learned; copy the "
+            "files again from the original, or leave their rows out"
+        )
 
 
 def release(trainer: Trainer, module: RecognitionModule) -> None:

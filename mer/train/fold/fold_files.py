@@ -50,12 +50,18 @@ def write_fold(experiment: Experiment, result: FoldResult, target: Path) -> None
         for stage in result.stages:
             folder = run_files.stage_folder(work, stage.stage.name, stage.record["member"])
             folder.mkdir(parents=True)
-            stage.write(folder)
+            stage.write(folder, weights=keeps_networks(experiment, result.fold))
         _write_files(experiment, result, ResultFiles(work, experiment.config.protocol))
 
 
+def keeps_networks(experiment: Experiment, fold: Fold) -> bool:
+    """Return whether the networks trained for a fold stay in its folder (`trainer.keep_checkpoints`)."""
+    kept = experiment.config.trainer.keep_checkpoints
+    return kept == "all" or (kept == "first" and fold.name == experiment.folds[0].name)
+
+
 def _write_files(experiment: Experiment, result: FoldResult, files: ResultFiles) -> None:
-    """Write predictions, curves, attention maps, checkpoints, and at last the record."""
+    """Write predictions, curves, attention maps, checkpoints where they are kept, and at last the record."""
     config, predictions = experiment.config, mean_predictions(result.frames)
     files.predictions(run_files.PREDICTIONS, predictions)
     if len(result.frames) > 1:
@@ -69,6 +75,7 @@ def _write_files(experiment: Experiment, result: FoldResult, files: ResultFiles)
     for member, one in enumerate(result.trained):
         if one.curves.rows:  # none where nothing was trained
             files.table(run_files.member_file(run_files.CURVES, member), one.curves.table())
-        path = files.folder / run_files.member_file(run_files.CHECKPOINT, member)
-        checkpoint.save(path, one.network, model=config.model, card=card)
+        if keeps_networks(experiment, result.fold):
+            path = files.folder / run_files.member_file(run_files.CHECKPOINT, member)
+            checkpoint.save(path, one.network, model=config.model, card=card)
     files.record(run_files.FOLD, {**result.record, "seconds": time.perf_counter() - result.began})

@@ -15,7 +15,7 @@ import torch
 
 from mer.config import Config
 from mer.data.samples.table import SampleTable
-from mer.errors import MerError
+from mer.errors import MerError, SampleError
 from mer.evaluation.predictions import PROBABILITY_PREFIX
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.inputs.representations.registry import REPRESENTATIONS
@@ -46,10 +46,18 @@ def predict(
 
     Raises:
         FloatingPointError: the network gives no finite probabilities.
+        SampleError: the input of a sample is not finite.
         MerError: a sample of the loader is not in the table.
     """
     ids, probabilities = predict_probabilities(network, loader, mirror=mirror)
     if not np.isfinite(probabilities).all():
+        for batch in loader:
+            for name, image in zip(batch["sample_id"], batch["image"], strict=True):
+                if not image.isfinite().all():
+                    raise SampleError(
+                        f"{name}: its input has values that are not finite (NaN or infinite), so it has no prediction; "
+                        "copy its files again from the original, or leave its row out"
+                    )
         raise FloatingPointError("training diverged: the network gives no finite probabilities; try a lower optim.lr")
     known = table.frame.set_index("sample_id", drop=False)
     strange = [name for name in ids if name not in known.index]

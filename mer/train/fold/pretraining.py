@@ -55,8 +55,8 @@ class StageResult:
         weights = {name: value.detach().cpu() for name, value in self.trained.network.state_dict().items()}
         return InitialWeights(weights, self.stage.samples.classes)
 
-    def write(self, folder: Path) -> None:
-        """Write checkpoint, curves and record into a folder that is there."""
+    def write(self, folder: Path, *, weights: bool = True) -> None:
+        """Write curves, record and, unless `weights` is False, the checkpoint into a folder that is there."""
         self.trained.curves.table().to_csv(folder / run_files.CURVES, index=False)
         table, config = self.stage.samples.table, self.config
         card = {
@@ -71,7 +71,8 @@ class StageResult:
             "stage": self.stage.name,
             "chain": self.record["chain"],
         }
-        checkpoint.save(folder / run_files.CHECKPOINT, self.trained.network, model=config.model, card=card)
+        if weights:
+            checkpoint.save(folder / run_files.CHECKPOINT, self.trained.network, model=config.model, card=card)
         write_json(folder / run_files.STAGE, run_files.seal(folder, run_files.STAGE, self.record))
 
 

@@ -83,10 +83,10 @@ class RecognitionModule(LightningModule):
         self.frozen_norms = freeze(self.network, self.optim.freeze)
         self.loss = ClassificationLoss(self.optim)
         self.classes, self.mixing_seed = len(classes), seed or 0
-        # `train_scores` raises on a loss that is not finite, so the metric must neither drop it nor warn
-        self.train_loss = MeanMetric(nan_strategy="disable")
+        # the scores raise on a loss that is not finite: kept as infinity, since "disable" drops the weights of batches
+        self.train_loss = MeanMetric(nan_strategy=math.inf)
         self.train_accuracy = MeanMetric()
-        self.validation_loss = MeanMetric(nan_strategy="disable")
+        self.validation_loss = MeanMetric(nan_strategy=math.inf)
         self.validation_uf1 = UnweightedF1(len(classes), absent="skip")
         self.load_report: LoadReport | None = None
         if init is not None:
@@ -159,19 +159,17 @@ class RecognitionModule(LightningModule):
 
     def train_scores(self) -> dict[str, float]:
         """Mean loss and accuracy of the epoch so far; FloatingPointError where training diverged."""
-        loss = float(self.train_loss.compute())
-        if not math.isfinite(loss):
-            raise FloatingPointError("training diverged: the loss is no finite number any more; try a lower optim.lr")
+        loss = _finite(self.train_loss.compute(), "the loss")
         return {"train_loss": loss, "train_accuracy": float(self.train_accuracy.compute())}
 
     def validation_scores(self) -> dict[str, float]:
         """Loss and UF1 of the inner split.
 
         UF1 here is the mean over the classes that the inner split holds: a few subjects seldom show every class, and
-        a class that cannot be hit would only add a constant.
+        a class that cannot be hit would only add a constant. Raises FloatingPointError where the loss is not finite.
         """
         return {
-            "validation_loss": float(self.validation_loss.compute()),
+            "validation_loss": _finite(self.validation_loss.compute(), "the loss on the inner split"),
             "validation_uf1": float(self.validation_uf1.compute()),
         }
 
@@ -189,6 +187,14 @@ class RecognitionModule(LightningModule):
         total = int(self.trainer.estimated_stepping_batches)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_factor(options, step, total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def _finite(value: Tensor, what: str) -> float:
+    """Return a loss as a float, or raise FloatingPointError."""
+    loss = float(value)
+    if not math.isfinite(loss):
+        raise FloatingPointError(f"training diverged: {what} is not finite any more; try a lower optim.lr")
+    return loss
 
 
 def lr_factor(options: OptimConfig, step: int, total: int) -> float:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -148,3 +150,41 @@ def test_several_write_at_once(tmp_path: Path, read: list[str], monkeypatch: pyt
     every = [path for part in parts for path in part]
     assert file_hashes(every, tmp_path) == truth(every)
     assert len(read) == 100
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_memory_that_another_process_holds_is_waited_for_with_a_word_and_then_done_without(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hashes, "PATIENCE", (0.05, 0.3))
+    monkeypatch.setattr(hashes, "_given_up", set())
+    file_hashes(files[:1], tmp_path)
+    memory = tmp_path / hashes.NAME
+    capsys.readouterr()
+    with closing(sqlite3.connect(memory)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        start = time.monotonic()
+        assert file_hashes(files, tmp_path) == truth(files)
+        assert file_hashes(files, tmp_path) == truth(files)  # waited for once a process
+        assert time.monotonic() - start < 5
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.count(f"{memory} is locked by another process, waiting") == 1
+    assert told.count(f"{memory} is still locked, going on without it") == 1
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_memory_that_is_set_free_in_time_is_used(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hashes, "PATIENCE", (0.05, 30.0))
+    file_hashes(files[:1], tmp_path)
+    with closing(sqlite3.connect(tmp_path / hashes.NAME, check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        timer = threading.Timer(0.4, other.rollback)
+        timer.start()
+        assert file_hashes(files, tmp_path) == truth(files)
+        timer.join()
+    told = capsys.readouterr().err
+    assert "waiting" in told and "going on without" not in told
+    with closing(sqlite3.connect(tmp_path / hashes.NAME)) as connection:
+        assert connection.execute(f"SELECT count(*) FROM {hashes._TABLE}").fetchone() == (len(files),)
