@@ -137,7 +137,7 @@ def test_a_file_that_changes_its_content_does_not_continue_a_run(weights, cache_
     open_run_folder(experiment, tmp_path / "run", {})
     open_run_folder(experiment, tmp_path / "run", {})
     path.write_bytes(weights.read_bytes() + b" ")
-    with pytest.raises(MerError, match="the file of init, changed"):
+    with pytest.raises(MerError, match="the file of init, or frames between onset and apex, changed"):
         open_run_folder(experiment, tmp_path / "run", {})
 
 
