@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +16,23 @@ from mer.compose import load_config
 from mer.data.synthetic.__main__ import main as draw
 from mer.inputs import pipeline
 from mer.inputs.faces import mtcnn
+from mer.inputs.faces.quick_look import look_at_faces
+from mer.inputs.frames.image_files import read_image
 from mer.run import run
 
 FEW = ("--layout", "smic", "--variant", "hs_raw", "--subjects", "4", "--clips", "12", "--size", "96")
 RAW = ("data=smic", "data.part=hs_raw", "data.missing_apex=middle", "input=flow", "input.size=28")
 TINY = ("model.width=4", "model.stem=small", "optim.epochs=1", "trainer.parallel_folds=1", "trainer.accelerator=cpu")
+#: Parts of official sets whose frames show more than the face, in layouts that we draw; the recipe that reads each.
+WHOLE = {
+    "samm": ("", ("+experiment=samm_loso", "data.missing_apex=drop")),
+    "casme2": ("selected", ("+experiment=casme2_loso", "data.part=selected", "data.missing_apex=drop")),
+    "smic": ("hs_raw", ("+experiment=smic_loso", "data.part=hs_raw", "data.missing_apex=middle")),
+    "casme_sq": (
+        "micro_raw",
+        ("+experiment=smic_loso", "data=casme_sq", "data.part=micro_raw", "data.missing_apex=drop"),
+    ),
+}
 needs_weights = pytest.mark.skipif(bool(mtcnn.config_errors()), reason="the weights of mtcnn are not installed")
 
 
@@ -38,8 +51,28 @@ def test_a_run_on_whole_frames_is_warned_of_in_its_results_and_finds_no_leak(sce
     assert "note: Look at the frames: smic:" in console.file.getvalue()  # type: ignore[attr-defined]
     results = run(config, tmp_path / "run", console=console)
     assert [note for note in results["notes"] if note.startswith("Look at the frames: smic:")]
-    assert [note for note in results["notes"] if "NOT cropped" in note]
+    (warned,) = (note for note in results["notes"] if "NOT cropped" in note)
+    kept = json.loads((tmp_path / "run" / "results.json").read_text(encoding="utf-8"))
+    assert warned in kept["notes"]
+    assert f"note: {warned}" in console.file.getvalue()  # type: ignore[attr-defined]
+    report = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "NOT cropped" in report and "Look at the frames: smic:" in report
     assert results["leaks"]["findings"] == []
+
+
+@needs_weights
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", WHOLE)
+def test_recipes_crop_every_face_of_whole_frames(layout: str, tmp_path: Path) -> None:
+    variant, recipe = WHOLE[layout]
+    few = ["--layout", layout, "--subjects", "3", "--clips", "10", "--size", "128", "--scene", "480", "360"]
+    assert draw([*few, *(["--variant", variant] if variant else []), "--out", str(tmp_path / "tree")]) == 0
+    config = load_config([*recipe, f"data.root={tmp_path / 'tree'}", f"cache_dir={tmp_path / 'cache'}"])
+    table = pipeline.load_samples(config.data, config)
+    (faces,) = (note for note in table.notes if note.startswith("Faces: "))
+    assert faces == f"Faces: mtcnn in {len(table)} of {len(table)} clips, crops of 224 pixels."
+    assert all(read_image(path).shape[:2] == (224, 224) for path in table.frame["onset_path"])
+    assert look_at_faces(table, config.face) == []
 
 
 @pytest.mark.slow
