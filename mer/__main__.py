@@ -14,7 +14,7 @@ import sys
 COMMANDS = {
     "run": ("mer.run", "train and test every fold of an experiment, score it, write a report"),
     "audit": ("mer.audit", "check a data set on disk before training on it"),
-    "prepare": ("mer.prepare", "make faces, apexes and inputs beforehand; look into the cache or clean it"),
+    "prepare": ("mer.prepare", "make faces, apexes and inputs beforehand; show them; look into the cache or clean it"),
     "compare": ("mer.compare", "compare finished runs: paired tests, learning curves, hard clips"),
     "weights": ("mer.weights", "inspect, import, export or draw weight files"),
     "benchmark": ("mer.benchmark", "measure speed, exactness of inputs, and how far usual mistakes move a score"),
