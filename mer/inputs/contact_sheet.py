@@ -1,4 +1,4 @@
-"""Draw a contact sheet: a strip a clip, frame, crop and each channel of the input side by side, under headings.
+"""Draw a contact sheet: one strip per clip with frame, crop and each channel of the input.
 
 Contract: pure functions. Grey levels and colours are shown as they are; signed channels blue below zero, white at zero,
 red above; strain dark to bright. A channel has one scale for all clips of a section, so that strips can be compared.
@@ -17,21 +17,21 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mer.config import InputConfig
-from mer.inputs.preview import Section, Seen
+from mer.inputs.preview import ClipPreview, Section
 from mer.inputs.representations.representation import REPRESENTATIONS
 
-#: Side of a cell, gap between cells, height of a line of text, width of the sheet at most; pixels.
+#: Side of a cell, gap between cells, height of a line of text, largest width of the sheet; pixels.
 CELL, GAP, LINE, WIDTH = 128, 4, 18, 1700
 INK, PALE, PAPER = (34, 34, 34), (120, 120, 120), (255, 255, 255)
 #: Ends and middle of the scale of signed channels: ColorBrewer's RdBu.
 BELOW, ZERO, ABOVE = np.array([33, 102, 172]), np.array([247, 247, 247]), np.array([178, 24, 43])
-#: Percent of a channel's values that may lie beyond the ends of its scale.
+#: Percent of a channel's values beyond each end of its scale.
 CLIP = 0.5
 
 
 @dataclass(frozen=True)
 class Channel:
-    """How one channel is shown: its heading, places in the input, kind (`levels`, `signed`, `strain`) and scale."""
+    """Describe how a channel is drawn: heading, indices in the input, kind (`levels`, `signed`, `strain`), scale."""
 
     heading: str
     places: tuple[int, ...]
@@ -41,7 +41,7 @@ class Channel:
 
 
 def contact_sheet(sections: Sequence[Section], config: InputConfig) -> np.ndarray:
-    """Return the sheet uint8 (H, W, 3), red first; channels are explained above each section."""
+    """Return the sheet (H, W, 3) uint8, red first; a text above each section explains the channels."""
     parts = [_section(section, config) for section in sections]
     width = max(part.width for part in parts)
     sheet = Image.new("RGB", (width, sum(part.height for part in parts)), PAPER)
@@ -52,8 +52,8 @@ def contact_sheet(sections: Sequence[Section], config: InputConfig) -> np.ndarra
     return np.asarray(sheet)
 
 
-def channels_of(clips: Sequence[Seen], config: InputConfig) -> list[Channel]:
-    """Return how the channels of some clips are shown; their scales come from all of them."""
+def channels_of(clips: Sequence[ClipPreview], config: InputConfig) -> list[Channel]:
+    """Return how to draw the channels of some clips; the scales are computed from all clips."""
     inputs = [clip.channels for clip in clips if clip.channels is not None]
     if not inputs:
         return []
@@ -129,8 +129,8 @@ def _section(section: Section, config: InputConfig) -> Image.Image:
     return sheet
 
 
-def _cells(clip: Seen, channels: Sequence[Channel], *, frame: bool, crop: bool) -> list[np.ndarray | None]:
-    """Pictures (CELL, CELL, 3) of one clip in the order of the headings, None where there is nothing to show."""
+def _cells(clip: ClipPreview, channels: Sequence[Channel], *, frame: bool, crop: bool) -> list[np.ndarray | None]:
+    """Return the pictures (CELL, CELL, 3) of one clip in the order of the headings; None for an empty cell."""
     found: list[np.ndarray | None] = []
     if frame:
         found.append(None if clip.frame is None else _fitted(clip.frame))
@@ -143,7 +143,7 @@ def _cells(clip: Seen, channels: Sequence[Channel], *, frame: bool, crop: bool) 
 
 
 def _fitted(picture: np.ndarray) -> np.ndarray:
-    """A picture (H, W) or (H, W, 3) uint8 inside a cell, its proportions kept; small ones by repeating pixels."""
+    """Return a picture (H, W) or (H, W, 3) uint8 resized to fit a cell, with its proportions kept."""
     colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
     scale = CELL / max(colour.shape[:2])
     size = max(1, round(colour.shape[1] * scale)), max(1, round(colour.shape[0] * scale))
@@ -163,5 +163,5 @@ def _write(
 
 @lru_cache(maxsize=2)
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Matplotlib's own font: Pillow's has Latin letters only, and people's names have others too."""
+    """Load the font of Matplotlib; Pillow's has Latin letters only, and names of subjects may have others."""
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)

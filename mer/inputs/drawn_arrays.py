@@ -1,7 +1,7 @@
-"""Inputs of sources without files: maps of motion, drawn once, normalised and kept as the pixels of other sources.
+"""Draw the motion maps of a source without files once, normalise them and keep them in the cache.
 
-Contract: row i is row i of the table. The kept file's name covers what was asked of the source, the version of its
-drawing, the samples, the side and the version of the normalisation.
+Contract: row i is row i of the table. The file is named by a hash of the source's options, the version of its drawing,
+the samples, the side and the version of the normalisation.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ def drawn_cache(
     draw: Callable[[SampleTable, int], np.ndarray],
     settings: Any,
 ) -> np.ndarray:
-    """Inputs (N, 3, S, S) float32, read-only memory map; drawn where they are not yet kept.
+    """Return the inputs (N, 3, S, S) float32 as a read-only memory map; draw them if they are not in the cache.
 
     Args:
         table: the samples.
-        config: representation, one of motion, and side S.
-        cache_dir: the array goes to `drawn/<key>.npy` below it.
-        draw: table and S to maps (N, 3, S, S) of u, v and strain, as `Source.pixels` says.
-        settings: everything besides the table that decides what `draw` gives, JSON values.
+        config: side S and representation, which must be a motion map.
+        cache_dir: the array is written to `drawn/<key>.npy` in this folder.
+        draw: takes the table and S and returns maps (N, 3, S, S) of u, v and strain, see `Source.pixels`.
+        settings: everything besides the table that decides the values of `draw`, as JSON values.
 
     Raises:
-        ConfigError: a representation that is no map of motion.
+        ConfigError: the representation is not a motion map of u, v and strain.
     """
     wrong = config_errors(config, table.name)
     if wrong:
@@ -67,7 +67,7 @@ def drawn_cache(
 
 
 def config_errors(config: InputConfig, source: str) -> list[str]:
-    """What keeps this input from being drawn, one sentence."""
+    """Return why this input cannot be drawn, in one sentence; empty if it can."""
     known = REPRESENTATIONS.get(config.representation)
     if known is None or (known.motion and known.flip_signs == (-1, 1, 1)):  # u, v, strain
         return []

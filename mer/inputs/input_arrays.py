@@ -1,8 +1,8 @@
-"""Decoded once, read by every fold: network inputs of all clips as one memory-mapped array outside the user's data.
+"""Compute the network inputs of all clips once and keep them in the cache as one memory-mapped array.
 
-Contract: row i is row i of the table. The file's name covers the content of the image files used, the settings of the
-input and the version of this code: changed data or settings never meet an old entry, changed labels do. Inputs
-of single clips are kept until all are there, so that an interrupted run is gone on with; a damaged entry is made anew.
+Contract: row i is row i of the table. The file is named by a hash of the image files, the settings of the input and the
+version of this code, but not of labels: changed images or settings give a new file, changed labels use the old one.
+Inputs of single clips are kept until all are computed, so an interrupted run continues. A damaged file is made again.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from mer.utils.atomic_files import write_atomically
 from mer.utils.hashing import digest
 from mer.utils.timing import WRITING, timed
 
-#: Raise when the modules of this room compute other values from the same files.
+#: Raise when `mer.inputs` computes other values from the same files.
 CODE_VERSION = 3
-#: Bad files named in one message before the rest is only counted.
+#: Most bad files named in one message; the rest is counted.
 SHOWN = 20
-#: Folder in the cache for inputs of single clips, as long as those of other clips of their table are lacking.
+#: Folder in the cache for inputs of single clips, until those of the whole table are computed.
 PARTS = "parts"
 
 
@@ -46,19 +46,19 @@ def compute_inputs(
     progress: bool = False,
     watch: Watch = ignore_step,
 ) -> np.ndarray:
-    """Return the inputs (N, C, S, S), uint8 or float32, a read-only memory map; computed where they are not kept.
+    """Return the inputs (N, C, S, S), uint8 or float32, as a read-only memory map; compute those not in the cache.
 
     Args:
-        table: the samples, whose key-frame images are read.
+        table: the samples, whose images are read.
         config: representation and side S.
-        cache_dir: the array goes to `pixels/<key>.npy` below it, with an index `<key>.json` of settings and samples;
-            until it is whole, rows are kept in `parts/<key of the clip>.npy`.
-        progress: whether bars are shown while files are read.
-        watch: called with the step before it is done.
+        cache_dir: the array is written to `pixels/<key>.npy` in this folder, settings and samples to `<key>.json`;
+            until all rows are computed, each is kept in `parts/<key of the clip>.npy`.
+        progress: whether to show progress bars.
+        watch: called with the step before it runs.
 
     Raises:
-        SampleError: names every file that is missing, damaged or unlike the others, with its sample. What was computed
-            stays, so that mending them costs no more than their own clips.
+        SampleError: names every file that is missing, damaged or unlike the others, with its sample. The inputs of all
+            other clips are kept, so after a repair only the bad clips are computed.
     """
     plan = plan_inputs(table, config, cache_dir, progress=progress)
     watch("inputs", plan.step)
@@ -67,15 +67,15 @@ def compute_inputs(
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the inputs of a table are kept, and how they come about.
+    """Plan of a table's inputs: where they are kept and how they are computed.
 
     Attributes:
         table: the samples.
-        path: the array's file.
-        settings: what decides its values, from which the name is made.
+        path: file of the array.
+        settings: everything that decides its values; the file is named by their hash.
         size: side S.
-        whole: the kept array, None where it has to be made.
-        step: the inputs (C, S, S) of single clips, rows of the kept array or entries of their own.
+        whole: the array if it is in the cache, else None.
+        step: computes the inputs (C, S, S) of single clips, or takes them from the cache.
     """
 
     table: SampleTable
@@ -87,7 +87,7 @@ class Plan:
 
 
 def plan_inputs(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool = False) -> Plan:
-    """Plan the inputs of a table from the content of its files; computes nothing. Arguments as `compute_inputs`."""
+    """Plan the inputs of a table from the content of its files, computing none. Arguments as `compute_inputs`."""
     needed = needed_files(table, config)
     plugins = {**METHODS.plugin_code(config.flow), **REPRESENTATIONS.plugin_code(config.representation)}
     libraries = [cv2.__version__, PIL.__version__, np.__version__]
@@ -123,7 +123,7 @@ def plan_inputs(table: SampleTable, config: InputConfig, cache_dir: Path, *, pro
 
 
 def _fill(plan: Plan, *, progress: bool) -> np.ndarray:
-    """Compute the planned inputs as far as their parts are not kept; errors as `compute_inputs`."""
+    """Compute the inputs that are not in the cache and write the array; errors as `compute_inputs`."""
     with write_atomically(plan.path) as temporary:
         _gather(plan, temporary, progress)
         write_index(plan.path, temporary, {**plan.settings, "data": plan.table.name})
@@ -136,7 +136,7 @@ def _fill(plan: Plan, *, progress: bool) -> np.ndarray:
 
 
 def open_pixels(path: Path, *, rows: int, size: int) -> np.ndarray | None:
-    """Return the kept array, or None where there is none or it is damaged."""
+    """Return the array (N, C, S, S) of the cache, or None if it is absent or damaged."""
     pixels = open_array(path)
     if pixels is None:
         return None
@@ -145,7 +145,7 @@ def open_pixels(path: Path, *, rows: int, size: int) -> np.ndarray | None:
 
 
 def _open_part(path: Path, size: int) -> np.ndarray | None:
-    """Return the kept input of one clip, or None where there is none or it is damaged."""
+    """Return the input (C, S, S) of one clip from the cache, or None if it is absent or damaged."""
     part = open_array(path)
     if part is None:
         return None
@@ -154,7 +154,7 @@ def _open_part(path: Path, size: int) -> np.ndarray | None:
 
 
 def _gather(plan: Plan, target: Path, progress: bool) -> None:
-    """Write all inputs as one .npy file, row by row, so that memory holds few of them at a time."""
+    """Write all inputs to one .npy file, row by row, so that few of them are in memory at a time."""
     table = plan.table
     pixels: np.memmap | None = None
     bad = []
@@ -166,10 +166,10 @@ def _gather(plan: Plan, target: Path, progress: bool) -> None:
             if pixels is None:
                 pixels = reserve_array(target, (len(table), *result.shape), result.dtype)
             if result.shape != pixels.shape[1:] or result.dtype != pixels.dtype:
-                bad.append(f"{sample}: has {_kind(result)}, but samples before it have {_kind(pixels[row])}")
+                bad.append(f"{sample}: expected {_kind(pixels[row])} as in the samples before it, got {_kind(result)}")
             else:
                 pixels[row] = result
-    remedy = "Copy these files again from the original, or leave their rows out."
+    remedy = "Copy these files again from the original, or remove their rows."
     raise_for_rows(bad, f"{table.name}: images that cannot be used:", remedy, shown=SHOWN)
     assert pixels is not None  # no table is empty
     pixels.flush()

@@ -1,8 +1,8 @@
-"""The one place where data become inputs: samples of a source, faces, apexes, network inputs, each kept in the cache.
+"""Load samples, align faces, spot apexes and compute network inputs; each step is kept in the cache.
 
-Contract: a run and `mer.prepare` both go this way, so that what is prepared is what a run reads; the order of the steps
-is written here only. Looks at the data, the face, the input and the cache of a configuration and at nothing else. Does
-without Lightning, and without torch where nothing is to be computed.
+Contract: a run and `mer.prepare` both use this module, so `mer.prepare` computes exactly what a run reads. The order of
+the steps is written only here. Only `data`, `face`, `input` and `cache_dir` of a configuration are read. Lightning is
+not needed, and torch only if something has to be computed.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from mer.inputs.faces.crops import align_faces
 from mer.inputs.input_arrays import compute_inputs
 from mer.utils.atomic_files import remove_abandoned
 
-#: What entries of the cache are called.
+#: Pattern of the names of cache entries.
 KEY = "[0-9a-f]{16}"
 
 
 def sources(config: Config) -> dict[str, DataConfig]:
-    """All sources of a run by their key in the configuration, its own first."""
+    """Return all data sources of a run by their key in the configuration, the run's own data first."""
     found = {"data": config.data, **{f"stages.{name}.data": stage.data for name, stage in config.stages.items()}}
     return found if config.cotrain.data is None else {**found, "cotrain.data": config.cotrain.data}
 
 
 def source_config_errors(data: DataConfig, config: Config) -> list[str]:
-    """What is wrong with a source and with the run's input as one of its samples."""
+    """Return the errors in the options of a source, and in the run's input if this source cannot provide it."""
     found = catalog.config_errors(data)
     source = catalog.SOURCES.get(data.name)
     if not found and source is not None and source.pixels is not None:
@@ -45,7 +45,7 @@ def source_config_errors(data: DataConfig, config: Config) -> list[str]:
 
 
 def steps_of(data: DataConfig, config: Config) -> list[str]:
-    """Names of the steps that a source goes through, in order; none where its inputs are drawn."""
+    """Return the names of the steps for a source, in order; none if its inputs are drawn."""
     if is_drawn(data):
         return []
     wanted = {"faces": config.face.detector != "none", "apexes": config.input.apex != "annotated", "inputs": True}
@@ -55,13 +55,13 @@ def steps_of(data: DataConfig, config: Config) -> list[str]:
 def load_samples(
     data: DataConfig, config: Config, *, progress: bool = False, watch: Watch = ignore_step
 ) -> SampleTable:
-    """Return the samples of a source, faces aligned and apexes looked for as configured, where they have files.
+    """Return the samples of a source; if they have files, with faces aligned and apexes spotted as configured.
 
     Args:
         data: the source.
         config: face, input and cache.
-        progress: whether bars are shown.
-        watch: called with each step before it is done.
+        progress: whether to show progress bars.
+        watch: called with each step before it runs.
     """
     table = catalog.load_samples(data, cache_of(config))
     if is_drawn(data):
@@ -72,7 +72,7 @@ def load_samples(
 def prepare_samples(
     table: SampleTable, config: Config, *, progress: bool = False, watch: Watch = ignore_step
 ) -> SampleTable:
-    """Return the samples with faces aligned and apexes looked for as configured. Arguments as `load_samples`."""
+    """Return the samples with faces aligned and apexes spotted as configured. Arguments as `load_samples`."""
     cache = cache_of(config)
     table = align_faces(table, config.face, config.input, cache, progress=progress, watch=watch)
     return spot_apexes(table, config.input, cache, progress=progress, watch=watch)
@@ -81,7 +81,7 @@ def prepare_samples(
 def load_inputs(
     table: SampleTable, data: DataConfig, config: Config, *, progress: bool = False, watch: Watch = ignore_step
 ) -> np.ndarray:
-    """Return the inputs of a table (N, C, S, S): drawn by its source, or read from its files.
+    """Return the inputs (N, C, S, S) of a table, drawn by its source or computed from its files.
 
     Arguments as `load_samples`.
     """
@@ -95,12 +95,12 @@ def load_inputs(
 
 
 def frames_hash(table: SampleTable, data: DataConfig, config: Config) -> str | None:
-    """Return the hash of the frames of a source's inputs; None where they are its key frames, or drawn."""
+    """Return the hash of all frames used for a source's inputs; None if these are key frames only, or drawn."""
     return None if is_drawn(data) else input_files.frames_hash(table, config.input, cache_of(config))
 
 
 def refuse_faces(table: SampleTable, data: DataConfig, config: Config) -> None:
-    """Raise where a manifest's frames of faces would be read as motion maps: colour as motion, without an error."""
+    """Raise a SampleError if frames of faces in a manifest would be read as motion maps, colours as motion."""
     if data.name != "manifest" or config.input.representation != "motion_map":
         return
     onset, apex = table.frame["onset_path"], table.frame["apex_path"]
@@ -108,24 +108,23 @@ def refuse_faces(table: SampleTable, data: DataConfig, config: Config) -> None:
     if len(rows):
         raise SampleError(
             f"{table.name}: input=motion_map reads red, green and blue of each image as u, v and strain, but "
-            f"{len(rows)} of {len(table)} rows name an onset beside another image (first: "
-            f"{table.frame['sample_id'].iloc[rows[0]]}), as frames of faces have it. "
-            "For frames of faces: +experiment=manifest_plain input=flow. Where the images "
-            "are motion maps: remove the column onset."
+            f"{len(rows)} of {len(table)} rows have an onset that is not the apex (first: "
+            f"{table.frame['sample_id'].iloc[rows[0]]}), so they look like frames of faces. "
+            "For frames of faces: +experiment=manifest_plain input=flow. For motion maps: remove the column onset."
         )
 
 
 def is_drawn(data: DataConfig) -> bool:
-    """Whether the inputs of a source are drawn, so that it has no files to prepare."""
+    """Return whether the inputs of a source are drawn, so that it has no files to prepare."""
     return catalog.SOURCES[data.name].pixels is not None
 
 
 def clean_cache(config: Config) -> None:
-    """Remove what killed processes left half made in the cache."""
+    """Remove unfinished cache entries that killed processes left."""
     for folder in cache_of(config).glob("*/"):
         remove_abandoned(folder, KEY)
 
 
 def cache_of(config: Config) -> Path:
-    """Folder of the cache."""
+    """Return the cache folder."""
     return Path(config.cache_dir).expanduser()

@@ -1,6 +1,6 @@
-"""Samples with their network inputs: what a training needs of the data.
+"""Hold samples with their network inputs: all the data that a training needs.
 
-Contract: plain data. Row i of `inputs` belongs to row i of `table`; nobody writes into either.
+Contract: row i of `inputs` belongs to row i of `table`; both are read-only.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from mer.utils.hashing import image_hash
 
 @dataclass(frozen=True)
 class PreparedSamples:
-    """A table of samples and their network inputs.
+    """Store a table of samples and their network inputs.
 
     Attributes:
-        table: one row a clip.
+        table: one row per clip.
         inputs: (N, C, S, S), uint8 or float32, row i for row i of the table.
 
     Raises:
@@ -42,16 +42,16 @@ class PreparedSamples:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of the network's outputs."""
+        """Return the names of the classes, in the order of the network's outputs."""
         return self.table.classes
 
     @property
     def channels(self) -> int:
-        """Number of channels C of each input."""
+        """Return the number of channels C of each input."""
         return int(self.inputs.shape[1])
 
     def not_finite(self, samples: Iterable[str]) -> list[str]:
-        """Return a text `id (file)` for each of these samples whose input holds NaN or an infinite value."""
+        """Return a text `id (files)` for each of these samples whose input has a NaN or infinite value."""
         wanted = set(samples)
         found = []
         for values, row in zip(self.inputs, self.table.frame.to_dict("records"), strict=True):
@@ -62,6 +62,6 @@ class PreparedSamples:
 
     @cached_property
     def pictures(self) -> tuple[frozenset[str], ...]:
-        """Hashes of each row's key-frame images; none for a drawn row without files."""
+        """Return the hashes of each row's key-frame images; none for a drawn row without files."""
         columns = self.table.frame[list(IMAGE_COLUMNS)].to_numpy(dtype=object)
         return tuple(frozenset(image_hash(path) for path in row if path) for row in columns)

@@ -1,7 +1,7 @@
-"""What the network will see of a clip a person: frames as delivered, crops and inputs, for a look before training.
+"""Show one clip per subject as delivered, cropped and as network input, to check the data before training.
 
-Contract: goes the same way as a run (`pipeline`), for the chosen clips only; keeps crops and apexes in the cache as
-a run does, and no arrays. Labels are shown and decide nothing.
+Contract: uses the same steps as a run (`pipeline`), for the chosen clips only; crops and apexes are cached as in a run,
+arrays are not. Labels are shown but decide nothing.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from mer.inputs.faces.choice import describe_faces
 from mer.inputs.frames.image_files import read_image
 from mer.inputs.input_arrays import compute_rows
 
-#: People shown of one source, spread over it.
+#: Most subjects shown of one source, evenly spaced in its table.
 PEOPLE = 24
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One clip.
+class ClipPreview:
+    """Store the pictures of one clip.
 
     Attributes:
         person: "dataset:subject".
         clip: its name.
         label: its class.
-        frame: the onset frame as delivered (the apex where there is no onset), (H, W) or (H, W, 3); None where drawn.
-        crop: of that frame, None where it is not cropped.
-        channels: the input (C, S, S); None where no face was found.
+        frame: the onset frame as delivered (the apex if there is no onset), (H, W) or (H, W, 3); None if drawn.
+        crop: the crop of that frame; None if it is not cropped.
+        channels: the input (C, S, S); None if no face was found.
     """
 
     person: str
@@ -47,16 +47,16 @@ class Seen:
 
 @dataclass(frozen=True)
 class Section:
-    """What is shown of one source: its key in the configuration, sentences on it, and its clips."""
+    """Store what is shown of one source: its key in the configuration, sentences about it, and its clips."""
 
     key: str
     lines: tuple[str, ...]
-    clips: tuple[Seen, ...]
+    clips: tuple[ClipPreview, ...]
     synthetic: bool
 
 
 class FewClips(SampleTable):
-    """Some clips of a table, which need not show every class."""
+    """Table of some clips of another table; not every class needs a clip."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "frame", validate_rows(self.frame, self.name))
@@ -65,16 +65,16 @@ class FewClips(SampleTable):
 def preview(
     config: Config, *, view: Callable[[SampleTable], SampleTable], people: int = PEOPLE, progress: bool = False
 ) -> list[Section]:
-    """Return what is seen of each source of a run.
+    """Return the preview of each data source of a run.
 
     Args:
-        config: the run's.
-        view: what the run does to its own table before inputs are made, e.g. showing the onset only.
-        people: at most so many of each source.
-        progress: whether bars are shown.
+        config: configuration of the run.
+        view: changes the run's own table before inputs are computed, e.g. to replace each apex by the onset.
+        people: most subjects of each source.
+        progress: whether to show progress bars.
 
     Raises:
-        MerError: data that are not there or cannot be used.
+        MerError: the data are missing or cannot be used.
     """
     return [
         _section(key, data, config, view if key == "data" else lambda table: table, people=people, progress=progress)
@@ -104,20 +104,20 @@ def _section(
         present = set(chosen["dataset"])
         uncropped = tuple(one for one in table.uncropped if one in present)
         few = FewClips(chosen, table.classes, name=table.name, synthetic=table.synthetic, uncropped=uncropped)
-        lenient = replace(config, face=replace(config.face, missed="drop"))  # a face that is not found is shown as such
+        lenient = replace(config, face=replace(config.face, missed="drop"))  # the sheet marks a clip without a face
         ready = pipeline.prepare_samples(few, lenient, progress=progress)
         pipeline.refuse_faces(ready, data, config)
         faces = describe_faces(ready, config.face)
         ids = ready.frame["sample_id"]
         inputs = dict(zip(ids, compute_rows(view(ready), config.input, range(len(ready))), strict=True))
         crops = dict(zip(ids, _first_frames(ready), strict=True))
-    seen = []
+    clips = []
     for person, path, row in zip(
         table.subjects.loc[rows], _first_frames(table, rows), chosen.to_dict("records"), strict=True
     ):
         crop = crops.get(row["sample_id"], path)
-        seen.append(
-            Seen(
+        clips.append(
+            ClipPreview(
                 person,
                 row["clip"],
                 row["label"],
@@ -126,12 +126,12 @@ def _section(
                 inputs.get(row["sample_id"]),
             )
         )
-    many = f"{len(seen)} of {len(first)} people" if len(seen) < len(first) else f"{len(seen)} people"
+    many = f"{len(clips)} of {len(first)} people" if len(clips) < len(first) else f"{len(clips)} people"
     about = f"{table.name}: one clip of each of {many}{' (synthetic)' if table.synthetic else ''}"
-    return Section(key, (about, f"Faces: {faces}"), tuple(seen), table.synthetic)
+    return Section(key, (about, f"Faces: {faces}"), tuple(clips), table.synthetic)
 
 
 def _first_frames(table: SampleTable, rows: np.ndarray | None = None) -> list[str]:
-    """Onset of each clip, or its apex where it has none: the frame in which a face is looked for."""
+    """Return the frame of each clip in which the face is detected: the onset, or the apex if there is no onset."""
     frame = table.frame if rows is None else table.frame.loc[rows]
     return [onset or apex for onset, apex in zip(frame["onset_path"], frame["apex_path"], strict=True)]

@@ -278,4 +278,4 @@ def test_results_of_an_earlier_job_are_not_those_of_one_that_failed(tmp_path: Pa
 
 def test_faces_of_unknown_data_are_not_called_crops(finished: tuple[Config, Path]):
     config = replace(finished[0], face=replace(finished[0].face, detector="auto"))
-    assert "taken as crops of faces, for no data set here is known to show more" in said(config)
+    assert "taken as crops of faces, since no data set here is known to show more" in said(config)

@@ -170,9 +170,9 @@ def test_a_clip_without_the_frame_that_is_needed(clips: SampleTable, tmp_path: P
     [
         (
             np.zeros((28, 28, 3), np.uint8),
-            "set/001: has 3 channels of uint8, but samples before it have 1 channel of uint8",
+            "set/001: expected 1 channel of uint8 as in the samples before it, got 3 channels of uint8",
         ),
-        (np.zeros((28, 28), np.uint16), "1.png: expected 8 bits a channel"),
+        (np.zeros((28, 28), np.uint16), "1.png: expected 8 bits per channel"),
     ],
     ids=["colour among grey", "deep among eight bits"],
 )

@@ -18,7 +18,7 @@ from mer.inputs.contact_sheet import ABOVE, BELOW, CELL, ZERO, Channel, channels
 from mer.inputs.faces.alignment import TEMPLATE
 from mer.inputs.faces.landmarks import COLUMNS
 from mer.inputs.frames.image_files import read_image
-from mer.inputs.preview import Section, Seen, preview
+from mer.inputs.preview import ClipPreview, Section, preview
 from mer.train.experiment.experiment import load_data
 
 DATA = SyntheticData(name="synthetic", subjects=4, clips=12, size=48)
@@ -81,21 +81,21 @@ def test_signed_channels_are_blue_white_red() -> None:
 
 
 def test_one_scale_for_all_clips_and_colour_as_it_is() -> None:
-    def seen(channels: np.ndarray) -> Seen:
-        return Seen("s:1", "c", "a", None, None, channels)
+    def clip_of(channels: np.ndarray) -> ClipPreview:
+        return ClipPreview("s:1", "c", "a", None, None, channels)
 
-    clips = [seen(np.full((3, 8, 8), value)) for value in (1.0, -3.0)]
+    clips = [clip_of(np.full((3, 8, 8), value)) for value in (1.0, -3.0)]
     u, _, strain = channels_of(clips, InputConfig("flow", 8))
     assert (u.low, u.high) == (-3.0, 3.0) and (strain.low, strain.high) == (-3.0, 1.0)
     rgb = np.random.default_rng(0).integers(0, 256, (3, 8, 8)).astype(np.float32)
-    (channel,) = channels_of([seen(rgb)], InputConfig("apex_rgb", 8))
+    (channel,) = channels_of([clip_of(rgb)], InputConfig("apex_rgb", 8))
     np.testing.assert_array_equal(colours(rgb, channel), rgb.transpose(1, 2, 0))
-    stack = channels_of([seen(np.zeros((3, 8, 8)))], InputConfig("stack", 8, frames=3))
+    stack = channels_of([clip_of(np.zeros((3, 8, 8)))], InputConfig("stack", 8, frames=3))
     assert [one.places for one in stack] == [(0,), (1,), (2,)]
 
 
 def test_a_name_in_any_script_is_drawn() -> None:
-    clip = Seen("lab:Ωμέγα Жук", "c", "a", np.zeros((9, 5), np.uint8), None, None)
+    clip = ClipPreview("lab:Ωμέγα Жук", "c", "a", np.zeros((9, 5), np.uint8), None, None)
     assert contact_sheet([Section("data", ("x",), (clip,), False)], InputConfig("flow", 28)).min() < 100
 
 

@@ -1,1 +1,1 @@
-"""Apex frames that were not annotated, found in the clip."""
+"""Find apex frames that are not annotated."""

@@ -1,8 +1,8 @@
-"""Apex spotting: the frame of the strongest expression between an annotated onset and offset.
+"""Spot apexes: find the frame of the strongest expression between annotated onset and offset, with `spot_apexes`.
 
-Contract: a spotter takes grey frames (T, H, W) from onset to offset, of a face that fills them, and gives the place
-0..T-1 of the apex; it looks at one clip and no label. `spot_apexes` puts the places into the table, marks their source
-and says so in a note. `python -m mer.benchmark apex` scores all of them on drawn clips.
+Contract: a spotter takes grey frames (T, H, W) from onset to offset, filled by the face, and returns the index 0..T-1
+of the apex; it sees one clip and no label. The table records which apexes were spotted, and how. `mer benchmark apex`
+measures all spotters on drawn clips.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ def spot_apexes(
     progress: bool = False,
     watch: Watch = ignore_step,
 ) -> SampleTable:
-    """Return the table with apexes as `config.apex` asks for; itself where that is `annotated`.
+    """Return the table with apexes found by `config.apex`; the same table if that is `annotated`.
 
     Args:
-        table: the samples; clips whose apex is looked for need `folder`, onset and offset.
-        config: `apex`, a key of `SPOTTERS`, and `apex_for`.
-        cache_dir: what was found is kept in `apex/<key>.json` below it.
-        progress: whether a bar is shown.
-        watch: called with the step before it is done.
+        table: the samples; clips to search need `folder`, onset and offset.
+        config: `apex`, a key of `SPOTTERS`, and `apex_for` are read.
+        cache_dir: results are kept in `apex/<key>.json` in this folder.
+        progress: whether to show a progress bar.
+        watch: called with the step before it runs.
 
     Raises:
         SampleError: names every clip that cannot be searched.
@@ -61,7 +61,7 @@ def spot_apexes(
 
 
 def _plan(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress: bool) -> CachedStep[str]:
-    """Plan the search for apexes without computing any; entries are paths of frames."""
+    """Plan to spot apexes, without spotting any; entries are paths of frames."""
     files = [_span(row) for row in _asked(table, config)]
 
     def settings(clip: int, hashes: Mapping[str, bytes]) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _plan(table: SampleTable, config: InputConfig, cache_dir: Path, *, progress:
 
     def compute(clip: int, entry: Path, known: dict[str, Any]) -> str:
         own = files[clip]
-        assert not isinstance(own, SampleError)  # `CachedStep` makes none of these
+        assert not isinstance(own, SampleError)  # `CachedStep` computes nothing for these
         found = SPOTTERS[config.apex](np.stack([to_grey(frame) for frame in read_span(own)]))
         index = {**known, "data": table.name, "frames": len(own), "place": found}
         with name_full_disk(entry.parent):
@@ -105,7 +105,7 @@ def _apply(table: SampleTable, config: InputConfig, step: CachedStep[str], *, pr
             else:
                 found[row["sample_id"]] = Path(result)
     remedy = "Complete their folders, or set input.apex=annotated and data.missing_apex."
-    raise_for_rows(bad, f"{table.name}: clips in which no apex can be looked for:", remedy, shown=ALL)
+    raise_for_rows(bad, f"{table.name}: clips in which no apex can be spotted:", remedy, shown=ALL)
     frame = table.frame.copy()
     for index, sample in enumerate(frame["sample_id"]):
         if sample in found:
@@ -117,12 +117,12 @@ def _apply(table: SampleTable, config: InputConfig, step: CachedStep[str], *, pr
 
 
 def config_errors(config: InputConfig) -> list[str]:
-    """Return what is wrong with `input.apex`; the other options of the input are checked with the representation."""
+    """Return the errors in `input.apex`; the other options of the input are checked with the representation."""
     return SPOTTERS.unknown("input.apex", config.apex, also=("annotated",))
 
 
 def _asked(table: SampleTable, config: InputConfig) -> list[dict[str, Any]]:
-    """Rows whose apex is looked for."""
+    """Return the rows whose apex has to be spotted."""
     rows: list[dict[str, Any]] = table.frame.to_dict("records")  # type: ignore[assignment]
     return [row for row in rows if config.apex_for == "all" or row["apex_source"] != "annotated"]
 
@@ -135,10 +135,10 @@ def _span(row: dict[str, str]) -> Files:
 
 
 def _kept(entry: Path, files: Files) -> str | None:
-    """The frame that was found in a clip of these files, None where nothing is kept or the entry is damaged."""
+    """Return the frame found in a clip of these files, or None if the entry is absent or damaged."""
     try:
         index = read_json(entry)
-        place, check = index["place"], index.pop("check", None)  # entries of earlier versions have none
+        place, check = index["place"], index.pop("check", None)  # absent in entries of earlier versions
     except (OSError, ValueError, LookupError, TypeError):
         return None
     if check not in (None, digest(index)):

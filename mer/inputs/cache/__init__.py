@@ -1,1 +1,1 @@
-"""Results kept on disk by the content of their files, settings and code version."""
+"""Keep results on disk by the content of their files, their settings and the code version."""

@@ -1,8 +1,8 @@
-"""Arrays in the cache: `<key>.npy` and beside it an index `<key>.json` with the SHA-256 of the array's file.
+"""Read and write arrays in the cache: `<key>.npy`, with its SHA-256 in an index `<key>.json`.
 
-Contract: an array that is not what was written is not given out, so that it is made again. Each file is read for this
-once a process. Arrays of earlier versions, whose index has no hash, are taken as they are. Space on the disk is taken
-before a memory map is written to.
+Contract: an array that differs from what was written counts as absent, so that it is made again; each file is checked
+once per process. Arrays of earlier versions, whose index has no hash, are not checked. Disk space is reserved before a
+memory map is written to.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HASH = "sha256"
 
 
 def open_array(path: Path) -> np.ndarray | None:
-    """Return the array as a read-only memory map; None where there is none, or it is not what was written."""
+    """Return the array as a read-only memory map, or None if it is absent or differs from what was written."""
     try:
         found = open_memmap(path, mode="r")
         unchanged = _is_unchanged(path)
@@ -34,10 +34,10 @@ def open_array(path: Path) -> np.ndarray | None:
 
 
 def reserve_array(target: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap:
-    """Begin an array as a memory map that can be written to; `write_index` ends it.
+    """Create an array as a writable memory map; call `write_index` when it is filled.
 
     Raises:
-        DiskFullError: there is no space for all of it.
+        DiskFullError: there is not enough space for all of it.
     """
     with name_full_disk(target.parent, int(np.prod(shape)) * np.dtype(dtype).itemsize):
         array = open_memmap(target, mode="w+", dtype=dtype, shape=shape)
@@ -46,16 +46,16 @@ def reserve_array(target: Path, shape: tuple[int, ...], dtype: Any) -> np.memmap
 
 
 def write_index(path: Path, written: Path, index: Mapping[str, Any]) -> None:
-    """Write the index of the array that goes to `path` and lies at `written` till then.
+    """Write the index of an array that still has the temporary path `written` and will be moved to `path`.
 
-    It comes first, so that where there is an array, there is an index.
+    The index is written first, so that no array is ever without one.
     """
     with name_full_disk(path.parent):
         write_json(path.with_suffix(".json"), {**index, _HASH: stream_sha256(written)})
 
 
 def save_array(path: Path, values: np.ndarray) -> None:
-    """Write a small array and its index; DiskFullError where there is no space."""
+    """Write a small array and its index; raise a DiskFullError if there is no space."""
     with name_full_disk(path.parent, values.nbytes), write_atomically(path) as temporary:
         np.save(temporary, values)
         write_index(path, temporary, {})
@@ -71,7 +71,7 @@ def _is_unchanged(path: Path) -> bool:
     try:
         index = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return True  # of an earlier version
+        return True  # written by an earlier version
     if not isinstance(index, dict):
         return False
     if _HASH not in index:
@@ -82,5 +82,5 @@ def _is_unchanged(path: Path) -> bool:
 
 @lru_cache(maxsize=100_000)
 def _hash(path: Path, *state: int) -> str:
-    """Return the SHA-256 of a file, read again only where the file system says that it changed."""
+    """Return the SHA-256 of a file; read it again only if its `state` in the file system has changed."""
     return stream_sha256(path)

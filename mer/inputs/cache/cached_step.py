@@ -1,8 +1,8 @@
-"""One step of preparing clips: what of it is kept, what must be made, and the making in threads.
+"""Plan one step of preparing clips with `plan_step`, load what is in the cache and compute the rest in threads.
 
-Contract: faces, apexes and inputs describe their work by `plan_step`; an entry is kept under a key of the content of
-its files, its settings and the version of its code, and appears whole or not at all. So whatever ends a run, the
-next one makes the rest only, and two at once do each other no harm.
+Contract: faces, apexes and inputs are such steps. An entry of the cache is named by a hash of its files' content, its
+settings and the version of its code, and is written completely or not at all. So after an interruption the next run
+computes only what is missing, and two processes may work at once.
 """
 
 from __future__ import annotations
@@ -24,23 +24,24 @@ _counting = threading.Lock()
 
 T = TypeVar("T")
 
-#: Files that an entry of a clip is made of, or why it has none.
+#: Files that the entry of a clip is computed from, or the error that explains why it has none.
 Files = tuple[str, ...] | SampleError
 
 
 @dataclass
 class CachedStep(Generic[T]):
-    """One step of preparing some clips.
+    """Load or compute one entry per clip.
 
     Attributes:
-        title: what the bar says.
-        files: by clip, what its entry is made of.
-        load: by place of a clip, its entry; None where there is none or it is damaged.
-        compute: by place of a clip, its entry, made and kept; SampleError where its files cannot be used.
+        title: text of the progress bar.
+        files: for each clip, the files of its entry.
+        load: takes the index of a clip and returns its entry from the cache; None if it is absent or damaged.
+        compute: takes the index of a clip, computes its entry, writes it to the cache and returns it; raises a
+            SampleError if the files cannot be used.
         hashes: SHA-256 of each file by path.
-        entries: by clip, where its entry is kept.
-        made: entries that were made so far.
-        seconds: what that took, summed over the threads.
+        entries: for each clip, the path of its entry.
+        made: number of entries computed so far.
+        seconds: time that this took, summed over threads.
     """
 
     title: str
@@ -53,16 +54,16 @@ class CachedStep(Generic[T]):
     seconds: float = field(default=0.0, init=False)
 
     def missing(self) -> list[int]:
-        """Places of the clips whose entry has to be made, those that will be refused not among them."""
+        """Return the indices of the clips whose entry must be computed, without clips that lack files."""
         usable = (place for place, files in enumerate(self.files) if not isinstance(files, SampleError))
         return [place for place in usable if self.load(place) is None]
 
     @contextmanager
     def results(self, *, progress: bool) -> Iterator[Iterable[T | SampleError]]:
-        """Entries of all clips in order, kept or made, or why a clip has none."""
+        """Yield the entries of all clips in order, loaded or computed, or the SampleError of a clip."""
         places = range(len(self.files))
         if not self.missing():
-            yield map(self._result, places)  # no threads, and so no torch, where nothing is to be made
+            yield map(self._result, places)  # without threads torch is not imported
             return
         with thread_map(self._result, places) as results:
             yield with_progress(results, self.title, len(places), progress=progress)
@@ -85,12 +86,12 @@ class CachedStep(Generic[T]):
         return made
 
 
-#: Called with the name of a step and the step, planned and not yet done.
+#: Called with the name of a step and the planned step, before it runs.
 Watch = Callable[[str, CachedStep[Any]], None]
 
 
 def ignore_step(name: str, step: CachedStep[Any]) -> None:
-    """Do nothing: the `Watch` of who need not know of the steps."""
+    """Do nothing: the default `Watch`."""
 
 
 def plan_step(
@@ -104,17 +105,18 @@ def plan_step(
     compute: Callable[[int, Path, dict[str, Any]], T],
     progress: bool = False,
 ) -> CachedStep[T]:
-    """Plan a step from the content of its files; computes nothing.
+    """Plan a step from the content of its files, without computing any entry.
 
     Args:
-        title: what the bars say.
-        files: by clip, what its entry is made of.
+        title: text of the progress bars.
+        files: for each clip, the files of its entry.
         cache_dir: the cache.
-        place: where entries go below it, `{}` standing for the key.
-        settings: by place of a clip and hashes of files, all that decides its entry, JSON values: the key.
-        load: by place of a clip and path of its entry, the entry; None where there is none or it is damaged.
-        compute: by place, path and settings, the entry, made and kept.
-        progress: whether a bar is shown while files are read that are new or have changed.
+        place: path of an entry in the cache, with `{}` for its key.
+        settings: takes the index of a clip and the hashes of files; returns all that decides the entry, as JSON values.
+            The key is their hash.
+        load: takes the index of a clip and the path of its entry; returns the entry, None if it is absent or damaged.
+        compute: takes the index, the path and the settings; computes the entry, writes it and returns it.
+        progress: whether to show a progress bar while new and changed files are read.
     """
     cache = Path(cache_dir).expanduser()
     paths = [path for some in files if not isinstance(some, SampleError) for path in some]

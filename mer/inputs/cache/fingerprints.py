@@ -1,7 +1,7 @@
-"""Prints of the key frames of all clips, computed once and kept beside the pixels, to find copies by.
+"""Compute prints (perceptual hashes) of the key frames of all clips once and keep them, to find copies of pictures.
 
-Contract: row i is row i of the table. The kept file's name covers the content of the images and the version of this
-code. A key frame that cannot be read has no print: whoever needs it says so.
+Contract: row i is row i of the table. The file is named by a hash of the images' content and the version of this code.
+A key frame that cannot be read has no print; whoever needs the frame raises the error.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from mer.inputs.cache.threads import thread_map
 from mer.inputs.frames.image_files import read_image
 from mer.utils.hashing import digest
 
-#: Raise when the prints of the same files become others.
+#: Raise when the same files give other prints.
 CODE_VERSION = 2
 #: Bits of one print.
 BITS = 2 * GRID * GRID
 
 
 class Prints(NamedTuple):
-    """Prints of clips in the order of a table; `views` as `near_duplicate_pairs` takes them, empty for still images."""
+    """Store the prints of clips in the order of a table; `views` as for `near_duplicate_pairs`, empty for stills."""
 
     looks: list[Print]
     changes: list[Print]
@@ -38,11 +38,11 @@ class Prints(NamedTuple):
 
 
 def key_frame_prints(table: SampleTable, cache_dir: Path) -> Prints:
-    """Print of each row's apex frame, and of the change from onset to apex: None where flat, or without the frames.
+    """Return the prints of each row's apex frame and of its change from onset to apex; None if flat or without frames.
 
     Args:
         table: the samples.
-        cache_dir: the prints go to `prints/<key>.npy` below it.
+        cache_dir: the prints are kept in `prints/<key>.npy` in this folder.
     """
     paths = table.frame[["onset_path", "apex_path"]].to_numpy(dtype=object).tolist()
     hashes = file_hashes([path for row in paths for path in row if path], cache_dir, title=f"images of {table.name}")
@@ -65,7 +65,7 @@ def key_frame_prints(table: SampleTable, cache_dir: Path) -> Prints:
 
 
 def _prints(paths: Sequence[str]) -> list[tuple[Print, Print]]:
-    """Look and change of a clip with these two key frames, and of its views."""
+    """Return the prints of apex and of change for a clip with these two key frames, and for each of its views."""
     try:
         onset, apex = (read_image(path) if path else None for path in paths)
     except SampleError:
@@ -78,12 +78,12 @@ def _bits(rows: np.ndarray) -> list[Print]:
 
 
 def _signed(one: Print) -> np.ndarray:
-    """+1 and -1 for the bits, 0 for no print: int8 (BITS,)."""
+    """Return a print as int8 (BITS,): +1 or -1 for each bit, 0 if there is no print."""
     return np.zeros(BITS, dtype=np.int8) if one is None else np.where(one.ravel(), 1, -1).astype(np.int8)
 
 
 def _open(path: Path, *, rows: int) -> np.ndarray | None:
-    """The kept prints, or None where there are none or the file is damaged."""
+    """Return the prints of the cache, or None if they are absent or damaged."""
     kept = open_array(path)
     if kept is None:
         return None

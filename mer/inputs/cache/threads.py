@@ -1,6 +1,7 @@
-"""Work in threads with a bar: what the steps of preparing have in common.
+"""Run a function on many values in threads, with a progress bar.
 
-Contract: OpenCV, Pillow and torch release the interpreter while they work, so threads are enough; each works alone.
+Contract: OpenCV, Pillow and torch release the interpreter lock while they work, so threads are enough. Inside a thread
+the libraries use no threads of their own.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ R = TypeVar("R")
 
 
 def with_progress(results: Iterable[R], title: str, total: int, *, progress: bool) -> Iterable[R]:
-    """Return the results, with a bar on standard error if `progress` is set."""
+    """Return the results, with a progress bar on standard error if `progress` is set."""
     if not progress:
         return results
     return track(results, title, total=total, console=Console(stderr=True), transient=True)
@@ -29,9 +30,9 @@ def with_progress(results: Iterable[R], title: str, total: int, *, progress: boo
 def thread_map(one: Callable[..., R], values: Sequence) -> Iterator[Iterator[R]]:
     """Yield the results of all values in order.
 
-    What was not begun is not done when the block is left early, by an interrupt say.
+    If the block is left early, for example by an interrupt, values not yet started are not computed.
     """
-    import torch  # seconds; where all is kept, nothing comes here
+    import torch  # takes seconds to import, so only when something is computed
 
     before = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)

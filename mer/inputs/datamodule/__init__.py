@@ -1,1 +1,1 @@
-"""The LightningDataModule of a fold: samplers, augmentation, mixup, co-training."""
+"""Provide the LightningDataModule of a fold: samplers, augmentation, mixup, co-training."""

@@ -1,9 +1,9 @@
-"""Random changes of a training input, through albumentations, the same for the same seed in any process.
+"""Augment a training input with albumentations; the same seed gives the same result in any process.
 
-Contract: `Augmenter(x, seed)` depends on its arguments and on nothing else. albumentations 2.0.8 draws from a generator
-of its own that no outside seed reaches: with loader processes every epoch would repeat itself and all processes would
-draw alike. So it is seeded anew for each sample (6 us, against 50 us of `set_random_seed`), and the number of loader
-processes cannot change a number.
+Contract: the result of an `Augmenter` depends only on the input and the seed. albumentations 2.0.8 draws from its own
+generator, which no global seed reaches: with loader processes every epoch would be the same, and so would all
+processes. So it is seeded for each sample (6 us, against 50 us with `set_random_seed`), and the number of loader
+processes does not matter.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from mer.inputs.representations.registry import Representation
 
 
 class SignedHorizontalFlip(albumentations.HorizontalFlip):
-    """Left-right mirror that also multiplies each channel by a sign: motion to the right becomes motion to the left."""
+    """Mirror left-right and multiply each channel by a sign, so that motion to the right becomes motion to the left."""
 
     def __init__(self, signs: tuple[int, ...], p: float) -> None:
         super().__init__(p=p)
         self.signs = np.asarray(signs, dtype=np.float32)
 
     def apply(self, img: np.ndarray, **params: object) -> np.ndarray:
-        """Mirrored (H, W, C) with signs applied."""
+        """Return the mirrored image (H, W, C), multiplied by the signs."""
         return super().apply(img, **params) * self.signs
 
 
 class AffineWarp(albumentations.ImageOnlyTransform):
-    """Rotation and change of scale about the centre, and a shift, in one bilinear warp; the border repeats outwards.
+    """Rotate and scale about the centre and shift, in one bilinear warp with repeated border.
 
-    Not `albumentations.Affine`: that rounds shifts towards zero to whole pixels (with 5% of a 28-pixel map, none in 7
-    of 10 draws), and takes four times as long.
+    `albumentations.Affine` rounds shifts towards zero to whole pixels (a shift of up to 5% of a 28-pixel map becomes
+    none in 7 of 10 draws) and takes four times as long.
     """
 
     def __init__(self, *, shift: float, scale: float, rotate: float, p: float, enlarge: float = 1.0) -> None:
@@ -48,7 +48,7 @@ class AffineWarp(albumentations.ImageOnlyTransform):
         self.shift, self.scale, self.rotate, self.enlarge = shift, scale, rotate, enlarge
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, np.ndarray]:
-        """The matrix (2, 3) that takes a pixel (x, y, 1) of the input to its place in the output."""
+        """Draw the matrix (2, 3) that maps a pixel (x, y, 1) of the input to the output."""
         height, width = params["shape"][:2]
         draw = self.py_random.uniform
         angle = math.radians(draw(-self.rotate, self.rotate))
@@ -59,30 +59,30 @@ class AffineWarp(albumentations.ImageOnlyTransform):
         return {"matrix": np.array([[c, -s, x - c * x + s * y + right], [s, c, y - s * x - c * y + down]])}
 
     def apply(self, img: np.ndarray, matrix: np.ndarray, **params: object) -> np.ndarray:
-        """Warped (H, W, C), up to four channels."""
+        """Return the warped image (H, W, C) of at most four channels."""
         size = (img.shape[1], img.shape[0])
         warped = cv2.warpAffine(img, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return warped.reshape(img.shape)  # OpenCV drops the axis of a single channel
 
 
 class BrightnessShift(albumentations.ImageOnlyTransform):
-    """Adds one value, drawn from -level..level grey levels, to all pixels; may leave 0..255 rather than clip a face."""
+    """Add one value, drawn from -level..level grey levels, to all pixels, without clipping to 0..255."""
 
     def __init__(self, level: float, p: float) -> None:
         super().__init__(p=p)
         self.level = level
 
     def get_params(self) -> dict[str, float]:
-        """The shift in grey levels."""
+        """Draw the shift in grey levels."""
         return {"shift": self.py_random.uniform(-self.level, self.level)}
 
     def apply(self, img: np.ndarray, shift: float = 0.0, **params: object) -> np.ndarray:
-        """Shifted (H, W, C)."""
+        """Return the shifted image (H, W, C)."""
         return img + np.float32(shift)
 
 
 class Augmenter:
-    """Mirror, warp and brightness as configured; what is 0 is left out, not drawn and wasted.
+    """Apply mirror, warp and brightness as configured; a step with value 0 is left out.
 
     Measured on one CPU thread, (3, S, S) with mirror, shift and scale: 34 us at S = 28, 66 us at 56, 0.8 ms at 224.
     """
@@ -103,11 +103,11 @@ class Augmenter:
         self._start = np.random.Philox(0).state
 
     def __call__(self, x: np.ndarray, seed: int) -> np.ndarray:
-        """Changed copy (C, H, W) float32 of x, or x as float32 where nothing is configured; seed 0..2^64-1."""
+        """Return an augmented copy (C, H, W) float32 of x, or x as float32 if no step is configured; seed 0..2^64-1."""
         x = np.asarray(x, dtype=np.float32)
         if self.compose is None:
             return x
-        # both generators that all steps share begin at the seed, whichever of them a step draws from
+        # a step may draw from either of two generators, so both are seeded
         self.compose.py_random.seed(seed)
         self._start["state"]["key"][0] = seed
         self.compose.random_generator.bit_generator.state = self._start

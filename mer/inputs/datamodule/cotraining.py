@@ -45,7 +45,7 @@ class CotrainingSampler(Sampler[Draw]):
 
     Args:
         own: sampler of the fold's own samples; its batch size is that of the own part.
-        companions: the co-training samples.
+        cotraining: the co-training samples.
         count: co-training samples in each batch of one process.
         offset: number of rows in the table.
         oversample: whether co-training samples are drawn with equal classes.
@@ -57,7 +57,7 @@ class CotrainingSampler(Sampler[Draw]):
     def __init__(
         self,
         own: EpochSampler,
-        companions: CotrainingSamples,
+        cotraining: CotrainingSamples,
         *,
         count: int,
         offset: int,
@@ -66,7 +66,7 @@ class CotrainingSampler(Sampler[Draw]):
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        self.own, self.companions, self.count, self.offset = own, companions, count, offset
+        self.own, self.cotraining, self.count, self.offset = own, cotraining, count, offset
         self.oversample, self.seed, self.rank, self.world = oversample, seed, rank, world
         self.batch_size = own.batch_size + count
 
@@ -94,9 +94,9 @@ class CotrainingSampler(Sampler[Draw]):
         """Return the co-training samples of all batches of this process, each once before any is repeated."""
         rng = np.random.default_rng(seed_from(self.seed, "companions", self.own.epoch))
         wanted = self.count * self._batches * self.world
-        rows = self.companions.rows
+        rows = self.cotraining.rows
         if self.oversample:
-            rows = oversampled(rows, self.companions.targets[rows], rng)
+            rows = oversampled(rows, self.cotraining.targets[rows], rng)
         order = np.concatenate([rng.permutation(rows) for _ in range(math.ceil(wanted / len(rows)))])[:wanted]
         seeds = rng.integers(0, 2**32, size=wanted, dtype=np.uint64)
         mine = slice(self.rank, None, self.world)

@@ -1,9 +1,9 @@
-"""The LightningDataModule of one fold: training draws with augmentation, the inner split and the test part without.
+"""Provide the LightningDataModule of one fold; only training samples are augmented.
 
 Contract: batches are dicts `{"image": (B, C, S, S) float32, "target": (B,) int64, "row": (B,) int64}` where row indexes
-the table; those of the inner split and of the test part also name each clip, `"sample_id": list[str]`. Only samples
-that train or choose the epoch have a target, all others -1: nothing in here can read a held-out label by mistake.
-Nothing is fitted here but class counts, and these on the fold's training part.
+the table; those of the inner split and of the test part also have `"sample_id": list[str]`. Only samples that train or
+choose the epoch have a target; all others have -1, so that no held-out label can be used by mistake. Only class counts
+are fitted, on the fold's training part.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from mer.inputs.representations.registry import REPRESENTATIONS
 from mer.protocols.registry import Fold
 from mer.utils.seeding import seed_from
 
-#: Samples a batch where nothing is learned; only memory depends on it.
+#: Batch size for evaluation; affects memory only.
 EVALUATION_BATCH = 64
-#: Target of a sample whose label no training may see.
+#: Target of a sample whose label must not be used in training.
 HIDDEN = -1
 
 Item = tuple[np.ndarray, int, int]
@@ -38,7 +38,7 @@ NamedItem = tuple[np.ndarray, int, int, str]
 
 
 def collate(items: Sequence[Item]) -> dict[str, Tensor]:
-    """A batch of training items."""
+    """Return a batch of training items."""
     images, targets, rows = zip(*items, strict=True)
     return {
         "image": torch.from_numpy(np.stack(images)),
@@ -48,52 +48,56 @@ def collate(items: Sequence[Item]) -> dict[str, Tensor]:
 
 
 def collate_named(items: Sequence[NamedItem]) -> dict[str, Any]:
-    """A batch of items that are looked at by name."""
+    """Return a batch of evaluation items, with their sample ids."""
     return {**collate([item[:3] for item in items]), "sample_id": [item[3] for item in items]}
 
 
 class TrainDataset(Dataset[Item]):
-    """Augmented items (image, target, row) by `Draw`; rows behind the table's are of co-training, their row is -1."""
+    """Return augmented items (image, target, row) by `Draw`.
+
+    A draw whose row lies after those of the table is a co-training sample; its item has row -1.
+    """
 
     def __init__(
-        self, pixels: np.ndarray, targets: np.ndarray, augmenter: Augmenter, cotraining: CotrainingSamples | None = None
+        self, inputs: np.ndarray, targets: np.ndarray, augmenter: Augmenter, cotraining: CotrainingSamples | None = None
     ) -> None:
-        self.pixels, self.targets, self.augmenter, self.cotraining = pixels, targets, augmenter, cotraining
+        self.inputs, self.targets, self.augmenter, self.cotraining = inputs, targets, augmenter, cotraining
 
     def __getitem__(self, draw: Draw) -> Item:
-        row = draw.row - len(self.pixels)
+        row = draw.row - len(self.inputs)
         if self.cotraining is not None and row >= 0:
             return self.augmenter(self.cotraining.inputs[row], draw.seed), int(self.cotraining.targets[row]), -1
-        return self.augmenter(self.pixels[draw.row], draw.seed), int(self.targets[draw.row]), draw.row
+        return self.augmenter(self.inputs[draw.row], draw.seed), int(self.targets[draw.row]), draw.row
 
 
 class EvalDataset(Dataset[NamedItem]):
-    """Items (image, target, row, sample id) as they are, by position in `rows`."""
+    """Return items (image, target, row, sample id) without augmentation, by position in `rows`."""
 
-    def __init__(self, pixels: np.ndarray, targets: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
-        self.pixels, self.targets, self.ids, self.rows = pixels, targets, ids, rows
+    def __init__(self, inputs: np.ndarray, targets: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
+        self.inputs, self.targets, self.ids, self.rows = inputs, targets, ids, rows
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> NamedItem:
         row = int(self.rows[index])
-        return np.asarray(self.pixels[row], dtype=np.float32), int(self.targets[row]), row, str(self.ids[row])
+        return np.asarray(self.inputs[row], dtype=np.float32), int(self.targets[row]), row, str(self.ids[row])
 
 
 class FoldDataModule(LightningDataModule):
-    """Data of one fold.
+    """Load the data of one fold for training, validation and test.
 
     Args:
         data: all samples with their inputs.
-        fold: which of them train, choose the epoch, are tested.
-        config: `input`, `augment`, `optim` (batch size over all devices, balancing) and `trainer` (devices, loader
-            processes) are read, and `seed` where no other is given.
+        fold: ids of the samples that train, choose the epoch and are tested.
+        config: `input`, `augment`, `optim` (batch size over all devices, balancing), `trainer` (devices, loader
+            processes) and, unless `seed` is given, `seed` are read.
         seed: fixes the order and the augmentation of every epoch; None: derived from `config.seed` and the fold's name.
-        cotraining: samples of another source that join every training batch.
+        cotraining: samples of another source, added to every training batch.
 
     Attributes:
-        targets: class of each row (N,) int64; -1 where the sample neither trains nor chooses the epoch.
+        inputs: all inputs (N, C, S, S).
+        targets: class of each row (N,) int64; -1 if the sample neither trains nor chooses the epoch.
     """
 
     def __init__(
@@ -106,8 +110,8 @@ class FoldDataModule(LightningDataModule):
         cotraining: CotrainingSamples | None = None,
     ) -> None:
         super().__init__()
-        # a plain view of the memory map, whose own indexing is slower; the table stays outside, it holds every label
-        self.pixels = np.asarray(data.inputs)
+        # a plain view, since indexing a memory map is slower; the table is not kept, since it has every label
+        self.inputs = np.asarray(data.inputs)
         self.ids = data.table.frame["sample_id"].to_numpy(dtype=object)
         place = {sample: row for row, sample in enumerate(self.ids)}
         self.train_rows, self.validation_rows, self.test_rows = (
@@ -115,7 +119,7 @@ class FoldDataModule(LightningDataModule):
             for part in (fold.train, fold.validation, fold.test)
         )
         shown = np.concatenate([self.train_rows, self.validation_rows])
-        self.targets = np.full(len(self.pixels), HIDDEN, dtype=np.int64)
+        self.targets = np.full(len(self.inputs), HIDDEN, dtype=np.int64)
         self.targets[shown] = data.table.targets[shown]
         self.augmenter = Augmenter(config.augment, REPRESENTATIONS[config.input.representation])
         self.classes = len(data.classes)
@@ -124,33 +128,33 @@ class FoldDataModule(LightningDataModule):
 
     @property
     def class_weights(self) -> list[float] | None:
-        """Weight of each class in the loss with `balance: weighted`, else None."""
+        """Return the weight of each class in the loss with `optim.balance=weighted`, else None."""
         if self.optim.balance != "weighted":
             return None
         return class_weights(self.targets[self.train_rows], classes=self.classes)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimiser steps of an epoch."""
+        """Return the number of optimiser steps in an epoch."""
         sampler = self._sampler(rank=0)
         return math.ceil(len(sampler) / sampler.batch_size)
 
     def train_dataloader(self) -> DataLoader:
-        """Batches of this process' draws, in another order and with other changes each epoch."""
+        """Return batches of this process's draws; order and augmentation differ from epoch to epoch."""
         sampler = self._sampler(rank=self.trainer.global_rank if self.trainer is not None else 0)
-        items = TrainDataset(self.pixels, self.targets, self.augmenter, self.cotraining)
+        items = TrainDataset(self.inputs, self.targets, self.augmenter, self.cotraining)
         return self._loader(items, sampler.batch_size, sampler)
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
-        """The inner split in the order of the fold; no loader where there is none."""
+        """Return batches of the inner split in the order of the fold; no loader if there is no split."""
         if not len(self.validation_rows):
-            # no inner split is what was asked for; Lightning would wonder at it in every fold
+            # the absence is intended; Lightning would warn of it in every fold
             warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
             return []
         return self._plain(self.validation_rows)
 
     def test_dataloader(self) -> DataLoader:
-        """The held-out part in the order of the fold, each sample once, without labels."""
+        """Return batches of the held-out part in the order of the fold, each sample once, without labels."""
         return self._plain(self.test_rows)
 
     def _sampler(self, rank: int) -> EpochSampler | CotrainingSampler:
@@ -172,7 +176,7 @@ class FoldDataModule(LightningDataModule):
             own,
             self.cotraining,
             count=count,
-            offset=len(self.pixels),
+            offset=len(self.inputs),
             oversample=oversample,
             seed=self.seed,
             rank=rank,
@@ -180,7 +184,7 @@ class FoldDataModule(LightningDataModule):
         )
 
     def _plain(self, rows: np.ndarray) -> DataLoader:
-        items = EvalDataset(self.pixels, self.targets, self.ids, rows)
+        items = EvalDataset(self.inputs, self.targets, self.ids, rows)
         return self._loader(items, EVALUATION_BATCH, None, collate=collate_named)
 
     def _loader(

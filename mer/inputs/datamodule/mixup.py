@@ -1,8 +1,8 @@
-"""Mixtures of the samples of a batch: mixup (Zhang et al., ICLR 2018).
+"""Mix the samples of a batch: mixup (Zhang et al., ICLR 2018).
 
-Contract: the mixing of a batch is a function of its size and a seed alone, so that neither loader processes nor what
-ran before change a number. It acts after augmentation, on inputs of any kind: motion to the right in one and to the
-left in the other add up as the network's first layer would add them.
+Contract: how a batch is mixed depends only on its size and a seed, not on loader processes or on what ran before.
+Samples are mixed after augmentation, whatever the input: opposite motions of two samples add up as they would in the
+first layer of the network.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Mixing:
-    """How the samples of one batch are mixed, each with another one.
+    """Describe how the samples of one batch are mixed.
 
     Attributes:
-        order: (N,) the partner of each sample; a permutation.
-        share: 0..1, what stays of the sample itself.
+        order: index of each sample's partner (N,), a permutation.
+        share: weight 0..1 of the sample itself; its partner has 1 - share.
     """
 
     order: np.ndarray
@@ -29,12 +29,12 @@ class Mixing:
 
 
 def draw(count: int, *, alpha: float, seed: int) -> Mixing:
-    """Return the mixing of a batch of `count` samples.
+    """Draw the mixing of a batch of `count` samples.
 
     Args:
-        count: samples in the batch.
-        alpha: of the Beta distribution of the share, above 0, as in the paper.
-        seed: decides all.
+        count: number of samples.
+        alpha: parameter of the Beta distribution of the share, above 0, as in the paper.
+        seed: seed of all draws.
     """
     rng = np.random.default_rng(seed)
     share = float(rng.beta(alpha, alpha))
@@ -42,7 +42,7 @@ def draw(count: int, *, alpha: float, seed: int) -> Mixing:
 
 
 def mix(images: Tensor, targets: Tensor, mixing: Mixing, *, classes: int) -> tuple[Tensor, Tensor]:
-    """Return mixed inputs (N, C, H, W), new, and shares of the classes (N, K) float32 of inputs and classes (N,)."""
+    """Return new mixed inputs (N, C, H, W) and class shares (N, K) float32, from inputs and class indices (N,)."""
     order = torch.from_numpy(mixing.order).to(images.device)
     shares = F.one_hot(targets, classes).float()
     return torch.lerp(images[order], images, mixing.share), torch.lerp(shares[order], shares, mixing.share)

@@ -1,7 +1,7 @@
-"""Which training samples a fold draws in an epoch, in which order, on which process; and class weights for the loss.
+"""Draw the training samples of a fold in each epoch with `EpochSampler`, and compute class weights for the loss.
 
-Contract: the order of an epoch is a function of (seed, epoch). Process r of w takes every w-th draw, so that the union
-of the processes' batches is the batch of a single one. Counts are those of the fold's training part alone.
+Contract: the order of an epoch depends only on (seed, epoch). Process r of w takes every w-th draw, so the batches of
+all processes together are the batch of a single one. Only the fold's training part is counted.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ from mer.utils.seeding import seed_from
 
 
 class Draw(NamedTuple):
-    """One draw of an epoch: the row of the table, and the seed of its augmentation."""
+    """Store one draw of an epoch: the row of the table and the seed of its augmentation."""
 
     row: int
     seed: int
 
 
 class EpochSampler(Sampler[Draw]):
-    """Draws of one epoch after the other.
+    """Yield the draws of one epoch after another.
 
     Args:
         rows: rows (n,) of the training samples in the table.
         targets: their classes (n,).
-        oversample: whether smaller classes are filled up to the largest one's size, with replacement, anew each epoch.
-        batch_size: of one process; an epoch's last batch of a single sample is left out, for batch normalisation cannot
-            train on one (that sample is another one each epoch).
-        seed: of the fold.
-        rank: this process.
-        world: number of processes; up to `world - 1` draws at the end of an epoch are left out: all get as many.
+        oversample: whether to draw smaller classes, with replacement and anew in each epoch, up to the largest one's
+            size.
+        batch_size: batch size of one process. A last batch of one sample is dropped, since batch normalisation cannot
+            train on it; the sample differs from epoch to epoch.
+        seed: seed of the fold.
+        rank: index of this process.
+        world: number of processes; up to `world - 1` draws of an epoch are dropped, so that all have the same number.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""Face detection and aligned crops."""
+"""Detect faces and crop them, aligned."""

@@ -1,7 +1,7 @@
-"""Decide which clips a face detector crops, and say what is done with the faces of a table.
+"""Decide which clips a face detector crops, and describe it.
 
 Contract: `face.detector=auto` crops the data sets whose card says that their frames show more than the face, and no
-others; what it decides depends on the table alone.
+others. The decision depends on the table only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ AUTO = "auto"
 
 
 def detector_of(face: FaceConfig) -> FaceConfig:
-    """Return the configuration with a detector by name in place of `auto`.
+    """Return the configuration with the name of a detector in place of `auto`.
 
     Raises:
         ConfigError: `auto` needs a detector that is not installed.
@@ -31,14 +31,15 @@ def detector_of(face: FaceConfig) -> FaceConfig:
     lacking = mtcnn.config_errors()
     if lacking:
         ways = (
-            "these frames show more than the face; face=none reads them as they are, face=precomputed takes landmarks"
+            "these frames show more than the face; face=none reads them as they are, face=precomputed uses landmarks "
+            "of a file"
         )
         raise ConfigError([f"{line} ({ways})" for line in lacking])
     return replace(face, detector="mtcnn")
 
 
 def rows_to_crop(table: SampleTable, face: FaceConfig) -> np.ndarray:
-    """Return for each row of the table whether its frames are to be cropped: bool (N,)."""
+    """Return for each row of the table whether its frames must be cropped, bool (N,)."""
     if face.detector != AUTO:
         return np.full(len(table), face.detector != "none")
     return table.frame["dataset"].isin(uncropped_sets(table)).to_numpy()
@@ -58,16 +59,16 @@ def warning(names: Sequence[str]) -> str:
 
 
 def describe_faces(table: SampleTable, face: FaceConfig) -> str:
-    """Return what is done with the faces of a table that `align_faces` gave, in words."""
-    told = [note for note in table.notes if note.startswith("Faces: ")]
-    if told:
-        return " ".join(told).removeprefix("Faces: ")
-    why = "" if face.detector == "none" else ", for no data set here is known to show more"
+    """Describe how the faces of a table from `align_faces` were cropped."""
+    notes = [note for note in table.notes if note.startswith("Faces: ")]
+    if notes:
+        return " ".join(notes).removeprefix("Faces: ")
+    why = "" if face.detector == "none" else ", since no data set here is known to show more"
     return f"frames are taken as crops of faces{why}"
 
 
 def _drawn_as_crops(table: SampleTable, name: str) -> bool:
-    """Return whether a data set was drawn by us as crops: square frames, which no recording has."""
+    """Return whether a data set was drawn as crops, with square frames, which no recording has."""
     if not table.synthetic:
         return False
     first = table.frame[table.frame["dataset"] == name].iloc[0]

@@ -1,4 +1,4 @@
-"""Crops of one clip in the cache: a folder of PNG files with an index, there whole or not at all."""
+"""Write and open the crops of one clip in the cache: a folder of PNG files with an index, complete or absent."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from mer.utils.disk_space import name_full_disk
 from mer.utils.hashing import stream_sha256
 from mer.utils.timing import WRITING, timed
 
-#: File in a folder of crops: what decided them, and the bytes of each, or that no face was found.
+#: File in a folder of crops with their settings and the size of each, or null if no face was found.
 INDEX = "crops.json"
 
 
 @dataclass(frozen=True)
 class Crops:
-    """Crops of one clip: their folder, and whether there are any, i.e. a face was found."""
+    """Store the folder of one clip's crops, and whether a face was found."""
 
     folder: Path
     found: bool
 
 
 def open_crops(folder: Path, hashes: Mapping[str, bytes] | None = None) -> Crops | None:
-    """Return the crops as they were made, None where there are none or some are missing or not what was written.
+    """Return the crops of a folder, or None if it is absent, incomplete, or differs from what was written.
 
     Args:
-        folder: of the crops.
-        hashes: SHA-256 of the files by path as far as known; without, only the sizes are compared, as for crops of
-            earlier versions, whose index has no hashes.
+        folder: folder of the crops.
+        hashes: known SHA-256 of files by path. For a file without one, and for crops of earlier versions, whose index
+            has no hashes, only the size is compared.
     """
     try:
         index = read_json(folder / INDEX)
@@ -58,7 +58,7 @@ def crop_hashes(folders: Sequence[Path], cache_dir: Path) -> dict[str, bytes]:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether another process has written these crops by now; one that is damaged gives way."""
+    """Return whether another process has written these crops meanwhile, without damage."""
     hashes = {str(path): bytes.fromhex(stream_sha256(path)) for path in folder.glob("*.png")}
     return open_crops(folder, hashes) is not None
 
@@ -71,15 +71,15 @@ def make_crops(
     points: np.ndarray | None,
     index: Mapping[str, Any],
 ) -> Crops:
-    """Write the crops of a clip's frames into the folder `target`, with an index; that there is no face is kept too.
+    """Write the crops of a clip's frames and an index to the folder `target`; without a face, the index only.
 
     Args:
         target: the folder, which appears when it is complete.
-        first: the frame in which the face is looked for.
+        first: the frame in which the face is detected.
         paths: the frames.
         face: detector and size of the crops.
-        points: landmarks (5, 2) of the face from elsewhere, None where there are none.
-        index: what decided the crops, JSON values.
+        points: landmarks (5, 2) from a file; None if there are none.
+        index: settings of the crops, JSON values.
     """
     start = read_image(first)
     if face.detector == "mtcnn":
@@ -101,5 +101,5 @@ def make_crops(
 
 
 def crop_name(path: Path) -> str:
-    """Return the name of the crop of a frame: the number stays in it."""
+    """Return the file name of a frame's crop, which keeps the frame number."""
     return f"{path.stem}.png"

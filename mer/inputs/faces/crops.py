@@ -1,8 +1,8 @@
-"""Aligned crops of faces: landmarks of one frame a clip, one similarity for all its frames, crops in the cache.
+"""Align and crop the faces of a table's clips with `align_faces`; the crops are kept in the cache.
 
-Contract: the onset frame decides (the apex where there is no onset), so that alignment adds no motion. A clip without
-a face is listed or dropped, never guessed. `align_faces` gives the table again, its paths pointing to the crops, whose
-names keep the frame numbers; whoever reads it need not know.
+Contract: landmarks of the onset frame (the apex if there is no onset) give one similarity for all frames of a clip, so
+alignment adds no motion. A clip without a face is an error or dropped, never guessed. The returned table has the paths
+of the crops, whose names keep the frame numbers.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ def align_faces(
     progress: bool = False,
     watch: Watch = ignore_step,
 ) -> SampleTable:
-    """Return the table with crops in place of frames; itself where nothing is to be cropped.
+    """Return the table with crops in place of frames; the same table if nothing has to be cropped.
 
     Args:
         table: the samples.
-        face: detector, landmarks, size of the crops, and what is done with a clip without a face.
-        config: the input, which decides what frames are cropped.
-        cache_dir: crops go to `faces/<key>/` below it.
-        progress: whether a bar is shown.
-        watch: called with the step before it is done.
+        face: detector, landmarks, size of the crops, and whether a clip without a face is an error.
+        config: the input, which decides the frames to crop.
+        cache_dir: crops are kept in `faces/<key>/` in this folder.
+        progress: whether to show a progress bar.
+        watch: called with the step before it runs.
 
     Raises:
         SampleError: names every clip without a face, and every frame that cannot be read.
@@ -89,7 +89,7 @@ def _plan(
 
     def compute(clip: int, folder: Path, own: dict[str, Any]) -> Crops:
         paths = files[clip]
-        assert not isinstance(paths, SampleError)  # `CachedStep` makes none of these
+        assert not isinstance(paths, SampleError)  # `CachedStep` computes nothing for these
         row = rows[clip]
         points = landmarks_of(row["sample_id"], known)
         return make_crops(folder, _first(row), paths, face, points, {**own, "data": name})
@@ -134,7 +134,7 @@ def _apply(
     raise_for_rows(bad, f"{table.name}: clips whose frames cannot be used:", "Copy these files again.", shown=ALL)
     if missed and (face.missed == "error" or len(missed) == total):
         remedy = (
-            "Give landmarks (face.detector=precomputed), a lower face.smallest, or leave them out (face.missed=drop)."
+            "Give landmarks (face.detector=precomputed), lower face.smallest, or drop these clips (face.missed=drop)."
         )
         raise_for_rows(missed, f"{table.name}: no face found in {len(missed)} of {total} clips:", remedy, shown=ALL)
     found = total - len(missed)
@@ -142,12 +142,12 @@ def _apply(
     if total < len(rows):
         note += f" The frames of the other {len(rows) - total} clips are crops already."
     if missed:
-        note += f" Left out, without a face: {', '.join(missed)}."
+        note += f" Dropped, without a face: {', '.join(missed)}."
     return replace(table, frame=pd.DataFrame(changed), notes=(*table.notes, note), uncropped=())
 
 
 def config_errors(face: FaceConfig) -> list[str]:
-    """What is wrong with the configuration of faces, one sentence a key."""
+    """Return the errors in the configuration of faces, one sentence each."""
     found = limit_errors(face, "face")
     if face.detector == "mtcnn":
         found += mtcnn.config_errors()
@@ -167,7 +167,7 @@ def _files(row: dict[str, str], config: InputConfig) -> Files:
 
 
 def _frames(row: dict[str, str], config: InputConfig) -> list[Path]:
-    """Frames of a clip that the input, or the search for its apex, will look at."""
+    """Return the frames of a clip that the input or the apex spotter will read."""
     keys = [Path(row[f"{name}_path"]) for name in ("onset", "apex", "offset") if row[f"{name}_path"]]
     if config.apex != "annotated" and (config.apex_for == "all" or row["apex_source"] != "annotated"):
         keys += clip_frames.frames_between(row, "onset", "offset")
@@ -177,11 +177,11 @@ def _frames(row: dict[str, str], config: InputConfig) -> list[Path]:
 
 
 def _paths(row: dict[str, str], folder: Path) -> dict[str, str]:
-    """Paths of the key frames' crops."""
+    """Return the paths of the key frames' crops by column."""
     columns = (f"{name}_path" for name in ("onset", "apex", "offset"))
     return {column: str(folder / crop_name(Path(row[column]))) if row[column] else "" for column in columns}
 
 
 def _first(row: Mapping[str, str]) -> str:
-    """Return the frame in which the face is looked for."""
+    """Return the frame in which the face is detected."""
     return row["onset_path"] or row["apex_path"]

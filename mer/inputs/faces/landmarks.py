@@ -1,4 +1,4 @@
-"""Landmarks from elsewhere: a CSV with five points a clip, for `face.detector=precomputed`."""
+"""Read landmarks from a CSV file with five points per clip, for `face.detector=precomputed`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mer.data.samples.schema import raise_for_rows
 from mer.errors import SampleError
 from mer.inputs.faces.alignment import POINTS
 
-#: Columns of a table of landmarks; left and right are those of the picture.
+#: Columns of the CSV file; left and right are as seen in the picture.
 COLUMNS = ("sample_id", *(f"{point}_{axis}" for point in POINTS for axis in "xy"))
 
 
 def read_landmarks(face: FaceConfig) -> dict[str, np.ndarray]:
-    """Return landmarks (5, 2) by sample id from the CSV; SampleError where a column or a number is missing."""
+    """Return landmarks (5, 2) by sample id from the CSV; raise a SampleError if a column or a number is missing."""
     path = Path(str(face.landmarks)).expanduser()
     try:
         listed = pd.read_csv(path, dtype={"sample_id": str})
@@ -30,11 +30,11 @@ def read_landmarks(face: FaceConfig) -> dict[str, np.ndarray]:
         raise SampleError(f"{path}: expected the columns {', '.join(COLUMNS)}; missing: {', '.join(absent)}")
     numbers = listed[list(COLUMNS[1:])].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
     bad = [f"row {k + 2}: {listed['sample_id'][k]}" for k in np.nonzero(~np.isfinite(numbers).all(axis=1))[0]]
-    raise_for_rows(bad, f"{path}: expected a number in every landmark column, got none in", "Leave such rows out.")
+    raise_for_rows(bad, f"{path}: expected a number in every landmark column, got none in", "Remove such rows.")
     points = dict(zip(listed["sample_id"], numbers.reshape(-1, 5, 2), strict=True))
     return {**{text_key(str(sample)): found for sample, found in points.items()}, **points}
 
 
 def landmarks_of(sample_id: str, known: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """Return the landmarks of a sample by its id as it is, else in another normal form or case, or with blanks."""
+    """Return the landmarks of a sample id, exactly as written or else ignoring case, Unicode form and blanks."""
     return known.get(sample_id, known.get(text_key(sample_id)))

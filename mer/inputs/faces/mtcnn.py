@@ -1,9 +1,8 @@
-"""Face detection with five landmarks: the cascade of MTCNN around its networks, which `mtcnn_networks` runs in torch.
+"""Detect faces and five landmarks with the cascade of MTCNN; `mtcnn_networks` runs its networks in torch.
 
-Contract: the weight files of the package `mtcnn` are read, the package itself (which needs TensorFlow) is never
-imported. Faces are found in frames of any size; nothing is trained here. Written from the paper: Zhang, Zhang, Li,
-Qiao, Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks, IEEE Signal Processing
-Letters 2016.
+Contract: only the weight files of the package `mtcnn` are read; the package itself, which needs TensorFlow, is never
+imported. Frames may have any size; nothing is trained. Written from the paper: Zhang, Zhang, Li, Qiao, Joint Face
+Detection and Alignment using Multi-task Cascaded Convolutional Networks, IEEE Signal Processing Letters 2016.
 """
 
 from __future__ import annotations
@@ -21,31 +20,31 @@ import numpy as np
 from mer.errors import ConfigError
 from mer.utils.timing import DETECTION, timed
 
-#: Thresholds of the three stages as in the authors' release; the last is a face's probability.
+#: Probability thresholds of the three stages, as in the authors' release.
 THRESHOLDS = (0.6, 0.7, 0.7)
-#: Turns in degrees that are tried, one after the other, until a face is found: the networks know upright ones.
+#: Rotations in degrees that are tried until a face is found, since the networks find upright faces only.
 TURNS = (0, -15, 15, -30, 30)
 #: Step of the image pyramid: half the area.
 PYRAMID = 0.709
 #: Side of the first network's window, its step, and the sides of the others' inputs.
 WINDOW, STRIDE, SIDES = 12, 2, (24, 48)
-#: Refinement: rounds; side of the upright picture; sides of the windows, their shifts and that of their middle as
-#: shares of it (the network's boxes reach higher above the eyes than below the mouth). Sixteen drawn faces, each also
-#: turned and scaled: aligned eyes differ by 2.8 pixels of 224 in the mean without it, 0.12 with it.
+#: Refinement: rounds, and side of the upright picture; sides and shifts of the windows and the offset of their centre,
+#: as shares of that side (the network's boxes reach further above the eyes than below the mouth). On sixteen drawn
+#: faces, each also turned and scaled, aligned eyes differ by 2.8 of 224 pixels on average without it, by 0.12 with it.
 REFINEMENTS, UPRIGHT = 3, 128
 WINDOWS, SHIFTS, UP = (0.62, 0.68, 0.75), (-0.05, 0.0, 0.05), -0.024
-#: Candidates kept at most after the first stage; far above what a face gives.
+#: Most candidates kept after the first stage, far more than a face gives.
 MOST = 400
 
-#: From pictures (N, 3, H, W) float32 to probabilities, boxes and, of the last network, landmarks.
+#: Takes pictures (N, 3, H, W) float32; returns probabilities, boxes and, from the last network, landmarks.
 Network = Callable[[np.ndarray], list[np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Face:
-    """A face in a frame: box (x1, y1, x2, y2), probability, and landmarks (5, 2), all in pixels (x, y).
+    """Store a face: box (x1, y1, x2, y2) in pixels, probability, and landmarks (5, 2) as x, y in pixels.
 
-    Landmarks: the eye on the left of the picture, the eye on the right, nose, left and right corner of the mouth.
+    Landmarks: left eye, right eye, nose, left and right corner of the mouth, as seen in the picture.
     """
 
     box: np.ndarray
@@ -54,7 +53,7 @@ class Face:
 
 
 def config_errors() -> list[str]:
-    """Why the detector cannot be used here, one sentence."""
+    """Return why the detector cannot be used, in one sentence; empty if it can."""
     lacking = [name for name in ("mtcnn", "lz4", "joblib") if importlib.util.find_spec(name) is None]
     if not lacking:
         return []
@@ -65,11 +64,11 @@ def config_errors() -> list[str]:
 
 
 def detect(image: np.ndarray, *, smallest: int) -> list[Face]:
-    """Faces in a frame, the largest first.
+    """Return the faces in a frame, the largest first.
 
     Args:
         image: (H, W) grey or (H, W, 3) with red first, levels 0..255.
-        smallest: side in pixels of the smallest face that is looked for; time grows as it falls.
+        smallest: side in pixels of the smallest face to find; smaller values take longer.
     """
     networks = _networks()
     picture = _standardised(image)
@@ -91,7 +90,7 @@ def detect(image: np.ndarray, *, smallest: int) -> list[Face]:
 
 @timed(DETECTION)
 def landmarks(image: np.ndarray, *, smallest: int) -> np.ndarray | None:
-    """Landmarks (5, 2) of the largest face in a frame, refined; None where there is no face. As `detect`."""
+    """Return the refined landmarks (5, 2) of the largest face in a frame, or None. Arguments as `detect`."""
     height, width = image.shape[:2]
     for degrees in TURNS:
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
@@ -104,9 +103,9 @@ def landmarks(image: np.ndarray, *, smallest: int) -> np.ndarray | None:
 
 
 def refined(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Landmarks (5, 2) found anew with the face upright, as the mean over `WINDOWS` around them.
+    """Return landmarks (5, 2) detected again with the face turned upright, averaged over windows around them.
 
-    Why: the last network sees 48 pixels, so that one answer is a few pixels off and changes with the head's turn.
+    The last network sees 48 pixels, so a single result is a few pixels off and changes with the turn of the head.
     """
     grid = np.array([(x, y, side) for side in WINDOWS for x in SHIFTS for y in SHIFTS])
     for _ in range(REFINEMENTS):
@@ -132,20 +131,20 @@ def refined(image: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _standardised(image: np.ndarray) -> np.ndarray:
-    """Colour (H, W, 3) float32 with mid-grey 0, as the networks take it."""
+    """Return a colour image (H, W, 3) float32 with mid-grey 0, as the networks need it."""
     picture = np.ascontiguousarray(image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2), np.float32)
     return (picture - 127.5) / 128
 
 
 def _points(squares: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """Landmarks (N, 5, 2) in pixels from the last network's shares of its squares, first all x, then all y."""
+    """Return landmarks (N, 5, 2) in pixels from the last network's output: shares of its squares, all x, then all y."""
     sides = squares[:, None, 2:] - squares[:, None, :2]
     return squares[:, None, :2] + answers.reshape(-1, 2, 5).transpose(0, 2, 1) * sides
 
 
 @lru_cache(maxsize=1)
 def _networks() -> dict[str, Network]:
-    """The three networks, from pictures (N, 3, H, W) to what they answer; ConfigError where there are no weights."""
+    """Load the three networks; raise a ConfigError if there are no weights."""
     lacking = config_errors()
     if lacking:
         raise ConfigError(lacking)
@@ -156,7 +155,7 @@ def _networks() -> dict[str, Network]:
 
 
 def _propose(network: Network, picture: np.ndarray, smallest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes (N, 4) and scores (N,) of the first network over a pyramid of the picture, overlaps taken out."""
+    """Return boxes (N, 4) and scores (N,) of the first network over an image pyramid, without overlaps."""
     boxes, scores = [np.zeros((0, 4))], [np.zeros(0)]
     scale = WINDOW / smallest
     while min(picture.shape[:2]) * scale >= WINDOW:
@@ -179,19 +178,19 @@ def _propose(network: Network, picture: np.ndarray, smallest: int) -> tuple[np.n
 
 
 def _moved(boxes: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """Boxes whose corners are moved by shares of their sides."""
+    """Return the boxes with corners moved by shares of their sides."""
     sides = boxes[:, 2:] - boxes[:, :2]
     return boxes + moves * np.concatenate([sides, sides], axis=1)
 
 
 def _square(boxes: np.ndarray) -> np.ndarray:
-    """Squares about the same middles with the longer side."""
+    """Return squares with the boxes' centres and longer sides."""
     middle, side = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True)
     return np.concatenate([middle - side / 2, middle + side / 2], axis=1)
 
 
 def _crops(picture: np.ndarray, squares: np.ndarray, side: int) -> np.ndarray:
-    """The squares of a picture at one side (N, 3, S, S), averaged over areas; mid-grey beyond the border."""
+    """Return the squares of a picture resized to (N, 3, S, S); mid-grey outside the picture."""
     crops = []
     for x1, y1, x2, y2 in np.rint(squares).astype(int):
         height, width = picture.shape[:2]
@@ -204,9 +203,9 @@ def _crops(picture: np.ndarray, squares: np.ndarray, side: int) -> np.ndarray:
 
 
 def _suppressed(boxes: np.ndarray, scores: np.ndarray, most: float, *, inner: bool = False) -> np.ndarray:
-    """Places of the boxes that overlap none of higher score by more than `most`, best first.
+    """Return the indices of boxes that overlap no box of higher score by more than `most`, best first.
 
-    Overlap is the intersection over the union or, for `inner`, over the smaller of both boxes.
+    Overlap is intersection over union or, for `inner`, intersection over the smaller box.
     """
     order, kept = np.argsort(-scores), []
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)

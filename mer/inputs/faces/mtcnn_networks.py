@@ -1,6 +1,6 @@
-"""The three networks of MTCNN in torch, with the weights of the `mtcnn` package.
+"""Run the three networks of MTCNN in torch, with the weights of the `mtcnn` package.
 
-Contract: runs on arrays; trains nothing. A module of its own, so that who detects nothing need not wait for torch.
+Contract: arrays in, arrays out; nothing is trained. A separate module, since importing torch takes seconds.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 
 def load(folder: Path) -> dict[str, Callable[[np.ndarray], list[np.ndarray]]]:
-    """The networks `pnet`, `rnet`, `onet`, from pictures (N, 3, H, W) float32 to probabilities, box and landmarks.
+    """Load the networks `pnet`, `rnet`, `onet`; each maps pictures (N, 3, H, W) to probabilities, boxes, landmarks.
 
     Args:
-        folder: the package's weight files.
+        folder: folder of the package's weight files.
     """
-    import joblib  # of the extra `face`
+    import joblib  # installed with the extra `face`
 
     pools: dict[str, list[tuple[int, bool] | None]] = {
         "pnet": [(2, True)],
@@ -32,13 +32,13 @@ def load(folder: Path) -> dict[str, Callable[[np.ndarray], list[np.ndarray]]]:
 
 
 class _Network(nn.Module):
-    """Convolutions with PReLU and pools, then fully connected layers with several ends; the first end is softmaxed.
+    """Apply convolutions with PReLU and pooling, then fully connected layers with several outputs.
 
     Args:
-        weights: arrays in the order of the package: kernel (h, w, in, out), bias, slopes for each hidden layer, then
-            kernel and bias of each end.
-        pools: by layer, kernel side and whether windows may reach over the end; None = no pool.
-        ends: which of the ends, as stored, are probabilities, box, landmarks.
+        weights: arrays in the order of the package: kernel (h, w, in, out), bias and slopes of each hidden layer, then
+            kernel and bias of each output.
+        pools: for each layer, kernel side and whether windows may reach beyond the end; None: no pooling.
+        ends: indices of the stored outputs that are probabilities, box, landmarks.
     """
 
     def __init__(self, weights: list[np.ndarray], pools: list[tuple[int, bool] | None], ends: list[int]) -> None:
@@ -53,11 +53,11 @@ class _Network(nn.Module):
 
     @torch.inference_mode()
     def answers(self, pictures: np.ndarray) -> list[np.ndarray]:
-        """As `forward`, from and to arrays."""
+        """Return the outputs of `forward` as arrays, from arrays."""
         return [part.numpy() for part in self(torch.from_numpy(pictures))]
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Probabilities (not a face, face), box and, where there is one, landmarks of pictures (N, 3, H, W)."""
+        """Return probabilities (no face, face), boxes and, from `onet`, landmarks of pictures (N, 3, H, W)."""
         for layer, slopes, pool in zip(self.layers, self.slopes, self.pools, strict=True):
             if isinstance(layer, nn.Linear) and x.ndim == 4:
                 x = x.permute(0, 3, 2, 1).flatten(1)  # columns, rows, channels: the order of the stored weights

@@ -1,7 +1,7 @@
-"""Look at a few frames a person before training: whole frames read as faces are the dearest silent mistake.
+"""Check a few frames of each data set before training, since whole frames read as faces cost a training unnoticed.
 
-Contract: at most `FRAMES` frames are read, none is kept; what is found are sentences, never an error and never a score.
-Frames that we cropped, drawn corpora and pictures too small to tell are not looked at.
+Contract: at most `FRAMES` frames are read and none is kept; the result is a warning, never an error. Frames cropped by
+us, drawn crops and very small pictures are not checked.
 """
 
 from __future__ import annotations
@@ -23,27 +23,28 @@ from mer.inputs.faces.choice import rows_to_crop
 from mer.inputs.faces.crop_files import INDEX
 from mer.inputs.frames.image_files import read_image, resize, to_grey
 
-#: Frames looked at in all, and clips of one person.
+#: Most frames checked, and most clips of one subject.
 FRAMES, CLIPS = 40, 2
-#: Pictures with a shorter side, in pixels, say nothing: a detector needs more, and maps of motion are as small.
+#: Shortest side in pixels of a picture to check: a detector needs more, and motion maps are as small.
 SMALLEST = 64
-#: Longest side in which faces are looked for, and the smallest face in it; pixels.
+#: Longest side of a picture for the detector, and the smallest face in it; pixels.
 SIDE, FACE = 320, 24
-#: A crop's face box has at least this share of the picture (drawn faces: crops .8 and more, SAMM as delivered .1).
+#: Smallest share of a crop that the face box covers (drawn faces: crops .8 and more, SAMM as delivered .1).
 LITTLE = 0.4
-#: Largest distance between a face's middle and the usual one, as a share of the face's side (drawn crops: below .1).
+#: Largest distance of a face's centre from the median one, as a share of the face's side (drawn crops: below .1).
 APART = 0.35
-#: Without a detector: no crop of a face is so much wider than high; share of a crop that differs between people.
+#: Without a detector: largest width over height of a crop; side at which pictures are compared, least deviation in grey
+#: levels of a pixel that differs between subjects, and least share of such pixels in crops.
 WIDE, SAME_SIDE, LEVELS, VARIES = 1.2, 32, 10.0, 0.5
-#: Clips named in a sentence.
+#: Most clips named in a sentence.
 NAMED = 3
 
 
 @dataclass(frozen=True)
 class Look:
-    """One frame: its clip in words, width over height, grey (SAME_SIDE, SAME_SIDE), face box x1, y1, x2, y2.
+    """Store of one frame: clip, width over height, grey picture (SAME_SIDE, SAME_SIDE), face box x1, y1, x2, y2.
 
-    The box is in shares of width and height; None where there is no face, or no detector.
+    The box is in shares of width and height; None if there is no face or no detector.
     """
 
     clip: str
@@ -53,11 +54,11 @@ class Look:
 
 
 def look_at_faces(table: SampleTable, face: FaceConfig) -> list[str]:
-    """Return a sentence for each data set whose frames, read as they are, hardly show the face.
+    """Return a warning for each data set whose frames seem to show more than the face.
 
     Args:
-        table: the samples, as they come from their source or with crops in place of frames.
-        face: how faces are cropped; what it crops is not looked at.
+        table: the samples, with frames as delivered or with crops.
+        face: how faces are cropped; rows that it crops are not checked.
     """
     detector = not mtcnn.config_errors()
     found = []
@@ -66,14 +67,14 @@ def look_at_faces(table: SampleTable, face: FaceConfig) -> list[str]:
         sentence = _by_boxes(looks) if detector else _by_pictures(looks)
         if sentence:
             found.append(
-                f"Look at the frames: {name}: {sentence}. Where the frames show more than the face: face=mtcnn, or "
+                f"Look at the frames: {name}: {sentence}. If the frames show more than the face: face=mtcnn, or "
                 "face=auto for a data set known to the program; mer prepare --preview FILE.png shows them."
             )
     return found
 
 
 def _chosen(table: SampleTable, face: FaceConfig) -> pd.DataFrame:
-    """Rows whose frames are looked at: few clips a person, people spread over each data set."""
+    """Return the rows to check: a few clips of each subject, subjects evenly spaced in each data set."""
     frame = table.frame.assign(
         subject=table.subjects,
         first=table.frame["onset_path"].where(table.frame["onset_path"] != "", table.frame["apex_path"]),
@@ -97,7 +98,7 @@ def _chosen(table: SampleTable, face: FaceConfig) -> pd.DataFrame:
 
 
 def _is_square(path: str) -> bool:
-    """Whether a drawn picture is a crop: drawn crops are square, no camera's frame is."""
+    """Return whether a picture is square, as drawn crops are and camera frames are not."""
     with suppress(SampleError):
         height, width = read_image(path).shape[:2]
         return height == width
@@ -109,7 +110,7 @@ def _looks(rows: pd.DataFrame, *, detector: bool) -> Iterator[Look]:
         try:
             picture = read_image(row["first"])
         except SampleError:
-            continue  # whoever needs the frame names it
+            continue  # computing the inputs raises the error
         height, width = picture.shape[:2]
         if min(height, width) < SMALLEST:
             continue
@@ -122,7 +123,7 @@ def _looks(rows: pd.DataFrame, *, detector: bool) -> Iterator[Look]:
 
 
 def _by_boxes(looks: list[Look]) -> str:
-    """What the boxes of a detector say, "" where the frames may well be crops."""
+    """Return what is suspicious about the detector's boxes, "" if the frames may be crops."""
     boxes = {look.clip: look.box for look in looks if look.box is not None}
     if not looks:
         return ""
@@ -144,10 +145,10 @@ def _by_boxes(looks: list[Look]) -> str:
 
 
 def _by_pictures(looks: list[Look]) -> str:
-    """What shape and likeness of the pictures say without a detector, "" where the frames may well be crops."""
+    """Return what is suspicious about shape and likeness of the pictures, "" if they may be crops."""
     wide = [look.clip for look in looks if look.aspect > WIDE]
     if looks and len(wide) > len(looks) / 2:
-        return f"the frames are wider than high, as cameras give them, in {len(wide)} of {len(looks)} ({_named(wide)})"
+        return f"{len(wide)} of {len(looks)} frames are wider than high, as cameras give them ({_named(wide)})"
     people = {look.clip.split(" ")[0]: look.small for look in looks}
     if len(people) >= 3:
         varies = float((np.std(list(people.values()), axis=0) > LEVELS).mean())

@@ -1,1 +1,1 @@
-"""Motion between frames: optical flow, head motion, magnification."""
+"""Compute motion between frames: optical flow, head motion, magnification."""

@@ -1,8 +1,7 @@
-"""Dense flow from onset to apex, by several methods in one dictionary, with the head's own motion taken out or not.
+"""Compute dense flow from onset to apex by one of several methods, with or without removal of head motion.
 
-Contract: a method takes two grey frames (H, W) float32 of levels 0..255 and gives (2, H, W) float32: u to the right, v
-downwards, in pixels, at the pixels of the first frame. `python -m mer.benchmark flow` measures all of them against
-known motion.
+Contract: a method takes two grey frames (H, W) float32 of levels 0..255 and returns (2, H, W) float32: u to the right,
+v downwards, in pixels, at the pixels of the first frame. `mer benchmark flow` compares the methods with known motion.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def farneback(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
 @timed(FLOW)
 def total_variation(onset: np.ndarray, apex: np.ndarray) -> np.ndarray:
     """Return the flow (2, H, W) by TV-L1 (`mer.inputs.flow.tvl1`, which takes batches)."""
-    import torch  # seconds; the other methods do without
+    import torch  # takes seconds, and only this method needs it
 
     from mer.inputs.flow.tvl1 import tvl1
 
@@ -75,8 +74,8 @@ def dense_flow(onset: np.ndarray, apex: np.ndarray, *, method: str = "dis", stab
         onset: grey frame (H, W) float32, levels 0..255.
         apex: grey frame of the same size.
         method: key of `METHODS`.
-        stabilise: whether the motion of the head, a similarity fitted to the flow of all pixels, is taken out first.
-            It is fitted to DIS whatever the method: the fit averages the differences away.
+        stabilise: whether to remove the motion of the head first, a similarity fitted to the flow. It is fitted to DIS
+            for every method, since the fit averages their differences out.
     """
     side = int(np.clip(max(onset.shape), *FLOW_SIDES))
     if max(onset.shape) != side or onset.shape[0] != onset.shape[1]:

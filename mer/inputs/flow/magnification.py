@@ -1,7 +1,7 @@
-"""Eulerian video magnification: small motions of a clip made larger, without measuring them first.
+"""Magnify small motions of a clip without measuring them (Eulerian video magnification).
 
-Contract: `magnify_motion` is a function of its arguments; frames in, as many frames out. Nothing is fitted on other
-clips, but the factor and the band are settings: choose them on training subjects only.
+Contract: `magnify_motion` is a pure function and returns as many frames as it gets. Nothing is fitted on other clips,
+but factor and band are settings: choose them on training subjects only.
 Source: Wu, Rubinstein, Shih, Guttag, Durand, Freeman, Eulerian Video Magnification for Revealing Subtle Changes in the
 World, SIGGRAPH 2012: linear magnification. It magnifies noise and the motion of the head alike.
 """
@@ -13,18 +13,18 @@ import numpy as np
 
 from mer.config import InputConfig
 
-#: Side in pixels below which no coarser level of a pyramid is made.
+#: Smallest side of a pyramid level, pixels.
 COARSEST = 8
 
 
 def magnify_motion(span: np.ndarray, config: InputConfig) -> np.ndarray:
-    """Frames (T, H, W[, 3]) float32 within 0..255 whose changes in the band are `1 + config.magnify` times as large.
+    """Return frames (T, H, W[, 3]) float32 in 0..255 with changes in the band `1 + config.magnify` times as large.
 
-    With the filter `iir` the first frame stays as it is; with `ideal` all frames move about their mean.
+    With the filter `iir` the first frame is unchanged; with `ideal` all frames change relative to their mean.
 
     Args:
         span: frames from onset to apex, uint8 or float32 levels 0..255.
-        config: `magnify` and its band, filter, pyramid and wavelength.
+        config: `magnify` and its band, filter, pyramid and wavelength are read.
     """
     frames: np.ndarray = span.astype(np.float32)
     if len(frames) == 1 or not config.magnify:
@@ -32,7 +32,7 @@ def magnify_motion(span: np.ndarray, config: InputConfig) -> np.ndarray:
     passed = ideal if config.magnify_filter == "ideal" else iir
     low, high = config.magnify_band
     if config.magnify_pyramid == "gaussian":
-        # the mean over a neighbourhood of about the wavelength: for changes of light, as of blood
+        # the mean over a neighbourhood of about the wavelength, for changes of colour such as the pulse
         steps = _depth(frames, config.magnify_wavelength / 2)
         coarse = np.stack([_down(frame, steps) for frame in frames])
         change = [_resized(one, frames.shape[1:3]) for one in passed(coarse, low, high)]
@@ -40,7 +40,7 @@ def magnify_motion(span: np.ndarray, config: InputConfig) -> np.ndarray:
     total, finer = frames, frames
     gains = level_gains(_depth(frames, max(frames.shape[1:3])), config.magnify, config.magnify_wavelength)
     for k, gain in enumerate(gains):
-        # levels keep the side of the frames: growing a filtered level would blur it once more
+        # levels keep the side of the frames, since enlarging a filtered level would blur it again
         coarser = np.stack([cv2.GaussianBlur(frame, (0, 0), 2.0**k, borderType=cv2.BORDER_REFLECT) for frame in frames])
         total = total + gain * passed(finer - coarser, low, high)
         finer = coarser
@@ -48,23 +48,22 @@ def magnify_motion(span: np.ndarray, config: InputConfig) -> np.ndarray:
 
 
 def level_gains(levels: int, factor: float, wavelength: float) -> list[float]:
-    """Factor of each level of a Laplacian pyramid, the finest first.
+    """Return the factor of each level of a Laplacian pyramid, the finest first.
 
-    Level k holds wavelengths of about 2^(k+1) to 2^(k+2) pixels, in the middle 3 * 2^k. Those below `wavelength` get
-    less, in proportion as in the bound of Wu et al., (1 + factor) * motion < wavelength / 8, and 0 where that is
-    below 0.
+    Level k has wavelengths of about 2^(k+1) to 2^(k+2) pixels, 3 * 2^k on average. Those below `wavelength` have a
+    smaller factor, by the bound of Wu et al., (1 + factor) * motion < wavelength / 8, but at least 0.
     """
     motion = wavelength / (8 * (1 + factor))
     return [float(np.clip(3 * 2.0**k / (8 * motion) - 1, 0, factor)) for k in range(levels)]
 
 
 def iir(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Band of (T, ...) along time: difference of two first-order low-pass filters that begin at the first frame.
+    """Return a band of values (T, ...): the difference of two first-order low-pass filters that start at frame 0.
 
     Args:
-        values: over time.
-        low: where the slower one falls to 1 / sqrt(2), cycles a frame; 0 = it stays at the first frame.
-        high: where the faster one does; 0.5 = it follows at once.
+        values: values over time.
+        low: frequency in cycles per frame where the slower filter falls to 1 / sqrt(2); 0: it stays at frame 0.
+        high: the same for the faster filter; 0.5: it follows at once.
     """
     fast, slow = values[0].astype(np.float64), values[0].astype(np.float64)
     shares = (1.0 if high >= 0.5 else _share(high), _share(low) if low > 0 else 0.0)
@@ -77,9 +76,9 @@ def iir(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def ideal(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Band of (T, ...) along time by the discrete Fourier transform: frequencies low..high, cycles a frame, kept whole.
+    """Return the frequencies low..high, cycles per frame, of values (T, ...), by the discrete Fourier transform.
 
-    The transform takes the clip as one period of a periodic one. The mean is never part of the band.
+    The transform treats the clip as one period of a periodic signal. The mean is never in the band.
     """
     frequencies = np.fft.rfftfreq(len(values))
     kept = (frequencies >= low) & (frequencies <= high) & (frequencies > 0)
@@ -89,24 +88,24 @@ def ideal(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def config_errors(config: InputConfig) -> list[str]:
-    """Return what is wrong with the band of the magnification."""
+    """Return the errors in the frequency band of the magnification."""
     if len(config.magnify_band) != 2 or not 0 <= config.magnify_band[0] < config.magnify_band[1] <= 0.5:
         return [
-            "input.magnify_band: expected two frequencies in cycles a frame, 0 <= low < high <= 0.5, got "
-            f"{list(config.magnify_band)}; divide hertz by the frames a second"
+            "input.magnify_band: expected two frequencies in cycles per frame, 0 <= low < high <= 0.5, got "
+            f"{list(config.magnify_band)}; divide hertz by the frames per second"
         ]
     return []
 
 
 def _share(frequency: float) -> float:
-    """Share r of y += r (x - y) whose response at this frequency (cycles a frame, below 0.5) is 1 / sqrt(2)."""
+    """Return r of the filter y += r (x - y) with response 1 / sqrt(2) at this frequency (cycles per frame, < 0.5)."""
     # |r / (1 - (1 - r) e^-iw)|^2 = 1/2 is r^2 + 2 c r - 2 c = 0 with c = 1 - cos w
     c = 1 - np.cos(2 * np.pi * frequency)
     return float(-c + np.sqrt(c * c + 2 * c))
 
 
 def _depth(frames: np.ndarray, side: float) -> int:
-    """Halvings until a length `side` in pixels, or the frames', falls below the coarsest."""
+    """Return how often `side` in pixels, or the side of the frames, can be halved before it is below `COARSEST`."""
     shorter = min(*frames.shape[1:3], side)
     return max(1, int(np.floor(np.log2(max(shorter / COARSEST, 2)))))
 

@@ -1,1 +1,1 @@
-"""Image files and the frames of a clip."""
+"""Read image files and find the frames of a clip."""

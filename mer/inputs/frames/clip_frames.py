@@ -1,7 +1,7 @@
-"""Which image files a clip's input is made of: its key frames, or all frames between two of them.
+"""Find the image files of a clip: a key frame, or all frames between two key frames.
 
-Contract: reads folders only. Frames between are those in the clip's folder whose number lies between those of the key
-frames and whose name is otherwise like the onset's, in order of number; a frame that the folder lacks is not made up.
+Contract: only folders are read. The frames between are the files of the clip's folder with a number between those of
+the key frames and a name otherwise like the onset's, in order of number. A missing frame is not replaced.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Row = Mapping[str, str]
 
 
 def key_frame(row: Row, name: str) -> Path:
-    """File of a key frame (`onset`, `apex`, `offset`) of a row of the sample table; SampleError where it has none."""
+    """Return the file of a key frame (`onset`, `apex`, `offset`) of a row; raise a SampleError if it has none."""
     path = row[f"{name}_path"]
     if not path:
         raise SampleError(f"has no {name} frame, which this input needs; choose another input, e.g. input=image")
@@ -26,10 +26,10 @@ def key_frame(row: Row, name: str) -> Path:
 
 
 def frames_between(row: Row, first: str, last: str) -> tuple[Path, ...]:
-    """Files of all frames from one key frame to another of a row, both included; one where they are the same.
+    """Return the files of all frames from one key frame of a row to another, both included; one if they are equal.
 
     Raises:
-        SampleError: the row lacks a key frame, its folder of frames, or numbers in the names of its files.
+        SampleError: the row has no such key frame, no folder, or no frame numbers in the names of its files.
     """
     start, end = key_frame(row, first), key_frame(row, last)
     if start == end:
@@ -41,7 +41,10 @@ def frames_between(row: Row, first: str, last: str) -> tuple[Path, ...]:
         )
     numbers = frame_number(start.name), frame_number(end.name)
     if numbers[0] is None or numbers[1] is None or numbers[0] > numbers[1]:
-        raise SampleError(f"the frames from {first} {start.name} to {last} {end.name} cannot be told from their names")
+        raise SampleError(
+            f"expected file names with rising frame numbers, got {first} {start.name} and {last} {end.name}; number "
+            "the frames in their order"
+        )
     files = _like(start.parent, _rest(start.name))
     kept = {number: path for number, path in files if numbers[0] <= number <= numbers[1]}
     return tuple(kept[number] for number in sorted(kept))
@@ -49,7 +52,7 @@ def frames_between(row: Row, first: str, last: str) -> tuple[Path, ...]:
 
 @lru_cache(maxsize=4096)
 def _listed(folder: Path, changed: int) -> tuple[tuple[int, str, Path], ...]:
-    """Number, rest of the name and path of all frame files of a folder; asked again when the folder changes."""
+    """Return number, rest of the name and path of each frame file in a folder; cached until the folder changes."""
     paths = ((frame_number(path.name), path) for path in folder.iterdir())
     return tuple((number, _rest(path.name), path) for number, path in paths if number is not None)
 
@@ -60,5 +63,5 @@ def _like(folder: Path, rest: str) -> list[tuple[int, Path]]:
 
 
 def _rest(name: str) -> str:
-    """A file's name without its last integer, its ending and its case."""
+    """Return a file's name in lower case without its last integer and its suffix."""
     return re.sub(r"\d+(?=\D*$)", "", Path(name).stem.casefold())

@@ -1,8 +1,8 @@
-"""Image files into arrays: strictly, so that a damaged file is never half a face.
+"""Read image files into arrays and write them; a damaged file is always an error.
 
-Contract: 8-bit values are kept as they are; a file that is missing, truncated, deeper or no image is a SampleError
-naming its path. One rule for all inputs, the audit and manifests, for all of them read here.
-Pillow and not OpenCV decodes, since OpenCV fills what a truncated file lacks with grey and says nothing.
+Contract: 8-bit values are not changed. A file that is missing, truncated, deeper than 8 bits or not an image raises a
+SampleError that names its path. All inputs, the audit and manifests read images with this module. Pillow decodes, since
+OpenCV fills the missing part of a truncated file with grey and gives no error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mer.utils.timing import DECODING, timed
 def read_image(path: str | Path) -> np.ndarray:
     """Return pixels (H, W) for one channel or (H, W, 3) for colour, red first; uint8 0..255, turned upright.
 
-    Palettes and CMYK become colour, transparency is left out, two-level files become 0 and 255.
+    Palettes and CMYK become colour, transparency is dropped, two-level files become 0 and 255.
 
     Raises:
         SampleError: see `open_image`.
@@ -45,7 +45,7 @@ def to_grey(pixels: np.ndarray) -> np.ndarray:
 
 
 def resize(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Return a square (S, S[, 3]) of the same dtype, by area averages when shrinking, linear when growing."""
+    """Return the pixels resized to (S, S[, 3]), same dtype; area averages to shrink, bilinear to enlarge."""
     shrinking = min(pixels.shape[:2]) > size
     return cv2.resize(pixels, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
 
@@ -56,7 +56,7 @@ def read_span(paths: Sequence[str]) -> np.ndarray:
     for path, frame in zip(paths, frames, strict=True):
         if (frame.shape, frame.dtype) != (frames[0].shape, frames[0].dtype):
             raise SampleError(
-                f"{path}: expected a frame as the first of its clip, {frames[0].shape}, got {frame.shape}"
+                f"{path}: expected shape {frames[0].shape} as the first frame of its clip, got {frame.shape}"
             )
     return np.stack(frames)
 

@@ -1,7 +1,7 @@
-"""Open an image file: known formats only, limits from its header, turned as its orientation says. The one way in.
+"""Open an image file of a known format, check its limits, and turn it upright; nothing else opens images.
 
-Contract: nothing is decoded before format, bytes, pixels, depth and number of pictures have been looked at, and no
-other program is ever started. Limits are environment variables, so that they go into no cache key:
+Contract: nothing is decoded before format, bytes, pixels, depth and number of pictures are checked, and no other
+program is ever started. Limits are environment variables, since they must not be part of a cache key:
 `MER_LIMIT_IMAGE_BYTES` (of a file, default 256 million) and `MER_LIMIT_IMAGE_PIXELS` (default 64 million).
 """
 
@@ -21,16 +21,16 @@ from mer.utils.limits import LimitError, limit, require_within, variable
 
 #: Formats that Pillow decodes by itself; others may start programs (PostScript: Ghostscript).
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-#: Names and values of the limits, as `mer.utils.limits` takes them.
+#: Names and default values of the limits, see `mer.utils.limits`.
 BYTES, PIXELS = ("image_bytes", 256_000_000), ("image_pixels", 64_000_000)
 ORIENTATION = 0x0112
-#: Without one of these a PNG, JPEG or WebP file says nothing of orientation.
+#: A PNG, JPEG or WebP file without any of these bytes has no orientation.
 _MARKS = (b"Exif", b"eXIf", b"EXIF", b"exif", b"rientation", b"xmp", b"XMP")
 
 
 @contextmanager
 def open_image(path: str | Path) -> Iterator[Image.Image]:
-    """Open an image of 8 bits a channel; what it shows stands upright.
+    """Open an image of 8 bits per channel, turned upright.
 
     Raises:
         SampleError: the file is missing, damaged, of another kind, above a limit, deeper than 8 bits, or an animation.
@@ -44,7 +44,7 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
             with _header(file) as image:
                 _check_header(path, image)
                 if image.format == "PNG":
-                    image.verify()  # all checksums: decoding alone leaves out that of the last rows; ends the image
+                    image.verify()  # decoding alone does not check the last rows; the image is unusable afterwards
             file.seek(0)
             with _header(file) as image:
                 ImageOps.exif_transpose(image, in_place=True)
@@ -56,27 +56,27 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
     except FileNotFoundError as error:
         raise SampleError(f"no image at {path}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise SampleError(f"{path}: {error}; if the file is meant, set {variable(PIXELS[0])} to more") from error
+        raise SampleError(f"{path}: {error}; if you trust the file, set {variable(PIXELS[0])} to more") from error
     except UnidentifiedImageError as error:
         known = ", ".join(FORMATS)
-        raise SampleError(f"{path} is no image file that can be read (expected one of {known}, not empty)") from error
+        raise SampleError(f"{path}: expected an image file ({known}, not empty), got another format") from error
     # all raised on damaged content
     except (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, OverflowError) as error:
         raise SampleError(f"{path} is damaged: {error}") from error
 
 
 def reading_mark(content: bytes) -> bytes:
-    """Return what of a file's bytes is read in another way than its plain pixels, b"" for usual files.
+    """Return a text for a file that is not read as its plain pixels, such as `orientation=6`; b"" for others.
 
-    It joins the hash that cache keys are made of: pictures that are turned, and those that are refused although an
-    earlier version read them, never meet an entry of that version.
+    It is hashed with the file's bytes: earlier versions did not turn or refuse such files, so their cache entries must
+    not be used.
     """
     tiff = content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
     deep_png = content[:8] == b"\x89PNG\r\n\x1a\n" and content[24:25] == b"\x10"
     animated = b"acTL" in content[:4096] or content[:4] == b"GIF8" or content[8:12] == b"WEBP"
     if not (tiff or deep_png or animated or content[:1] == b"P" or any(mark in content for mark in _MARKS)):
         return b""
-    with suppress(Exception), _header(io.BytesIO(content)) as image:  # whoever reads it says what is wrong
+    with suppress(Exception), _header(io.BytesIO(content)) as image:  # `open_image` raises the error
         marks = ["deep"] if _is_deep(image) else []
         marks += ["several"] if _pictures(image) > 1 else []
         if not marks and image.width * image.height <= limit(*PIXELS):
@@ -92,7 +92,7 @@ def max_bytes() -> int:
 
 
 def _header(file: IO[bytes]) -> Image.Image:
-    """Open by the header; Pillow's own limit on pixels gives way where ours was lifted above it."""
+    """Open an image and read its header; raise Pillow's own limit on pixels if the user set a higher one."""
     most = limit(*PIXELS)
     if Image.MAX_IMAGE_PIXELS is not None and most > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = most
@@ -103,16 +103,16 @@ def _check_header(path: str | Path, image: Image.Image) -> None:
     require_within(*PIXELS, image.width * image.height, f"{path}: pixels")
     if _is_deep(image):
         raise SampleError(
-            f"{path}: expected 8 bits a channel, got {image.mode} with deeper values, whose range is not known; "
-            "convert the frames to 8 bits, all of a data set by one rule"
+            f"{path}: expected 8 bits per channel, got {image.mode} with deeper values, whose range is not known; "
+            "convert all frames of the data set to 8 bits in the same way"
         )
     pictures = _pictures(image)
     if pictures > 1:
-        raise SampleError(f"{path}: expected one picture, got {pictures} in one file; write each frame to a file")
+        raise SampleError(f"{path}: expected one picture, got {pictures}; write each frame to a file of its own")
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Whether a channel has more than 8 bits: Pillow reads deep colour too, and drops the lower bits in silence."""
+    """Return whether a channel has more than 8 bits; Pillow would drop the lower bits of colour without an error."""
     if image.mode.startswith(("I", "F")):
         return True
     if image.format == "PPM":
@@ -121,7 +121,7 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _decoder(image: Image.Image) -> tuple[object, ...]:
-    """What Pillow's decoder is told of the stored pixels."""
+    """Return the arguments of Pillow's decoder, which describe the stored pixels."""
     found: list[object] = []
     for tile in getattr(image, "tile", []):
         args = tile[3]
@@ -130,5 +130,5 @@ def _decoder(image: Image.Image) -> tuple[object, ...]:
 
 
 def _pictures(image: Image.Image) -> int:
-    """Number of pictures that are frames; the previews in a phone's JPEG (MPO) are none."""
+    """Return the number of frames in the file; the previews in a phone's JPEG (MPO) do not count."""
     return 1 if image.format in ("JPEG", "MPO") else int(getattr(image, "n_frames", 1))

@@ -1,1 +1,1 @@
-"""Network inputs by the key of `input.representation`."""
+"""Compute network inputs, selected by `input.representation`."""

@@ -1,7 +1,7 @@
-"""What the network sees of a clip: functions from its frames to an array (C, S, S), in one dictionary.
+"""List the representations, functions from the frames of a clip to a network input (C, S, S), and check their options.
 
-Contract: a representation looks at one clip only, so nothing here is fitted on any data; it says which frames it needs,
-how a left-right mirror changes the sign of each channel, and whether brightness may be changed. `image` has as many
+Contract: a representation sees one clip only, so nothing is fitted on any data. It declares which frames it needs, how
+a left-right mirror changes the sign of each channel, and whether brightness may be changed. `image` has as many
 channels as its files. `docs/inputs.md` shows each with shape, units and range.
 """
 
@@ -18,7 +18,7 @@ __all__ = ["REPRESENTATIONS", "SPAN", "Representation", "config_errors", "standa
 
 
 def config_errors(config: InputConfig, augment: AugmentConfig, *, flip: bool = False) -> list[str]:
-    """What is wrong with the input, its augmentation and its mirror image in tests, one sentence a key."""
+    """Return the errors in `input` and `augment`, and in `evaluation.flip` if `flip` is set, one sentence each."""
     found = [
         *limit_errors(config, "input"),
         *dense_flow.METHODS.unknown("input.flow", config.flow),
@@ -34,13 +34,13 @@ def config_errors(config: InputConfig, augment: AugmentConfig, *, flip: bool = F
     if known is not None and known.motion and augment.rotate:
         found.append(
             f"augment.rotate: expected 0 for input.representation={name}, got {augment.rotate}: u and v would have to "
-            "turn with the picture, and each is scaled on its own"
+            "turn with the picture, and each is scaled separately"
         )
     if known is not None and flip and not known.channels_known:
         found.append(
             f"evaluation.flip: expected false for input.representation={name}, got true: the channels of such files "
             "may be anything (motion to the right would change its sign), so a mirrored clip's input is not known; "
-            f"take one of {', '.join(key for key, one in REPRESENTATIONS.items() if one.channels_known)}"
+            f"choose one of {', '.join(key for key, one in REPRESENTATIONS.items() if one.channels_known)}"
         )
     if known is not None and not known.is_intensity and augment.brightness:
         found.append(f"augment.brightness: expected 0 for input.representation={name}, got {augment.brightness}")

@@ -1,4 +1,4 @@
-"""What a representation is, and the registry of all. The file of one adds it:
+"""Define a representation and the registry of all. A module registers one like this:
 
 @REPRESENTATIONS.register("difference", frames=("onset", "apex"))
 def difference(frames: Frames, config: InputConfig) -> np.ndarray:
@@ -22,16 +22,16 @@ SPAN = "span"
 
 @dataclass(frozen=True)
 class Representation:
-    """One way to turn a clip into a network input.
+    """Describe one way to compute a network input from a clip.
 
     Attributes:
-        compute: from these frames, (H, W) or (H, W, 3), the span (T, H, W[, 3]), the configuration and its own options
-            to (C, S, S) uint8 or float32.
-        frames: what it needs: of `onset` and `apex`, or `span`, all frames from the one to the other.
-        flip_signs: sign of each channel after a left-right mirror; None where nothing changes sign.
-        is_intensity: whether the values are grey levels, whose brightness may be changed.
-        motion: whether channels 0 and 1 are a vector field, which a rotation would have to turn along.
-        channels_known: whether it is known what the channels mean, and so what the input of a mirrored clip would be.
+        compute: takes these frames by name, (H, W) or (H, W, 3), or the span (T, H, W[, 3]), the configuration and its
+            own options; returns (C, S, S) uint8 or float32.
+        frames: names of the frames it needs: `onset`, `apex`, or `span`, which is all frames from onset to apex.
+        flip_signs: sign of each channel after a left-right mirror; None if no sign changes.
+        is_intensity: whether the values are grey levels, so that brightness may be changed.
+        motion: whether channels 0 and 1 are a vector field, whose vectors a rotation would have to turn.
+        channels_known: whether the meaning of the channels is known, and so the input of a mirrored clip.
     """
 
     compute: Callable[..., np.ndarray]
@@ -43,7 +43,7 @@ class Representation:
 
     @property
     def shows_face(self) -> bool:
-        """Whether a person can be recognised in the input: everything but fields of motion, to be safe."""
+        """Return whether a person may be recognised in the input: True for all but motion, to be safe."""
         return not self.motion
 
 

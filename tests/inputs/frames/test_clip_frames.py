@@ -51,8 +51,8 @@ def test_a_frame_that_comes_later_is_seen(tmp_path: Path) -> None:
     [
         ({"folder": ""}, "no folder with the frames from onset to apex"),
         ({"onset_path": ""}, "no onset frame"),
-        ({"apex_path": "/x/apex.png"}, "cannot be told from their names"),
-        ({"apex_path": "/x/a0.png"}, "cannot be told from their names"),
+        ({"apex_path": "/x/apex.png"}, "expected file names with rising frame numbers"),
+        ({"apex_path": "/x/a0.png"}, "expected file names with rising frame numbers"),
     ],
 )
 def test_what_a_row_lacks_is_said(tmp_path: Path, change: dict[str, str], said: str) -> None:

@@ -1,4 +1,4 @@
-"""Pictures from outside: upright, 8 bits by one rule, known formats, limits from the header; old cache entries miss."""
+"""Pictures from outside: upright, 8 bits, known formats, limits from the header; old cache entries miss."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def deep_files(folder: Path) -> dict[str, Path]:
-    """Files of more than 8 bits a channel, none above 255 where that would give it away."""
+    """Files of more than 8 bits per channel, none above 255 where that would give it away."""
     values = np.arange(24 * 24, dtype=np.uint16).reshape(24, 24) % 200
     files = {
         "png": Image.fromarray(values),
@@ -90,16 +90,16 @@ def deep_files(folder: Path) -> dict[str, Path]:
 @pytest.mark.parametrize("name", ["png", "tif", "float.tif", "int.tif", "colour png", "ppm", "pgm"])
 def test_deep_frames_are_refused_by_every_input_and_by_the_audit(tmp_path: Path, name: str) -> None:
     path = deep_files(tmp_path)[name]
-    with pytest.raises(SampleError, match=f"{path.name}: expected 8 bits a channel"):
+    with pytest.raises(SampleError, match=f"{path.name}: expected 8 bits per channel"):
         read_image(path)
     plain = tmp_path / "plain.png"
     Image.fromarray(PIXELS).save(plain)
     table = table_of([str(plain), str(path)], [str(plain), str(path)])
     for representation in REPRESENTATIONS:
-        with pytest.raises(SampleError, match="expected 8 bits a channel"):
+        with pytest.raises(SampleError, match="expected 8 bits per channel"):
             compute_inputs(table, InputConfig(representation=representation, size=28), tmp_path / "cache")
     clip = ClipAnnotation("row 2", "1", "a", None, 1, None, "", "happiness", "", tmp_path, files={1: path})
-    assert "expected 8 bits a channel" in examine(clip, read_image).unreadable[0]
+    assert "expected 8 bits per channel" in examine(clip, read_image).unreadable[0]
     if name != "ppm" and name != "pgm":
         assert reading_mark(path.read_bytes()) == b"deep"
 
@@ -120,7 +120,7 @@ def test_postscript_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path = tmp_path / "x.png"
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\nshowpage\n%%EOF\n")
     monkeypatch.setattr("subprocess.Popen", None)
-    with pytest.raises(SampleError, match=r"x\.png is no image file"):
+    with pytest.raises(SampleError, match=r"x\.png: expected an image file"):
         read_image(path)
 
 
