@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from mer import run_files
 from mer.data.synthetic.__main__ import main as synthetic
+from mer.data.synthetic.__main__ import usual_seed
 from mer.errors import LeakError
 from mer.evaluation.diagnostics.challenge_scores import challenge_scores
 from mer.run import run
@@ -112,3 +113,11 @@ def test_trees_drawn_with_one_seed_are_refused_with_the_way_out(cache_dir: Path,
         assert synthetic(["--layout", layout, "--out", str(tmp_path / layout), *size]) == 0
     with pytest.raises(LeakError, match=r"write casme2, samm again with a --seed each \(mer synthetic"):
         run_experiment("peng2018_cde", tmp_path, cache_dir, tmp_path / "run")
+
+
+def test_trees_of_several_sets_hold_other_people_by_default(cache_dir: Path, tmp_path: Path) -> None:
+    for layout in ("casme2", "samm"):
+        size = ("--subjects", "4", "--clips", "16", "--size", "48")
+        assert synthetic(["--layout", layout, "--out", str(tmp_path / layout), *size]) == 0
+    run_experiment("peng2018_cde", tmp_path, cache_dir, tmp_path / "run", "dry_run=true")
+    assert usual_seed("smic") == usual_seed("smic_e") != usual_seed("samm")

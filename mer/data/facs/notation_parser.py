@@ -45,14 +45,28 @@ class CodedUnit:
 Coding = tuple[tuple[CodedUnit, ...], ...]
 _Terms = Sequence[Sequence[CodedUnit]]
 
-_BLANK = frozenset({"", "/", "\\", "-", "none", "nan", "null", "na", "n/a", "0", "0.0", "+"})
+_BLANK = frozenset({"", "/", "\\", "-", "none", "nan", "null", "na", "n/a", "#n/a", "0", "0.0", "+"})
 #: Longest text to parse, which bounds the time per cell; cells of official sheets hold about 60 characters at most.
 _LONGEST = 300
 #: Most terms that brackets are expanded into; beyond it, all their units are alternatives of each other.
 _TERMS = 64
-_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*|\d{1,4}[./]\d{1,2}[./]\d{4}.*", re.DOTALL)
+#: Dates, into which spreadsheet programs turn `1-2-14` and `12-1`.
+_DATE = re.compile(
+    r"\d{4}[-./]\d{1,2}[-./]\d{1,2}.*|\d{1,4}[./]\d{1,2}[./]\d{4}.*"
+    r"|(?:\d{1,2}[- ])?(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)\b([- ]\d{1,4})*",
+    re.DOTALL | re.IGNORECASE,
+)
+#: Other ways to write the same, with their replacements: Chinese words, `AU_12`, units without a sign between them.
+_REWRITTEN = (
+    (re.compile(r"\s*[\u548c\u53ca\u4e0e]\s*(?=\D{0,3}\d)"), "+"),
+    (re.compile(r"\s*\u6216\s*(?=\D{0,3}\d)"), " or "),
+    (re.compile(r"\u5de6(?=\s*\d)|(?<=\d)\s*\u5de6"), "L"),
+    (re.compile(r"\u53f3(?=\s*\d)|(?<=\d)\s*\u53f3"), "R"),
+    (re.compile(r"\b(aus?|ad)[-_]+(?=\d)", re.IGNORECASE), r"\1"),
+    (re.compile(r"(?<=\d[a-e])(?=\d)|(?<=\d)(?=aus?\s*\d)|(?<=\d)(?=[lr]\d+(?![\dlr]))", re.IGNORECASE), "+"),
+)
 _DASH = r"[-\u2010-\u2015\u2212~]"
-_AND = re.compile(rf"[+,;&\n\u3001]|\b(?:and|plus|with)\b|{_DASH}(?=\s*[a-z]{{0,4}}\s*\d)", re.IGNORECASE)
+_AND = re.compile(rf"[+,;&\n\u3001]|\b(?:and|plus|with|w/)(?![a-z])|{_DASH}(?=\s*[a-z]{{0,4}}\s*\d)", re.IGNORECASE)
 _OR = re.compile(
     r"[/|\\]|(?<![a-z])or(?![a-z])|(?<=\d)or(?=[alrtbuv]?\d)|(?<=\d[a-elr])or(?![a-z])|(?<=[\d\s(])or(?=[alrtbuv]\d)"
     rf"|(?<=\d[a-elr])or(?=[alrtbuv]\d)|(?<=[a-e]){_DASH}(?=[a-e]\W*$)",
@@ -70,7 +84,8 @@ _HEAD = re.compile(
 )
 _GLUED = re.compile(r"([lrtuv]?)([a-e]?)([lr]?)(?![^\W_])", re.IGNORECASE)
 _WORD = re.compile(
-    rf"\s*(?:(?P<said>{_SIDE}|{_UNSURE}|{_REFLEX}|[lr]\b(?!\s*\d)|[a-e]\b(?!\s*\d))\.?|\((?P<inside>[^()]*)\))", re.I
+    rf"\s*(?:[-=:]\s*(?=[a-e]\b))?(?:(?P<said>{_SIDE}|{_UNSURE}|{_REFLEX}|[lr]\b(?!\s*\d)|[a-e]\b(?!\s*\d))\.?|\((?P<inside>[^()]*)\))",
+    re.I,
 )
 _LETTERS = {"left": "L", "right": "R", "top": "T", "bottom": "B", "unilateral": "U", "uni": "U", "bilateral": ""}
 
@@ -79,11 +94,13 @@ _LETTERS = {"left": "L", "right": "R", "top": "T", "bottom": "B", "unilateral": 
 def read_coding(text: str) -> tuple[Coding, tuple[str, ...]]:
     """Return the terms in a cell and, in order, the parts that are not units."""
     plain = unicodedata.normalize("NFKC", text).translate(str.maketrans("[]{}", "()()")).strip()
-    plain = _closed(plain)
+    plain = _closed(plain.strip("'\"\u2018\u2019\u201c\u201d\u2032 "))
     if plain.casefold().strip("? ").strip("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212") in _BLANK:
         return (), ()
     if _DATE.fullmatch(plain) or len(plain) > _LONGEST:
         return (), (plain,)
+    for other, usual in _REWRITTEN:
+        plain = other.sub(usual, plain)
     terms, unread = _conjunction(plain)
     return tuple(map(tuple, terms)), tuple(unread)
 

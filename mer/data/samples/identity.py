@@ -13,7 +13,7 @@ import unicodedata
 #: Other names of data sets, by the letters and digits of the name. CAS(ME)^2 must not become CASME II.
 _ALIASES = {
     **dict.fromkeys(("casmesq", "casmesquared", "casmesquare"), "casme_sq"),
-    **dict.fromkeys(("smice", "smichse", "smicvise", "smicnire"), "smic_e"),
+    **dict.fromkeys(("smice", *(f"smic{word}" for c in ("hs", "vis", "nir") for word in (f"{c}e", f"e{c}"))), "smic_e"),
     **dict.fromkeys(("smichs", "smicvis", "smicnir"), "smic"),
     "4dme": "fourdme",
     "ckplus": "ck_plus",
@@ -22,7 +22,7 @@ _ALIASES = {
     "oulucasia": "oulu_casia",
 }
 #: Data sets with the same people under the same numbers: SMIC-E is SMIC with more frames per clip.
-_SAME_PEOPLE = {"smic_e": "smic"}
+_SAME_PEOPLE = {"smic_e": "smic", **dict.fromkeys(("sammlongvideos", "sammlong", "sammlv"), "samm")}
 
 
 def text_key(text: str) -> str:
@@ -49,7 +49,8 @@ def dataset_key(name: str) -> str:
 
     Known sets have the key of their card: `casme2`, `casme_sq`, `smic_e`.
     """
-    if re.search(r"\(\s*me\s*\)\s*\^?\s*[2\u00b2]|me\s*[\^\u00b2]\s*2?$", name.strip(), re.IGNORECASE):
+    raised = text_key(re.sub("\u00b2", "^2", name))
+    if re.search(r"cas[\W_]+me[\W_\u02c6]*2(?!\d)|casme[\^\u02c6]2?$", raised):
         return "casme_sq"
     key = re.sub(r"(?<=casme)[-_ ]*(iii|ii)(?![a-z])", lambda match: str(len(match.group(1))), text_key(name))
     plain = "".join(letter for letter in key if unicodedata.category(letter)[0] in "LMN" or letter == "+")

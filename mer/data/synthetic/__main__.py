@@ -12,11 +12,13 @@ from rich.progress import track
 
 from mer.cli import advise, guarded
 from mer.config import SyntheticData
+from mer.data.samples.identity import people_of
 from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import RATE, render_frame
 from mer.data.synthetic.layouts.registry import LAYOUTS, LayoutClip, write_tree
 from mer.data.synthetic.scene import in_scene
 from mer.data.synthetic.source import check_design
+from mer.utils.seeding import seed_from
 
 #: Objective class of each emotion in the folders of a profile. The mapping is our own; all five classes of MEGC 2018
 #: occur in both sets. In the recorded sets the classes follow from action units.
@@ -39,6 +41,11 @@ def layout_clips(data: SyntheticData) -> list[LayoutClip]:
     return clips
 
 
+def usual_seed(layout: str) -> int:
+    """Return the default seed of a layout; data sets with the same people, as SMIC and SMIC-E, have the same seed."""
+    return seed_from(0, "tree", people_of(layout))
+
+
 @guarded
 def main(arguments: list[str] | None = None) -> int:
     """Write the synthetic corpus in the layout of a real data set; the exit status is 2 if an option is invalid."""
@@ -47,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--layout", required=True, choices=sorted(LAYOUTS), help="data set whose layout is written")
     parser.add_argument("--variant", help="part or arrangement of that set, e.g. raw; a wrong one lists them")
     parser.add_argument("--out", required=True, type=Path, help="new or empty folder")
-    for key in ("subjects", "clips", "seed", "size"):
+    parser.add_argument("--seed", type=int, help="default: one of its own for every data set, so that no people recur")
+    for key in ("subjects", "clips", "size"):
         parser.add_argument(f"--{key}", type=int, default=getattr(default, key), help="default %(default)s")
     parser.add_argument("--difficulty", type=float, default=default.difficulty, help="0 = easy, default %(default)s")
     parser.add_argument(
@@ -62,6 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     if scene is not None and not (128 <= scene[1] <= scene[0] <= 8192):
         parser.error(f"--scene: expected WIDTH at least HEIGHT, 128 to 8192 pixels, got {scene[0]} {scene[1]}")
     layout, out, variant = chosen.pop("layout"), chosen.pop("out"), chosen.pop("variant")
+    if chosen["seed"] is None:
+        chosen["seed"] = usual_seed(layout)
     advise("give another --out, or remove the folder, to write it whole")
     clips = layout_clips(SyntheticData(name="synthetic", profile=LAYOUTS[layout].profile, **chosen))
     if scene is not None:

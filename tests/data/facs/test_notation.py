@@ -85,6 +85,19 @@ A12 = Unit(12, asymmetric=True)
             for text in ("4\n7", "[4]+{7}", "(4+7", "4+7)", "04+07.0", "4.0+7", "AD4+M7")
         ),
         ("4/7", ((Unit(4), Unit(7)),)),
+        *(
+            (text, ((Unit(4),), (Unit(7),)))
+            for text in ("AU-4+AU_7", "AU4AU7", "4 w/7", "'4+7", '"4,7"', "\u20184+7\u2019")
+        ),
+        # Chinese words, and units with nothing between them
+        ("\u5de612", ((Unit(12, "L"),),)),
+        ("4\u548c12\u53f3", ((Unit(4),), (Unit(12, "R"),))),
+        ("4 \u6216 7", ((Unit(4), Unit(7)),)),
+        ("1A2B", ((Unit(1, "", "A"),), (Unit(2, "", "B"),))),
+        ("R12L12", ((Unit(12, "R"),), (Unit(12, "L"),))),
+        # intensities behind a sign
+        *((text, ((Unit(12, "", "B"),),)) for text in ("12=B", "AU12:B", "12 -B")),
+        ("#N/A", ()),
     ],
 )
 def test_notation_of_real_sheets(text: str, coding: tuple[tuple[Unit, ...], ...]) -> None:
@@ -104,6 +117,8 @@ def test_notation_of_real_sheets(text: str, coding: tuple[tuple[Unit, ...], ...]
         ("123", set(), ("123",)),
         ("10.5", set(), ("10.5",)),
         ("2024-04-07 00:00:00", set(), ("2024-04-07 00:00:00",)),
+        ("2014/4/7", set(), ("2014/4/7",)),
+        ("12-Jan", set(), ("12-Jan",)),
         ("see frame 12", set(), ("see frame 12",)),
         ("head down", set(), ("head down",)),
     ],

@@ -62,11 +62,25 @@ def test_the_key_of_a_key_and_of_every_normal_form_is_the_key(text: str) -> None
             "casme2",
             ("casme2", "CASME II", "CASME2", "casme-ii", "CASME_2", "CASMEII", "CASMEⅡ", " Casme 2 ", "CASME\u200b2"),
         ),
-        ("casme_sq", ("CAS(ME)^2", "cas(me)2", "CASME_sq", "casme_sq", "CAS(ME)²", "CASMEsq", "CASME squared")),
+        (
+            "casme_sq",
+            (
+                "CAS(ME)^2",
+                "cas(me)2",
+                "CASME_sq",
+                "casme_sq",
+                "CAS(ME)²",
+                "CASMEsq",
+                "CASME squared",
+                "CAS（ME）^2",
+                "CAS_ME_2",
+                "CAS(ME)ˆ2",
+            ),
+        ),
         ("casme3", ("CAS(ME)^3", "casme3", "CAS(ME)3", "CASME III")),
         ("samm", ("SAMM", "samm ", "Samm")),
         ("smic", ("smic", "SMIC-HS", "SMIC_HS", "SMIC")),
-        ("smic_e", ("SMIC-E", "smic_e", "SMIC-HS-E")),
+        ("smic_e", ("SMIC-E", "smic_e", "SMIC-HS-E", "SMIC-E-HS", "SMIC_VIS_E")),
         ("fourdme", ("4DME", "fourdme")),
         ("casme", ("CASME", "casme")),
         ("меня", ("Меня", "МЕНЯ")),
@@ -74,6 +88,11 @@ def test_the_key_of_a_key_and_of_every_normal_form_is_the_key(text: str) -> None
 )
 def test_names_of_data_sets(key: str, names: tuple[str, ...]) -> None:
     assert {identity.dataset_key(name) for name in names} == {key}
+
+
+def test_data_sets_of_the_same_people() -> None:
+    assert {identity.people_of(name) for name in ("SAMM", "SAMM Long Videos", "SAMM_LV")} == {"samm"}
+    assert identity.people_of("SMIC-E-HS") == identity.people_of("SMIC")
 
 
 def test_control_characters_are_found() -> None:
