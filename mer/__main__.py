@@ -8,7 +8,9 @@ from __future__ import annotations
 import difflib
 import os
 import runpy
+import signal
 import sys
+from typing import NoReturn
 
 #: What stands behind each first word: the module, and a line of help.
 COMMANDS = {
@@ -58,9 +60,20 @@ def main() -> int:
         return 2
     module, _ = COMMANDS[word]
     sys.argv[1:] = rest
-    # as its own main module: Lightning starts `python -m MODULE` again for each further device
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    before = {number: signal.signal(number, _end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        # as its own main module: Lightning starts `python -m MODULE` again for each further device
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    """End by a signal that comes while the command is still being imported; afterwards it takes them itself."""
+    os.write(2, b"mer: ended by a signal before anything began\n")
+    os._exit(128 + number)
 
 
 def _complete() -> int:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec
 
-from mer.errors import MerError
+from mer.errors import is_users
 from mer.utils.console import say_error
 
 #: Seconds between a signal and the end of the process, whatever does not want to end.
@@ -57,11 +57,6 @@ def guarded(command: Callable[P, int | None]) -> Callable[P, int]:
                 return 2
 
     return main
-
-
-def is_users(error: BaseException) -> bool:
-    """Return whether a user can solve this: an error of ours, or of a file that has a name."""
-    return isinstance(error, (MerError, BrokenPipeError)) or (isinstance(error, OSError) and error.filename is not None)
 
 
 def advise(text: str) -> None:

@@ -134,8 +134,8 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> Config:
     """
     path = folder / run_files.CONFIG
     if not (path.is_file() and (folder / run_files.MANIFEST).is_file()):
-        jobs = sorted(job.name for job in folder.glob(f"*/{run_files.MANIFEST}"))
-        hint = f"; its jobs are runs: resume={folder / jobs[0].split('/')[0]}" if jobs else ""
+        runs = sorted(path.parent for path in folder.glob(f"*/{run_files.MANIFEST}"))
+        hint = f"; what lies in it are runs: resume={runs[0]}" if runs else ""
         what = "it holds no config.yaml and manifest.json" if folder.is_dir() else "there is no such folder"
         raise MerError(
             f"resume={folder}: expected the folder of a run that has begun (outputs/NAME/TIME or hydra.run.dir), but "
@@ -155,7 +155,8 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> Config:
     # no YAML, no UTF-8, no mapping, or keys that are not there
     except (OmegaConfBaseException, yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise MerError(
-            f"resume={folder}: {override_errors.plain(error)}; {path} or what was typed does not fit this version"
+            f"resume={folder}: {override_errors.plain(error)}; {path} or what was typed does not fit this version of "
+            "mer: take the one which began the run, or start a new one by its command with another hydra.run.dir"
         ) from error
 
 

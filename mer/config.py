@@ -107,7 +107,7 @@ class MotionPriorData(DataConfig):
     #: Keys of `mer.data.motion_prior.source.PARTS` that are left out of the drawing, to see what each brings.
     without: list[str] = choice([], "motion parts")
     #: Seed of the drawing; independent of the seed of training.
-    seed: int = 0
+    seed: int = option(0, at_least=0, at_most=2**63 - 1)
 
 
 @dataclass

@@ -6,6 +6,7 @@ its traceback.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Mapping
 
 
@@ -70,3 +71,38 @@ class DiskFullError(MerError):
 
 class SampleError(MerError):
     """A table of samples, a sheet or an image file is wrong; names the row or the file."""
+
+
+#: What to do about an error of the system at a file, by its code.
+REMEDIES = {
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "check the path"),
+    **dict.fromkeys((errno.EISDIR, errno.EEXIST), "move away what is there, or give another path"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "ask for the right to it, or give another path"),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP), "give another path"),
+}
+#: The same for what the machine lacks, where the system often does not say at which file.
+MACHINE = {
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more open files (ulimit -n), or take fewer processes"),
+    errno.ENOSPC: "free some space",
+    **dict.fromkeys(
+        (errno.EIO, errno.ETIMEDOUT, getattr(errno, "ESTALE", errno.EIO)),
+        "the disk or the network share does not answer: run the same again, or copy the files elsewhere",
+    ),
+}
+
+
+def is_users(error: BaseException) -> bool:
+    """Return whether a user can solve this: an error of ours, or one of the system at a file or of the machine."""
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        return error.filename is not None or error.errno in MACHINE
+    return isinstance(error, MerError | BrokenPipeError)
+
+
+def sentence(error: BaseException) -> str:
+    """Return what the user is told of an error; for one of the system: the file, what happened, what to do."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return str(error)
+    file = error.filename2 or error.filename  # the second of a renaming is where the file was to be
+    remedy = {**REMEDIES, **MACHINE}.get(error.errno or 0)
+    where = "" if file is None else f"{file}: "
+    return f"{where}{error.strerror}{f'; {remedy}' if remedy else ''}"

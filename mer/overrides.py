@@ -15,7 +15,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from mer.errors import ConfigError
+from mer.errors import ConfigError, MerError
+from mer.utils.atomic_files import folder_fault
 
 #: What may stand before the `=` of an override: a key or a group, perhaps with @package, after + ++ or ~.
 KEY = re.compile(r"[+~]{0,2}[\w./@:-]+")
@@ -65,6 +66,31 @@ def quoted(value: str) -> str:
     escaped = re.sub(r"(\\*)'", lambda found: found[1] * 2 + r"\'", value)
     trailing = len(escaped) - len(escaped.rstrip("\\"))
     return f"'{escaped}{escaped[len(escaped) - trailing :]}'"
+
+
+def with_output_folder(overrides: Sequence[str], *, sweep: bool) -> list[str]:
+    """Return the overrides with the home folder in place of `~` where they name the folder of what is written.
+
+    Args:
+        overrides: readable ones, as of `readable`.
+        sweep: whether the folder is that of a sweep.
+
+    Raises:
+        MerError: nothing can be written there.
+    """
+    key = f"hydra.{'sweep' if sweep else 'run'}.dir"
+    given = [place for place, one in enumerate(overrides) if one.lstrip("+").startswith(f"{key}=")]
+    value, found = str(_value(overrides[given[-1]]) if given else "outputs"), list(overrides)
+    if given and value.startswith("~"):
+        value = str(Path(value).expanduser())
+        found[given[-1]] = f"{key}={quoted(value)}"
+    fixed = value.partition("${")[0]  # what is known before the composition
+    fault = folder_fault(Path(fixed)) if value.strip() else "an empty name"
+    if fault is not None:
+        raise MerError(
+            f"{key}: expected a folder that can be written to, got {fault}; give another one by {key}=FOLDER"
+        )
+    return found
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

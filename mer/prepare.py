@@ -52,6 +52,7 @@ def config_errors(config: Config) -> list[str]:
         *spotting.config_errors(config.input),
         *crops.config_errors(config.face),
         *null_runs.config_errors(config),
+        *pipeline.cache_config_errors(config),
     ]
 
 

@@ -27,12 +27,12 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from mer import run_files
-from mer.cli import advise, guarded, is_users
+from mer.cli import advise, guarded
 from mer.compose import begin_composition, check_overrides, conf_dir, stored_config, to_config
 from mer.config import Config
-from mer.errors import AllFoldsFailedError, ConfigError, DamagedFileError, MerError
+from mer.errors import AllFoldsFailedError, ConfigError, DamagedFileError, MerError, is_users, sentence
 from mer.override_errors import plain
-from mer.overrides import readable
+from mer.overrides import readable, with_output_folder
 from mer.utils.atomic_files import read_json, write_json
 from mer.utils.console import say_error
 
@@ -63,9 +63,9 @@ def _job(composed: DictConfig) -> float | None:
     folder = Path(hydra_config.runtime.output_dir)
     advise(resume_advice(Path(hydra_config.sweep.dir) if sweeping else folder))
     overrides = list(hydra_config.overrides.task)
-    (folder / run_files.ERROR).unlink(missing_ok=True)
     status, objective = 1, None
     try:
+        (folder / run_files.ERROR).unlink(missing_ok=True)
         config = to_config(composed)
         results = run_alone(overrides, folder) if sweeping and config.trainer.devices > 1 else run(config, folder)
         status = 0 if results.get("complete", True) else 1
@@ -77,7 +77,10 @@ def _job(composed: DictConfig) -> float | None:
         if not is_users(error):
             traceback.print_exc()
         if sweeping:  # the other jobs go on; the sweep's table shows this one as failed
-            write_json(folder / run_files.ERROR, {"overrides": overrides, "error": f"{type(error).__name__}: {error}"})
+            write_json(
+                folder / run_files.ERROR,
+                {"overrides": overrides, "error": f"{type(error).__name__}: {sentence(error)}"},
+            )
         say_error(error)
     if not sweeping and status:
         sys.exit(status)
@@ -157,6 +160,8 @@ def main() -> int:
     folders = [one.partition("=")[2] for one in arguments if one.startswith("resume=")]
     if folders:
         others = [one for one in arguments if not one.startswith("resume=")]
+        if not folders[-1].strip():
+            raise MerError("resume: expected the folder of a run or a sweep, got an empty name: resume=FOLDER")
         folder = Path(folders[-1]).expanduser()
         if not (folder / run_files.SWEEP).is_file():
             return resume(folder, others)
@@ -165,6 +170,7 @@ def main() -> int:
     if not set(ASKING) & {one.partition("=")[0] for one in arguments}:
         arguments = readable(arguments, sweep=sweep)
         check_overrides([one for one in arguments if not one.startswith("-")], sweep=sweep)
+        arguments = with_output_folder(arguments, sweep=sweep)
     sys.argv[1:] = arguments
     try:
         begin_composition(arguments)

@@ -50,6 +50,8 @@ STAGES_FOLDER = "stages"
 SANITY_FOLDER = "sanity"
 
 SANITY = "sanity.json"
+#: Files of a run that are written anew each time.
+_WRITTEN = (CONFIG, MANIFEST, RESULTS, PREDICTIONS, FOLDS, REPORT, CONFUSION, ERROR, LEAKS)
 
 FOLD = "fold.json"
 STAGE = "stage.json"
@@ -63,6 +65,14 @@ MEMBERS = "members.csv"
 HASHES = "sha256"
 #: What such a record always holds.
 REQUIRED = {FOLD: ("config_hash", "environment"), STAGE: ("chain", "steps", "seconds", "origin")}
+#: What its values are, where it has them; None stands for what was not measured.
+TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("config_hash", "data_hash", "chain"), str),
+    **dict.fromkeys(("seconds", "train_seconds", "accuracy", "validation_uf1"), (int, float, type(None))),
+    **dict.fromkeys(("steps", "epochs", "chosen_epoch"), (int, float, type(None))),
+    "environment": dict,
+    "origin": list,
+}
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
@@ -97,13 +107,22 @@ def sanity_folder(run: str | Path, name: str) -> Path:
     return Path(run) / SANITY_FOLDER / name
 
 
+def obstacle(run: str | Path) -> Path | None:
+    """Return what stands where a run writes and cannot be replaced: a folder for a file, or a file for a folder."""
+    run = Path(run)
+    for name in (FOLDS_FOLDER, STAGES_FOLDER, FAILURES_FOLDER, SANITY_FOLDER):
+        if (run / name).exists() and not (run / name).is_dir():
+            return run / name
+    return next((run / name for name in (*_WRITTEN, LOCK) if (run / name).is_dir()), None)
+
+
 def remove_leftovers(run: str | Path) -> None:
     """Remove what killed processes left half written; only for who holds the run's folder."""
     run = Path(run)
     for folder in (FOLDS_FOLDER, STAGES_FOLDER, FAILURES_FOLDER):
         for path in (run / folder).glob(".*"):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    for name in (CONFIG, MANIFEST, RESULTS, PREDICTIONS, FOLDS, REPORT, CONFUSION, ERROR, LEAKS):
+    for name in _WRITTEN:
         remove_abandoned(run, Path(name).stem)
     remove_abandoned(run / SANITY_FOLDER, Path(SANITY).stem)
 
@@ -148,7 +167,10 @@ def damage(folder: Path, name: str) -> str | None:
     hashes = record.get(HASHES)
     if hashes is None:
         absent = [key for key in REQUIRED[name] if key not in record]
-        return f"{folder / name} lacks {', '.join(absent)}" if absent else _unreadable(folder)
+        wrong = [key for key, kind in TYPES.items() if key in record and not isinstance(record[key], kind)]
+        if absent or wrong:
+            return f"{folder / name} lacks {', '.join([*absent, *wrong])}"
+        return _unreadable(folder)
     if not isinstance(hashes, dict):
         return f"{folder / name} was edited"
     for key, wanted in hashes.items():

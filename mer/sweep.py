@@ -175,8 +175,10 @@ def main(arguments: list[str] | None = None) -> int:
     if len(given) != 1 or given[0] in ("-h", "--help"):
         print("usage: python -m mer.sweep FOLDER   (the folder of a multirun)", file=sys.stderr)
         return 0 if given else 2
-    if not Path(given[0]).is_dir():
-        raise MerError(f"no folder at {given[0]}; expected the folder of a multirun (hydra.sweep.dir)")
+    if not given[0].strip() or not Path(given[0]).is_dir():
+        raise MerError(
+            f"no folder at {given[0] or '(an empty name)'}; expected the folder of a multirun (hydra.sweep.dir)"
+        )
     table = sweep_table(Path(given[0]))
     if table.empty:
         raise MerError(f"{given[0]} holds no job of a sweep; expected the folder of a multirun (hydra.sweep.dir)")

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from mer import run_files
 from mer.compose import check_overrides, load_config, stored_config
 from mer.errors import ConfigError, MerError
-from mer.overrides import readable
+from mer.overrides import readable, with_output_folder
 from tests.helpers.command import command
 
 ODD = [
@@ -106,6 +106,40 @@ def test_a_run_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> Non
     assert "file/run" in done.stderr and "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("key", ["hydra.run.dir", "hydra.sweep.dir"])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("/dev/null/x", "/dev/null is a file"),
+        ("/dev/null", "/dev/null is a file"),
+        ("/proc/nowhere", "in /proc"),
+        ("x" * 300, "name too long"),
+        ("", "an empty name"),
+        ("link", "is a link to nothing"),
+        ("loop/x", "symbolic links"),
+        ("file/${name}", "is a file"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_told_by_its_option(
+    key: str, value: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "x")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(MerError) as found:
+        with_output_folder(["seed=1", f"{key}={value}"], sweep="sweep" in key)
+    assert words in str(found.value)
+    assert str(found.value).startswith(f"{key}: expected a folder") and f"{key}=FOLDER" in str(found.value)
+    # of the other kind of run, nobody asks
+    assert with_output_folder([f"{key}={value}"], sweep="sweep" not in key) == [f"{key}={value}"]
+
+
+def test_home_is_not_a_folder_of_the_name_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert with_output_folder(readable(["hydra.run.dir=~/it"]), sweep=False) == [f"hydra.run.dir='{tmp_path}/it'"]
+
+
 @pytest.mark.parametrize(
     "overrides",
     [[], ["data=megc2019", "+data@cotrain.data=motion_prior"], ["transfer=macro"], ["data=samm", "data.root=/it's"]],
@@ -124,3 +158,18 @@ def test_resume_refuses_what_is_no_run(tmp_path: Path) -> None:
         stored_config(tmp_path / "nowhere")
     done = command("mer", "run", f"resume={tmp_path}", cwd=tmp_path)
     assert done.returncode == 2 and "expected the folder of a run" in done.stderr
+    done = command("mer", "run", "resume=", cwd=tmp_path)  # of a variable that is not set
+    assert done.returncode == 2 and "an empty name" in done.stderr
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3" / run_files.MANIFEST).write_text("{}")
+    with pytest.raises(MerError, match=f"resume={tmp_path / '3'}$"):
+        stored_config(tmp_path)
+
+
+def test_resume_of_a_run_of_another_version_says_so(tmp_path: Path) -> None:
+    whole = OmegaConf.to_container(OmegaConf.structured(load_config([])), resolve=True)
+    assert isinstance(whole, dict)
+    (tmp_path / run_files.CONFIG).write_text(yaml.safe_dump({**whole, "later": 1}, sort_keys=False))
+    (tmp_path / run_files.MANIFEST).write_text("{}")
+    with pytest.raises(MerError, match=r"later.*this version of mer"):
+        stored_config(tmp_path)

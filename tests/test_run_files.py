@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mer import run_files
+from mer.utils.atomic_files import write_json
 
 
 @given(st.text(min_size=1, max_size=300))
@@ -36,3 +37,27 @@ def test_only_finished_folds_are_listed(tmp_path: Path) -> None:
         if finished:
             (folder / run_files.FOLD).write_text('{"config_hash": "", "environment": {}}')
     assert [folder.name for folder in run_files.completed_folds(tmp_path)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("seconds", "many"), ("environment", 3), ("accuracy", [1]), ("steps", {}), ("config_hash", None)]
+)
+def test_a_record_without_hashes_holds_numbers_where_numbers_belong(key: str, value: object, tmp_path: Path) -> None:
+    record = {"config_hash": "a", "environment": {}, "seconds": 1.5, "accuracy": 1, "steps": None}
+    write_json(tmp_path / run_files.FOLD, record)
+    assert run_files.damage(tmp_path, run_files.FOLD) is None
+    write_json(tmp_path / run_files.FOLD, {**record, key: value})
+    assert str(run_files.damage(tmp_path, run_files.FOLD)).endswith(f"{run_files.FOLD} lacks {key}")
+
+
+@pytest.mark.parametrize("name", [run_files.RESULTS, run_files.REPORT, run_files.MANIFEST, run_files.CONFUSION])
+def test_a_folder_where_a_file_is_written_is_an_obstacle(name: str, tmp_path: Path) -> None:
+    assert run_files.obstacle(tmp_path) is None
+    (tmp_path / name).mkdir()
+    assert run_files.obstacle(tmp_path) == tmp_path / name
+
+
+@pytest.mark.parametrize("name", [run_files.FOLDS_FOLDER, run_files.STAGES_FOLDER])
+def test_a_file_where_a_folder_is_written_is_an_obstacle(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("")
+    assert run_files.obstacle(tmp_path) == tmp_path / name

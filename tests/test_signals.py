@@ -215,7 +215,10 @@ def test_a_guarded_command_ends_by_a_signal_even_where_a_library_makes_another_e
     [
         (MerError("no such folder"), "mer: no such folder"),
         (PermissionError(13, "Permission denied", "/x/y"), "/x/y"),
-        (FileNotFoundError(2, "No such file or directory", "/a"), "/a"),
+        (FileNotFoundError(2, "No such file or directory", "/a"), "/a: No such file or directory; check the path"),
+        (IsADirectoryError(21, "Is a directory", "/a/.b-12345678.csv", None, "/a/b.csv"), "mer: /a/b.csv: Is a dir"),
+        (OSError(5, "Input/output error"), "the disk or the network share does not answer"),
+        (OSError(24, "Too many open files"), "ulimit -n"),
     ],
 )
 def test_a_guarded_command_says_what_a_user_can_solve(
@@ -229,10 +232,11 @@ def test_a_guarded_command_says_what_a_user_can_solve(
     assert text in capsys.readouterr().err
 
 
-def test_a_defect_keeps_its_traceback() -> None:
+@pytest.mark.parametrize("defect", [ZeroDivisionError, OSError, FileNotFoundError])
+def test_a_defect_keeps_its_traceback(defect: type[Exception]) -> None:
     @guarded
     def command() -> None:
-        raise ZeroDivisionError
+        raise defect
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(defect):
         command()

@@ -23,7 +23,7 @@ from mer.inputs.cache.cached_step import Watch, ignore_step
 from mer.inputs.drawn_arrays import drawn_cache
 from mer.inputs.faces.crops import align_faces
 from mer.inputs.input_arrays import compute_inputs
-from mer.utils.atomic_files import remove_abandoned
+from mer.utils.atomic_files import folder_fault, remove_abandoned
 
 #: Pattern of the names of cache entries.
 KEY = "[0-9a-f]{16}"
@@ -42,6 +42,17 @@ def source_config_errors(data: DataConfig, config: Config) -> list[str]:
     if not found and source is not None and source.pixels is not None:
         found = drawn_arrays.config_errors(config.input, f"data.name={data.name}")
     return found
+
+
+def cache_config_errors(config: Config) -> list[str]:
+    """Return what is wrong with the folder of the cache."""
+    fault = folder_fault(cache_of(config)) if config.cache_dir.strip() else "an empty name"
+    if fault is None:
+        return []
+    return [
+        f"cache_dir: expected a folder that can be written to, got {fault}; give another one by cache_dir=... or the "
+        "environment variable MER_CACHE"
+    ]
 
 
 def steps_of(data: DataConfig, config: Config) -> list[str]:

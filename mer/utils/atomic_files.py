@@ -39,8 +39,9 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     with name_full_disk(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        with _named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         try:
@@ -137,8 +138,9 @@ def write_folder_atomically(target: str | Path, *, keep: Callable[[], bool] = la
 @contextmanager
 def hidden_folder(target: Path) -> Iterator[Path]:
     """Make a folder to work in beside `target`, held by this process, and remove what is left of it in the end."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    with _named(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
         with _in_work(work):
             yield work
@@ -146,20 +148,38 @@ def hidden_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
+@contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Let an error of the system name the file or folder that was to be, not the hidden one in which it is made."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error
+
+
 def folder_fault(folder: Path) -> str | None:
     """Return why nothing can be written into a folder, or into the folder where it would be made; None where it can."""
-    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        return f"{folder}, where {there} is a file"
+    whole = there = folder.absolute()
     try:
+        while not _stands(there):
+            there = there.parent
+        if not there.is_dir():
+            return f"{folder}, where {there} is {'a file' if there.exists() else 'a link to nothing'}"
         with tempfile.TemporaryFile(dir=there):
             return None
     except OSError as error:
         if error.errno in FULL:
             return None  # said by whoever needs the space
-        return (
-            f"{folder} ({error.strerror})" if there == folder.absolute() else f"{folder}, in {there} ({error.strerror})"
-        )
+        return f"{folder} ({error.strerror})" if there == whole else f"{folder}, in {there} ({error.strerror})"
+
+
+def _stands(path: Path) -> bool:
+    """Return whether a file, folder or link has this name; OSError for a name that none can have."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -311,6 +311,28 @@ def test_folds_of_other_data_are_refused_though_the_manifest_is_lost(config: Con
         run(config, copy, console=Console(quiet=True))
 
 
+@pytest.mark.parametrize("name", [run_files.RESULTS, *slow(run_files.REPORT, run_files.FOLDS_FOLDER, run_files.LOCK)])
+@counted("obstacle in the run's folder")
+def test_what_stands_in_the_way_is_named_before_anything_is_trained(
+    name: str, config: Config, copy: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(train_folds, "run_fold", lambda *_: pytest.fail("trained"))
+    path = copy / name
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    path.write_text("") if name == run_files.FOLDS_FOLDER else path.mkdir()
+    with pytest.raises(MerError, match=f"{path}|{copy} cannot be written"):
+        run(config, copy, console=Console(quiet=True))
+
+
+@counted("run's folder behind a link")
+def test_a_run_is_finished_through_a_link(config: Config, whole: Path, copy: Path, tmp_path: Path):
+    (tmp_path / "link").symlink_to(copy)
+    shutil.rmtree(run_files.completed_folds(copy)[0])
+    assert "1 to train" in rerun(config, tmp_path / "link")
+    assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+    assert (tmp_path / "link").is_symlink()
+
+
 @counted("leftovers of a kill")
 def test_leftovers_go_at_the_next_start(config: Config, copy: Path):
     left = [copy / run_files.FOLDS_FOLDER / ".a-12345678", copy / run_files.STAGES_FOLDER / ".prior-12345678"]

@@ -23,9 +23,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 
-from mer.cli import is_users
 from mer.config import Config
-from mer.errors import MerError
+from mer.errors import MerError, is_users, sentence
 from mer.train.experiment.experiment import Experiment, load_experiment
 
 #: Signals that end a worker at once.
@@ -129,7 +128,7 @@ def _start(config: Config) -> None:
     try:
         _LOADED["experiment"] = load_experiment(config)
     except Exception as error:
-        _LOADED["experiment"] = str(error) if is_users(error) else traceback.format_exc()
+        _LOADED["experiment"] = sentence(error) if is_users(error) else traceback.format_exc()
 
 
 def _end_with_parent() -> None:

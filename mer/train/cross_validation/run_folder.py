@@ -34,6 +34,10 @@ from mer.utils.hashing import stream_sha256
 
 def check_run_folder(experiment: Experiment, run: Path) -> str | None:
     """Raise MerError where `run` holds another study's results; return when its own began, None for a new one."""
+    obstacle = run_files.obstacle(run)
+    if obstacle is not None:
+        what = "a folder, got a file" if obstacle.is_file() else "a file, got a folder"
+        raise MerError(f"{obstacle}: expected {what}: move it away, or give another hydra.run.dir")
     wanted = flatten(result_config(experiment.config))
     recorded = _recorded(run / run_files.MANIFEST)
     if recorded is not None:
@@ -215,5 +219,6 @@ def _refuse_other(wanted: dict[str, Any], recorded: dict[str, Any], run: Path) -
     if differing:
         raise MerError(
             f"the run folder {run} holds results of another configuration:\n" + "\n".join(differing) + "\n"
-            "Give the same overrides to finish that run, or another hydra.run.dir to start a new one."
+            "Give the same overrides, to the version of mer that began it, to finish that run, or another "
+            "hydra.run.dir to start a new one."
         )

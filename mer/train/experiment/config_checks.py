@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
 from mer.config import PRECISIONS, Config, TrainerConfig
@@ -19,7 +17,6 @@ from mer.protocols import registry as protocols
 from mer.provenance import available_cores
 from mer.train.experiment import leak_waivers, null_runs, selection, stage_checks
 from mer.train.lightning import module
-from mer.utils.atomic_files import folder_fault
 from mer.utils.plugins import load_plugins
 
 
@@ -61,13 +58,7 @@ def _trainer_config_errors(config: Config) -> list[str]:
 
 def _file_config_errors(config: Config) -> list[str]:
     """Return what is wrong with the cache's folder and with the files that a run keeps."""
-    found = []
-    fault = folder_fault(Path(config.cache_dir).expanduser()) if config.cache_dir.strip() else "an empty name"
-    if fault is not None:
-        found.append(
-            f"cache_dir: expected a folder that can be written to, got {fault}; give another one by cache_dir=... or "
-            "the environment variable MER_CACHE"
-        )
+    found = pipeline.cache_config_errors(config)
     if config.sanity and config.trainer.keep_checkpoints != "all":
         found.append(
             "trainer.keep_checkpoints: expected all with sanity=true, whose probe of identity reads the networks of "
