@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
 
 from mer.config import ProtocolConfig
 from mer.data.samples.table import SampleTable
@@ -62,9 +62,9 @@ def stratified_group_kfold(
 ) -> list[list[str]]:
     """Return the samples of `parts` parts of whole groups, none empty, with class shares as equal as possible.
 
-    The method is greedy. Groups with the most uneven class counts come first. Each group goes to the part that makes
-    the shares of the classes over parts most equal; ties go to the smaller part. scikit-learn's `StratifiedGroupKFold`
-    without shuffling does the same, and gives the same parts for groups and classes in the order given here.
+    This is scikit-learn's `StratifiedGroupKFold` without shuffling, for groups and classes in the order given here. It
+    assigns the groups with the most uneven class counts first; each goes to the part that makes the shares of the
+    classes over parts most equal.
 
     Args:
         groups: samples of each group (for example a subject); the order of groups decides ties.
@@ -76,45 +76,27 @@ def stratified_group_kfold(
     Raises:
         SampleError: if there are fewer groups than parts.
     """
+    from sklearn.model_selection import StratifiedGroupKFold  # takes a second to import
+
     if len(groups) < parts:
         raise SampleError(
             f"{source}: expected {parts} subjects or more for {parts} parts of whole subjects, got {len(groups)}: "
             "lower protocol.folds (or protocol.inner of a nested search), or add subjects"
         )
-    names = list(groups)
     place = {name: k for k, name in enumerate(classes)}
-    counts = np.zeros((len(names), len(classes)))
-    for row, name in enumerate(names):
-        for sample in groups[name]:
-            counts[row, place[label_of[sample]]] += 1
-    counts = counts[:, counts.sum(axis=0) > 0]
-    totals = counts.sum(axis=0)
-    filled = np.zeros((parts, counts.shape[1]))
-    chosen: list[list[str]] = [[] for _ in range(parts)]
-    order = np.argsort(-counts.std(axis=1), kind="stable")
-    for turn, row in enumerate(order):
-        empty = [part for part in range(parts) if not chosen[part]]
-        # the last groups fill the parts that are still empty; rounding could make the greedy rule leave one empty
-        among = empty if len(order) - turn <= len(empty) else list(range(parts))
-        best = _most_even(filled, counts[row], totals, among)
-        filled[best] += counts[row]
-        chosen[best].extend(groups[names[row]])
-    return chosen
-
-
-def _most_even(
-    filled: npt.NDArray[np.float64], group: npt.NDArray[np.float64], totals: npt.NDArray[np.float64], among: list[int]
-) -> int:
-    """Return the part of `among` for the group: the one with least spread of class shares, then fewest samples."""
-    best, least, fewest = among[0], np.inf, np.inf
-    for part in among:
-        after = filled.copy()
-        after[part] += group
-        spread = float((after / totals).std(axis=0).mean())
-        size = float(after[part].sum())
-        if spread < least or (np.isclose(spread, least) and size < fewest):
-            best, least, fewest = part, spread, size
-    return best
+    group_of = np.array([k for k, name in enumerate(groups) for _ in groups[name]])
+    labels = np.array([place[label_of[sample]] for name in groups for sample in groups[name]])
+    # scikit-learn refuses labels that are all rarer than parts; repeating by a power of two changes no share of a class
+    repeats = 1 << (parts - 1).bit_length()
+    repeated = np.repeat(group_of, repeats)
+    splits = StratifiedGroupKFold(parts).split(repeated, np.repeat(labels, repeats), repeated)
+    chosen = [np.unique(repeated[rows]).tolist() for _, rows in splits]
+    for part in chosen:
+        if not part:  # rounding errors can leave a part empty
+            part.append(max(chosen, key=len).pop())
+    uneven = pd.crosstab(group_of, labels).to_numpy().std(axis=1)
+    ids = list(groups.values())
+    return [[s for k in sorted(part, key=lambda k: -uneven[k]) for s in ids[k]] for part in chosen]
 
 
 def _check_names(folds: list[Fold], source: str) -> None:

@@ -13,6 +13,7 @@ from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
 from mer.protocols.fold import samples_by_subject
 from mer.protocols.registry import make_folds
+from mer.protocols.subject_splits import stratified_group_kfold
 from tests.helpers.tables import CLASSES, people, shuffled, some, table, tables
 
 counts = st.integers(2, 5)
@@ -43,6 +44,23 @@ def test_equal_to_sklearns_stratified_group_kfold(made: SampleTable, folds: int)
     if not all(expected):
         return  # sklearn left a part empty; ours never does
     assert [set(fold.test) for fold in make_folds(made, kfold(folds), 0)] == expected
+
+
+def test_no_part_is_empty_where_rounding_errors_leave_one_in_scikit_learn() -> None:
+    labels = ("bd", "f", "g", "gg", "gde")
+    label_of = {f"{k}-{i}": label for k, word in enumerate(labels) for i, label in enumerate(word)}
+    groups = {str(k): [sample for sample in label_of if sample.startswith(f"{k}-")] for k in range(5)}
+    parts = stratified_group_kfold(groups, label_of, "abcdefg", parts=5, source="made")
+    assert sorted(map(sorted, parts)) == sorted(map(sorted, groups.values()))
+
+
+def test_most_uneven_subjects_first_each_where_the_shares_of_classes_stay_most_equal() -> None:
+    labels = {"s1": "aab", "s2": "b", "s3": "aaaa", "s4": "bb", "s5": "ab"}  # std of counts: 0.5, 0.5, 2, 1, 0
+    label_of = {f"{who}-{i}": label for who, word in labels.items() for i, label in enumerate(word)}
+    groups = {who: [sample for sample in label_of if sample.startswith(who)] for who in labels}
+    parts = stratified_group_kfold(groups, label_of, "abc", parts=2, source="made")
+    subjects = [list(dict.fromkeys(sample.partition("-")[0] for sample in part)) for part in parts]
+    assert subjects == [["s3", "s2", "s5"], ["s4", "s1"]]
 
 
 @some
