@@ -1,6 +1,6 @@
-"""One command for all of them: `mer run ...` is `python -m mer.run ...`, and so for each word below.
+"""Command `mer`: `mer run ...` is `python -m mer.run ...`, and so on for each command.
 
-Contract: imports nothing heavy, so that help and a mistyped word are answered at once.
+Contract: imports nothing heavy, so help and mistyped commands are answered at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import NoReturn
 
-#: What stands behind each first word: the module, and a line of help.
+#: Module and help line of each command.
 COMMANDS = {
     "run": ("mer.run", "train and test every fold of an experiment, score it, write a report"),
     "audit": ("mer.audit", "check a data set on disk before training on it"),
@@ -26,7 +26,7 @@ COMMANDS = {
 
 
 def usage() -> str:
-    """Return the help text: a line for each command."""
+    """Return the help text, one line per command."""
     width = max(map(len, COMMANDS))
     lines = [f"  mer {word:{width}}  {line}" for word, (_, line) in COMMANDS.items()]
     return "\n".join(
@@ -42,9 +42,9 @@ def usage() -> str:
 
 
 def main() -> int:
-    """Hand the rest of the command line on to the command that its first word names; the exit status.
+    """Run the command that the first word names, with the other words; return the exit status.
 
-    0 = well, 2 = no such command. A command that ends the process itself ends it with its own status.
+    0 success, 2 no such command. A command that ends the process does so with its own status.
     """
     word, *rest = sys.argv[1:] or [""]
     if word.startswith(("-sc", "--shell-completion")):
@@ -77,7 +77,7 @@ def _end(number: int, frame: object) -> NoReturn:
 
 
 def _complete() -> int:
-    """Answer a shell's question for completions: the commands, then what Hydra knows of the overrides of `mer run`."""
+    """Print completions for the shell: the commands, then Hydra's completions of overrides of `mer run`."""
     line = os.environ.get("COMP_LINE", "")
     words = line.split()
     asked = any(argument.startswith("query=") for argument in sys.argv[1:])

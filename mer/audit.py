@@ -1,8 +1,8 @@
-"""What a data set on disk holds and what does not fit: `python -m mer.audit data=casme2 data.root=FOLDER [--json]`.
+"""Command `mer audit`: check a data set on disk. `mer audit data=casme2 data.root=FOLDER [--json]`.
 
-Takes the overrides of `mer.run` for the group `data`; for a list of your own: data=manifest data.manifest=FILE.
-Reads every frame, changes nothing. Exit status: 0 all fits, 1 something does not, 2 the set cannot be used with these
-settings, or is not there.
+Takes the overrides of `mer run` for the group `data`; for your own list: data=manifest data.manifest=FILE. Reads every
+frame, changes nothing. Exit status: 0 no findings, 1 findings, 2 the data set is missing or cannot be used with these
+settings.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from mer.inputs.faces.quick_look import look_at_faces
 from mer.inputs.frames.image_files import read_image
 from mer.utils.console import say
 
-#: Findings of one kind that the screen shows; `--json` gives all.
+#: Most findings of one kind on the screen; `--json` prints all.
 SHOWN = 50
 
 
 def audit_config(config: Config, *, progress: bool = False) -> Audit:
-    """The audit of the data set that a configuration names.
+    """Audit the data set of a configuration.
 
     Raises:
-        ConfigError: the source is no official data set, or its settings make no sense.
-        DatasetNotFoundError: it is not there.
-        SampleError: its sheet cannot be read.
+        ConfigError: if the source is not an official data set, or an option is wrong.
+        DatasetNotFoundError: if the data set is not in its folder.
+        SampleError: if its coding sheet cannot be read.
     """
     data = config.data
     if isinstance(data, ManifestData):
@@ -70,7 +70,7 @@ def audit_config(config: Config, *, progress: bool = False) -> Audit:
 
 
 def _of_manifest(data: ManifestData, config: Config) -> Audit:
-    """The audit of a manifest; one that cannot be loaded is told as unusable."""
+    """Audit a manifest; if it cannot be loaded, return an audit that says why."""
     origin, labels = Path(data.manifest).expanduser(), data.labels or "of the file"
     try:
         table = catalog.load_samples(data, Path(config.cache_dir))
@@ -81,14 +81,14 @@ def _of_manifest(data: ManifestData, config: Config) -> Audit:
 
 
 def _looked_at(found: Audit, table: SampleTable, config: Config) -> Audit:
-    """The audit with a note for each data set whose frames, read as they are, hardly show the face."""
+    """Return the audit with a note for each data set in whose frames the face is too small."""
     if config.input.representation == "motion_map":
         return found
     return replace(found, notes=(*found.notes, *look_at_faces(table, config.face)))
 
 
 def as_json(found: Audit) -> dict[str, Any]:
-    """The audit as plain values, findings as a list of dicts."""
+    """Return the audit as plain values, findings as a list of dicts."""
     return {**asdict(found), "origin": str(found.origin), "status": found.status}
 
 
@@ -129,7 +129,7 @@ def show(found: Audit, console: Console) -> None:
 
 @guarded
 def main(arguments: list[str] | None = None) -> int:
-    """Audit one data set; the exit status."""
+    """Audit one data set; return the exit status."""
     given = sys.argv[1:] if arguments is None else arguments
     if {"-h", "--help"} & set(given) or not given:
         print(__doc__)

@@ -1,8 +1,8 @@
-"""How every command ends: one sentence and the documented exit status, whatever ends it.
+"""End every command with one sentence and the documented exit status; decorate its `main` with `guarded`.
 
-Exit status: 2 a problem that the user can solve, 130 Ctrl-C, 143 SIGTERM; a defect of ours keeps its traceback (1).
+Exit status: 2 a problem that the user can solve, 130 Ctrl-C, 143 SIGTERM; a bug of ours keeps its traceback (1).
 
-Contract: a `guarded` command leaves no process of its own behind, and after a signal it ends within `GRACE` seconds.
+Contract: a `guarded` command leaves no child process, and ends within `GRACE` seconds after a signal.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import ParamSpec
 from mer.errors import is_users
 from mer.utils.console import say_error
 
-#: Seconds between a signal and the end of the process, whatever does not want to end.
+#: Most seconds between a signal and the end of the process.
 GRACE = 8.0
-#: What is said of each signal.
+#: Message for each signal.
 ENDED = {signal.SIGINT: "interrupted", signal.SIGTERM: "ended by SIGTERM"}
 
 P = ParamSpec("P")
@@ -33,7 +33,7 @@ _began: list[float] = []
 
 
 def guarded(command: Callable[P, int | None]) -> Callable[P, int]:
-    """Return the command with its exit status as result, after one sentence where it did not end well."""
+    """Return the command so that it prints errors in one sentence and returns its exit status."""
 
     @functools.wraps(command)
     def main(*args: P.args, **kwargs: P.kwargs) -> int:
@@ -60,24 +60,24 @@ def guarded(command: Callable[P, int | None]) -> Callable[P, int]:
 
 
 def advise(text: str) -> None:
-    """Set what the user is told to do after a signal, in place of "the same command goes on"."""
+    """Set the advice printed after a signal, instead of "the same command goes on"."""
     _advice[:] = [text]
 
 
 def seconds_running() -> float:
-    """Return the seconds since the command began; 0 where no command runs, as in a notebook."""
+    """Return the seconds since the command started; 0 without a command, as in a notebook."""
     return time.perf_counter() - _began[0] if _began else 0.0
 
 
 def end_children() -> None:
-    """End every process that this one started through `multiprocessing`: folds in work, loaders of data."""
+    """Kill every child process started through `multiprocessing`: workers and data loaders."""
     for child in multiprocessing.active_children():
         child.kill()
 
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Turn SIGINT and SIGTERM into KeyboardInterrupt; yields the numbers received so far."""
+    """Turn SIGINT and SIGTERM into KeyboardInterrupt; yield the list of signals received so far."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
@@ -106,7 +106,7 @@ def _signals() -> Iterator[list[int]]:
 
 
 def _say_ended(number: int) -> int:
-    """Say that a signal ended the command; the exit status of a process that it ended."""
+    """Print that a signal ended the command; return the exit status of that signal."""
     if os.environ.get("LOCAL_RANK", "0") == "0":  # once for all processes of a training over several devices
         advice = _advice[0] if _advice else "the same command goes on with what is missing"
         say_error(f"{ENDED[signal.Signals(number)]}; what is finished is kept, {advice}")

@@ -1,8 +1,8 @@
-"""Runs on the same samples side by side: `python -m mer.compare RUN RUN ...`, one table, every pair tested.
+"""Command `mer compare RUN RUN ...`: compare runs on the same samples in one table, and test every pair.
 
-A RUN is the folder of a run or of a sweep. Runs that differ in seed only are one configuration. Written: the table,
-the pairs and the clips as CSV, everything as JSON, a page for people, and the learning curve as a picture where runs
-train on different numbers of people. Exit status 2 where the runs cannot be compared, with the reason.
+A RUN is the folder of a run or of a sweep. Runs that differ only in the seed are one configuration. Writes the table,
+the pairs and the clips as CSV, all numbers as JSON, an HTML page, and a learning curve if runs train on different
+numbers of subjects. Exit status 2 if the runs cannot be compared.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from mer.utils.console import say
 from mer.utils.csv_files import write_csv
 from mer.utils.hashing import digest
 
-#: Names of what is written.
+#: Names of the files that it writes.
 TABLE, PAIRS, NUMBERS, PAGE = "comparison.csv", "pairs.csv", "comparison.json", "comparison.html"
 CLIPS, CURVE = "clips.csv", "learning_curve.png"
 
 
 def run(paths: Sequence[Path], out: Path, *, draws: int, seed: int, console: Console) -> dict[str, Any]:
-    """The comparison of the runs in `paths`, printed and written into `out`.
+    """Compare the runs in `paths`, print the tables and write all files into `out`; return the comparison.
 
     Raises:
-        MerError: a folder holds no run, or the runs cannot be compared.
+        MerError: if a folder holds no run, or the runs cannot be compared.
     """
     runs = [read_run(folder) for path in paths for folder in run_folders(path)]
     comparison = compare(runs, draws=draws, seed=seed)
@@ -62,7 +62,7 @@ def run(paths: Sequence[Path], out: Path, *, draws: int, seed: int, console: Con
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     found = argparse.ArgumentParser(
         prog="python -m mer.compare", description="Compare finished runs on the same samples; every pair is tested."
     )

@@ -1,7 +1,7 @@
-"""From the files in `conf/` and overrides to the dataclasses of `mer.config`, for every command that takes them.
+"""Compose the files in `conf/` and overrides into the dataclasses of `mer.config`, with `load_config`.
 
-Contract: whatever is wrong is a ConfigError or an error of Hydra, before anything is read. No torch, so that commands
-that compute nothing begin at once.
+Contract: errors are ConfigErrors or errors of Hydra, before any data are read. Does not import torch, so commands that
+compute nothing start at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from mer.utils import plugins
 
 
 def conf_dir() -> Path:
-    """Absolute folder of the configuration files: inside the installed package, or beside it in a checkout."""
+    """Return the absolute folder of the configuration files, in the installed package or in the checkout."""
     package = Path(__file__).resolve().parent
     return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
 
@@ -45,14 +45,14 @@ class _PluginFolders(SearchPathPlugin):
 
 
 def begin_composition(overrides: Sequence[str]) -> None:
-    """Make ready for a composition: load the plugins that the overrides name, and register the schema."""
+    """Load the plugins that the overrides name, and register the schema."""
     plugins.load_installed()
     plugins.load_plugins(named_plugins(overrides))
     register_schema()
 
 
 def register_schema() -> None:
-    """Give Hydra the dataclasses of `mer.config`, so that a typo or a wrong type dies at composition."""
+    """Register the dataclasses of `mer.config` in Hydra, so that typos and wrong types fail at composition."""
     Plugins.instance().register(_PluginFolders)
     store = ConfigStore.instance()
     schema = OmegaConf.structured(Config)
@@ -78,10 +78,10 @@ def named_plugins(overrides: Sequence[str]) -> list[str]:
 
 
 def load_config(overrides: Sequence[str]) -> Config:
-    """Return the configuration of these overrides, as on the command line of `mer.run`.
+    """Return the configuration for these overrides, as on the command line of `mer run`.
 
     Raises:
-        ConfigError: every override that is none, all at once, each with the nearest that is one.
+        ConfigError: lists all wrong overrides, each with the most similar valid one.
     """
     options = [one for one in overrides if one.startswith("-")]
     if options:
@@ -106,10 +106,10 @@ def load_config(overrides: Sequence[str]) -> Config:
 
 
 def check_overrides(arguments: Sequence[str], *, sweep: bool) -> None:
-    """Compose what a command line of `mer.run` asks for, each value of a sweep once, before anything begins.
+    """Check the overrides of `mer run` before any job, each value of a sweep once.
 
     Raises:
-        ConfigError: as `load_config`.
+        ConfigError: as in `load_config`.
     """
     parsed = OverridesParser.create().parse_overrides(list(arguments))
     several = [one for one in parsed if one.is_sweep_override() and sweep]
@@ -127,10 +127,10 @@ def check_overrides(arguments: Sequence[str], *, sweep: bool) -> None:
 
 
 def stored_config(folder: Path, overrides: Sequence[str] = ()) -> Config:
-    """Return what a run was asked for, from the `config.yaml` in its folder, with overrides of single keys.
+    """Return the configuration of a run from the `config.yaml` in its folder, with overrides of single keys.
 
     Raises:
-        MerError: the folder holds no run, or one of another version.
+        MerError: if the folder holds no run, or a run of another version.
     """
     path = folder / run_files.CONFIG
     if not (path.is_file() and (folder / run_files.MANIFEST).is_file()):
@@ -161,7 +161,7 @@ def stored_config(folder: Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def _source(plain: dict[str, Any] | None) -> DictConfig | None:
-    """A stored source of samples under the schema that has its keys."""
+    """Return a stored data source with the schema that has its keys."""
     if plain is None:
         return None
     schemas: list[type[DataConfig]] = [DataConfig, *DATA_SCHEMAS.values()]
@@ -177,7 +177,7 @@ def _source(plain: dict[str, Any] | None) -> DictConfig | None:
 
 
 def to_config(composed: DictConfig) -> Config:
-    """The composed configuration as plain dataclasses; a value still missing is a ConfigError that names its key."""
+    """Return the composed configuration as dataclasses; raise ConfigError for missing values and unknown keys."""
     try:
         missing = sorted(OmegaConf.missing_keys(composed))
         if missing:
@@ -195,7 +195,7 @@ def to_config(composed: DictConfig) -> Config:
 
 
 def _unknown_keys(value: Any, key: str) -> Iterator[str]:
-    """Keys inside a configuration that its dataclasses do not have."""
+    """Yield the keys of a configuration that its dataclasses do not have."""
     if isinstance(value, dict):
         for name, part in value.items():
             yield from _unknown_keys(part, f"{key}.{name}")

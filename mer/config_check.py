@@ -1,7 +1,7 @@
-"""Ranges and choices of options: written beside the option in `mer.config`, checked by one function.
+"""Declare ranges and choices of options with `option` and `choice`; check values with `limit_errors`.
 
-Contract: `option` and `choice` make fields of dataclasses that keep what is allowed as metadata; `limit_errors`
-compares values with it. What concerns several keys is checked by the rooms. Knows no option by name and reads no data.
+Contract: the limits are metadata of dataclass fields in `mer.config`. Conditions on several keys are checked elsewhere.
+Knows no option by name and reads no data.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ NONE: Registries = {}
 
 @dataclass(frozen=True)
 class Limits:
-    """What an option may be.
+    """The allowed values of an option.
 
     Attributes:
         at_least, above, at_most, below: bounds of a number, `at_least` and `at_most` included; None for no bound.
-        choices: the allowed values; or the name of a registry, which whoever checks hands over; None for a number.
-        several: whether the option is a list, each item of which must be allowed.
+        choices: the allowed values, or the name of a registry that the caller of `limit_errors` passes; None for a
+            number.
+        several: whether the option is a list of allowed values.
         optional: whether None is allowed too.
-        why: a reason, for the message.
+        why: a reason for the error message.
     """
 
     at_least: float | None = None

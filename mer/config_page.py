@@ -1,7 +1,7 @@
-"""The page of all options: `python -m mer.config_page > docs/options.md` writes it anew from `mer.config`.
+"""Write the page of all options from `mer.config`: `python -m mer.config_page > docs/options.md`.
 
-Contract: meaning is the `#:` comment above each field, default and range are those of the field, so that the page says
-nothing that the schema does not. A test compares the page with what this command prints.
+Contract: the meaning is the `#:` comment above each field; default and range are those of the field. A test compares
+the page with the output of this command.
 """
 
 from __future__ import annotations
@@ -115,12 +115,12 @@ def _section(
 
 
 def _holds_groups(each: Field[Any]) -> bool:
-    """Whether a field holds groups by names of choice, which have a section of their own."""
+    """Return whether a field holds groups with names that the user chooses; they have their own section."""
     return str(each.type) == "dict[str, StageConfig]"
 
 
 def _comments(schema: type) -> dict[str, str]:
-    """The `#:` comment above each field of a dataclass, as one line of a table; "" where there is none."""
+    """Return the `#:` comment above each field of a dataclass as one line; "" without a comment."""
     found: dict[str, str] = {}
     for each in reversed(schema.__mro__[:-1]):
         lines = dedent(inspect.getsource(each)).splitlines()
@@ -138,7 +138,7 @@ def _comments(schema: type) -> dict[str, str]:
 
 
 def _default(each: Field[Any]) -> str:
-    """The default as it is written on the command line."""
+    """Return the default as written on the command line."""
     value = each.default_factory() if each.default_factory is not MISSING else each.default
     if value == omegaconf.MISSING:
         return "needed"
@@ -148,7 +148,7 @@ def _default(each: Field[Any]) -> str:
 
 
 def _allowed(each: Field[Any]) -> str:
-    """Range or choices; the type where there are none."""
+    """Return the range or choices of a field; its type if it has none."""
     limits = each.metadata.get(LIMITS)
     return _cell(limits.text(KNOWN) if limits is not None else KINDS.get(str(each.type), str(each.type)))
 

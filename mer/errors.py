@@ -1,7 +1,7 @@
-"""Errors that a user can act on: what was expected, what came, where, and what to do.
+"""Define errors that a user can solve; their text gives what was expected, what came, where, and what to do.
 
-The entry points print these without a traceback and exit with status 2. Everything else is a defect of ours and keeps
-its traceback.
+Commands print these errors without a traceback and exit with status 2. Other exceptions are bugs and keep their
+traceback.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class LeakError(MerError):
     """The leak audit found that something tested may have been seen in training; all findings at once.
 
     Attributes:
-        findings: what was found, by the name under which it can be waived.
+        findings: messages by the name that waives them.
 
     Args:
         findings: as above.
-        advice: what else may be done, after the ways out that always are.
+        advice: further advice at the end of the message.
     """
 
     def __init__(self, findings: Mapping[str, str], *, advice: str = "") -> None:
@@ -54,33 +54,33 @@ class LeakError(MerError):
 
 
 class AllFoldsFailedError(MerError):
-    """No fold of a run succeeded, so there is nothing to score; names where the reasons stand."""
+    """No fold of a run succeeded, so there is nothing to score; the text names the files with the reasons."""
 
 
 class DatasetNotFoundError(MerError):
-    """The data set is not where the configuration says; names what was missing, how to get it, how to go on without."""
+    """A data set is not in its folder; the text names what is missing, how to get it, and what works without it."""
 
 
 class DamagedFileError(MerError, ValueError):
-    """A file that mer wrote was cut or edited since; names the file."""
+    """A file that mer wrote was cut or edited; the text names the file."""
 
 
 class DiskFullError(MerError):
-    """No space is left where a file has to be written; names the folder and the bytes."""
+    """No disk space is left to write a file; the text names the folder and the bytes."""
 
 
 class SampleError(MerError):
-    """A table of samples, a sheet or an image file is wrong; names the row or the file."""
+    """A sample table, a coding sheet or an image file is wrong; the text names the row or the file."""
 
 
-#: What to do about an error of the system at a file, by its code.
+#: Remedies for errors of the operating system at a file, by code.
 REMEDIES = {
     **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "check the path"),
     **dict.fromkeys((errno.EISDIR, errno.EEXIST), "move away what is there, or give another path"),
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "ask for the right to it, or give another path"),
     **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP), "give another path"),
 }
-#: The same for what the machine lacks, where the system often does not say at which file.
+#: Remedies for errors of the machine, which often name no file.
 MACHINE = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more open files (ulimit -n), or take fewer processes"),
     errno.ENOSPC: "free some space",
@@ -92,14 +92,14 @@ MACHINE = {
 
 
 def is_users(error: BaseException) -> bool:
-    """Return whether a user can solve this: an error of ours, or one of the system at a file or of the machine."""
+    """Return whether a user can solve this error: a MerError, or a system error at a file or in `MACHINE`."""
     if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
         return error.filename is not None or error.errno in MACHINE
     return isinstance(error, MerError | BrokenPipeError)
 
 
 def sentence(error: BaseException) -> str:
-    """Return what the user is told of an error; for one of the system: the file, what happened, what to do."""
+    """Return the message for an error; for a system error: the file, what happened, what to do."""
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error)
     file = error.filename2 or error.filename  # the second of a renaming is where the file was to be

@@ -1,4 +1,4 @@
-"""What `import mer` offers beyond the names of the rooms: a configuration, and a whole experiment in one call.
+"""Load a configuration and run a whole experiment from Python: `mer.load_config`, `mer.run_experiment`.
 
 Contract: works in a notebook, and in a script without `if __name__ == "__main__"`.
 """
@@ -18,10 +18,10 @@ from mer.train.experiment.config_checks import check_config
 
 
 def load_config(*overrides: str) -> Config:
-    """Return the checked configuration of overrides as on the command line, e.g. `"+experiment=synthetic_loso"`.
+    """Return the checked configuration for overrides as on the command line, e.g. `"+experiment=synthetic_loso"`.
 
     Raises:
-        ConfigError: lists everything that is wrong, before any data are read.
+        ConfigError: lists all errors, before any data are read.
     """
     config = compose.load_config(overrides)
     check_config(config)
@@ -31,20 +31,19 @@ def load_config(*overrides: str) -> Config:
 def run_experiment(config: Config, folder: str | Path, *, quiet: bool = False) -> dict[str, Any]:
     """Train and test all folds, and write predictions, scores and a report into `folder`.
 
-    What a call before has finished there is kept, so that the same call goes on after an interruption. Folds are
-    trained in this process, one after the other, unless `trainer.parallel_folds` (or `trainer.devices`) is set to 2 or
-    more.
+    Finished folds are kept, so the same call continues after an interruption. Folds are trained one after another in
+    this process, unless `trainer.parallel_folds` (or `trainer.devices`) is 2 or more.
 
     Args:
-        config: what to do.
-        folder: the run's own.
-        quiet: whether nothing is printed.
+        config: the configuration.
+        folder: the run's folder.
+        quiet: whether to print nothing.
 
     Returns:
         The content of `results.json`.
 
     Raises:
-        MerError: a problem that the user can solve.
+        MerError: if the configuration, the data or the folder cannot be used; the text says what to do.
     """
     trainer = replace(config.trainer, parallel_folds=config.trainer.parallel_folds or 1)
     if quiet:

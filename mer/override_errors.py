@@ -1,6 +1,6 @@
-"""What Hydra says of a wrong override, in our words: what was expected, what came, and the nearest that there is.
+"""Explain Hydra's errors about wrong overrides with `explain`: expected, got, and the most similar valid option.
 
-Contract: nothing of Hydra's own advice (its plus signs, its search path, its documentation) reaches the user.
+Contract: the user sees none of Hydra's own advice (plus signs, search path, documentation).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from mer.overrides import nearest
 _KEY = re.compile(
     r"(?:Could not override|Error merging override|Ambiguous value for argument|already at|from config\.) ?'?([^'\n]*)"
 )
-#: What a value could not be made into, by OmegaConf's word for it.
+#: Plain words for the types in OmegaConf's messages.
 _TYPES = {"Integer": "a whole number", "Float": "a number", "valid bool": "true or false"}
 
 
 def culprit(error: Exception, overrides: Sequence[str]) -> str | None:
-    """Return the override that an error is about; None where it does not say."""
+    """Return the override that caused an error; None if the error does not tell."""
     text = str(error)
     missing = re.search(r"Could not find '([^']*)'", text)
     if missing:
@@ -40,9 +40,9 @@ def explain(error: Exception, override: str | None, whole: Mapping[Any, Any]) ->
     """Return one sentence on an error of composition.
 
     Args:
-        error: of Hydra or OmegaConf.
-        override: that caused it.
-        whole: the configuration without the overrides that are wrong, with Hydra's own part under `hydra`.
+        error: an error of Hydra or OmegaConf.
+        override: the override that caused it.
+        whole: the configuration without the wrong overrides, with Hydra's own part under `hydra`.
     """
     if override is None:
         return plain(error)
@@ -79,12 +79,12 @@ def explain(error: Exception, override: str | None, whole: Mapping[Any, Any]) ->
 
 
 def plain(error: Exception) -> str:
-    """Return the first line of an error, which is what happened; the others are advice for programmers."""
+    """Return the first line of an error, which says what happened; the other lines are advice for programmers."""
     return str(error).strip().split("\n")[0].rstrip(".")
 
 
 def unknown(key: str, whole: Mapping[Any, Any], value: str = "...") -> str:
-    """Return a sentence on a key that there is not: the nearest ones, or those of its group."""
+    """Return a sentence on an unknown key: the most similar key, or the keys of its group."""
     if key == "experiment" or "@" in key:  # not in the list of defaults, so it is added
         return f"{key}={value}: this is added to what is there, with a plus: +{key}={value}"
     hydra = key.startswith("hydra.")
@@ -106,7 +106,7 @@ def unknown(key: str, whole: Mapping[Any, Any], value: str = "...") -> str:
 
 
 def _keys(tree: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
-    """Every key of a nested configuration, groups before what is in them."""
+    """Yield every key of a nested configuration, groups before their keys."""
     for name, value in tree.items():
         yield f"{prefix}{name}"
         if isinstance(value, Mapping):
@@ -114,7 +114,7 @@ def _keys(tree: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _last(overrides: Sequence[str], wanted: Any) -> str | None:
-    """The last override whose key, without plus signs, and value are wanted."""
+    """Return the last override with a wanted key and value; plus signs before the key do not count."""
     for override in reversed(overrides):
         key, _, value = override.partition("=")
         if wanted(key, value) or wanted(key.lstrip("+~"), value):

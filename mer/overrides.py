@@ -1,7 +1,7 @@
-"""The words of a command line: values that Hydra's grammar cannot read are quoted, its errors told in our words.
+"""Quote values of a command line that Hydra's grammar cannot read, with `readable`.
 
-Contract: an override that Hydra reads is handed on as it is, but for one whose value is the path of a file or folder
-that exists: it is that path, whatever Hydra would make of its commas and brackets.
+Contract: an override that Hydra can read stays as it is. Exception: the path of an existing file or folder is always
+taken as this path, even with commas and brackets.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from hydra.errors import HydraException
 from mer.errors import ConfigError, MerError
 from mer.utils.atomic_files import folder_fault
 
-#: What may stand before the `=` of an override: a key or a group, perhaps with @package, after + ++ or ~.
+#: The part of an override before `=`: a key or a group, perhaps with @package, after + ++ or ~.
 KEY = re.compile(r"[+~]{0,2}[\w./@:-]+")
-#: A value that begins so is a list, a dict or text in quotes, and is wrong inside.
+#: First characters of a list, a dict or a quoted text; if Hydra cannot read it, its content is wrong.
 STRUCTURED = ("[", "{", "'", '"')
 
 
@@ -28,11 +28,11 @@ def readable(arguments: Sequence[str], *, sweep: bool = False) -> list[str]:
     """Return overrides that Hydra reads: paths with brackets, apostrophes, `=` or letters of any script get quotes.
 
     Args:
-        arguments: overrides as the shell hands them over; options (`-m`, `--cfg job`) stay as they are.
-        sweep: whether a comma may stand between several values.
+        arguments: overrides as the shell passes them; options (`-m`, `--cfg job`) stay as they are.
+        sweep: whether commas may separate several values.
 
     Raises:
-        ConfigError: one sentence for each override that is none.
+        ConfigError: one sentence for each argument that is not an override.
     """
     found, wrong = [], []
     for argument in arguments:
@@ -94,12 +94,12 @@ def with_output_folder(overrides: Sequence[str], *, sweep: bool) -> list[str]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word most like this one, or None; the last part of a key counts alone too."""
+    """Return the most similar known word, or None; also compares the last part of a key alone."""
     known = list(dict.fromkeys(known))
     prefix, _, last = word.rpartition(".")
 
     def likeness(one: str) -> float:
-        """Of the groups in which two keys stand."""
+        """Return the similarity of the groups of two keys."""
         return difflib.SequenceMatcher(None, prefix, one.rpartition(".")[0]).ratio()
 
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
@@ -126,6 +126,6 @@ def _parsed(argument: str) -> Override | None:
 
 
 def _value(argument: str) -> object:
-    """What Hydra reads as the value; None where it cannot."""
+    """Return the value that Hydra reads; None if it cannot read one value."""
     override = _parsed(argument)
     return None if override is None or override.is_sweep_override() else override.value()

@@ -40,7 +40,7 @@ from mer.utils.console import say
 
 
 def config_errors(config: Config) -> list[str]:
-    """What is wrong with the parts of a configuration that decide samples and inputs, one sentence each."""
+    """Return the errors of the options that decide samples and inputs, one sentence each."""
     found = []
     for key, data in pipeline.sources(config).items():
         lines = pipeline.source_config_errors(data, config)
@@ -57,11 +57,11 @@ def config_errors(config: Config) -> list[str]:
 
 
 def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
-    """Counts and times of preparing everything that a run of this configuration reads, as plain values.
+    """Compute all faces, apexes and inputs that a run of this configuration reads; return counts and times.
 
     Raises:
-        ConfigError: settings that make no sense.
-        MerError: data that are not there or cannot be used.
+        ConfigError: if an option is wrong.
+        MerError: if data are missing or cannot be used.
     """
     _check(config)
     pipeline.clean_cache(config)
@@ -82,7 +82,7 @@ def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
             total["thread_seconds"] += step.seconds
     seconds, spent = time.perf_counter() - start, timing.elapsed()
     work = {name: spent[name] - before[name] for name in timing.WORK}
-    # hashing is no part of a step's making of clips, all others are
+    # the seconds of a step include all work but hashing
     whole = work[timing.HASHING] + sum(count["thread_seconds"] for count in counts.values())
     return {
         "clips": clips,
@@ -96,14 +96,14 @@ def prepare(config: Config, *, progress: bool = False) -> dict[str, Any]:
 
 
 class _NotMade(Exception):  # noqa: N818  # a signal: the walk ends at a step that would make something
-    """The next step would read what this one has not made yet."""
+    """A step would read what an earlier step has not made yet."""
 
 
 def outlook(config: Config) -> list[dict[str, Any]]:
-    """Return what `prepare` would make, a row a source and step: clips and missing ones, None where not known yet.
+    """Return what `prepare` would make: one row per source and step with clips and missing clips, None if unknown.
 
-    Goes the same way as a run as far as everything is kept. Loads the samples (drawn clips are drawn) and looks at the
-    content of their files; makes nothing else.
+    Follows the steps of a run until one has missing entries. Loads the samples (and draws drawn clips), and reads their
+    files; makes nothing else.
     """
     _check(config)
     found: list[dict[str, Any]] = []
@@ -138,7 +138,7 @@ def _check(config: Config) -> None:
 
 
 def _source_files(steps: Mapping[str, CachedStep[Any]]) -> set[str]:
-    """Files of the data set that the steps look at: behind faces, the others see crops."""
+    """Return the files of the data set that the steps read; steps after faces read crops instead."""
     first = [steps["faces"]] if "faces" in steps else list(steps.values())
     return {path for step in first for files in step.files if isinstance(files, tuple) for path in files}
 
@@ -160,7 +160,7 @@ def show(found: dict[str, Any], console: Console) -> None:
 
 
 def show_outlook(rows: list[dict[str, Any]], console: Console) -> None:
-    """Print what would be made."""
+    """Print the rows of `outlook`."""
     for row in rows:
         where = f"{row['source']} ({row['data']}): {row['step']}"
         if row["missing"] is None:
@@ -172,11 +172,11 @@ def show_outlook(rows: list[dict[str, Any]], console: Console) -> None:
 
 
 def write_preview(config: Config, path: Path, *, people: int, progress: bool = False) -> list[str]:
-    """Write the contact sheet of a clip a person as PNG; returns sentences on what it shows.
+    """Write a contact sheet with one clip per person as PNG; return sentences on what it shows.
 
     Raises:
-        ConfigError: settings that make no sense.
-        MerError: data that are not there or cannot be used.
+        ConfigError: if an option is wrong.
+        MerError: if data are missing or cannot be used.
     """
     from mer.inputs.contact_sheet import contact_sheet  # pictures only where they are asked for
     from mer.inputs.frames.image_files import write_image
@@ -194,7 +194,7 @@ def write_preview(config: Config, path: Path, *, people: int, progress: bool = F
 
 @guarded
 def main(arguments: list[str] | None = None) -> int:
-    """Prepare, tell or clean; the exit status."""
+    """Entry point of `python -m mer.prepare`; return the exit status."""
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m mer.prepare", description=__doc__, formatter_class=form)
     what = parser.add_mutually_exclusive_group()

@@ -1,8 +1,4 @@
-"""Where a number came from: seeds derived from names, hashes of contents, versions, hardware, git; and atomic files.
-
-Contract: pure functions but for `write_atomically`. Adding a fold or a worker changes no other fold's seed, since a
-seed depends on the names that should change it and on nothing else (as in benchopt).
-"""
+"""Record where results come from: hash of the configuration, package versions, hardware and git state."""
 
 from __future__ import annotations
 
@@ -41,12 +37,12 @@ TRAINER_KEYS = ("precision", "devices", "threads")
 
 
 def available_cores() -> int:
-    """Cores that this process may use; all of the machine where the system does not tell (macOS, Windows)."""
+    """Return the number of cores that this process may use; all cores on macOS and Windows."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def result_config(config: Config) -> dict[str, Any]:
-    """The part of the configuration that decides results, as plain nested dicts."""
+    """Return the part of the configuration that decides results, as nested dicts."""
     whole = as_settings(config)
     part = {key: whole[key] for key in RESULT_KEYS}
     for name, free in FREE_KEYS.items():
@@ -63,7 +59,7 @@ def result_config(config: Config) -> dict[str, Any]:
 
 
 def _without(tree: dict[str, Any], free: tuple[str, ...]) -> dict[str, Any]:
-    """The nested dict without the keys `free`, at any depth; a stage or a part may have one of them as its name."""
+    """Return the nested dict without the keys `free` at any depth; keys that hold a dict stay, as they are names."""
     return {
         # what stands in `options` was named by a plugin
         key: _without(value, free) if isinstance(value, dict) and key != "options" else value
@@ -73,12 +69,12 @@ def _without(tree: dict[str, Any], free: tuple[str, ...]) -> dict[str, Any]:
 
 
 def config_hash(config: Config) -> str:
-    """Hash of `result_config`: two runs with the same hash ask for the same numbers."""
+    """Return the hash of `result_config`; runs with the same hash should give the same numbers."""
     return digest(result_config(config))
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dict as one level with dotted keys: `{'a': {'b': 1}}` -> `{'a.b': 1}`."""
+    """Return a nested dict as one level with dotted keys: `{'a': {'b': 1}}` -> `{'a.b': 1}`."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, dict):
@@ -89,7 +85,7 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """Versions, hardware and git state of this process, as plain JSON values."""
+    """Return versions, hardware and git state of this process, as plain JSON values."""
     import torch
 
     return {
@@ -114,7 +110,7 @@ def _version(package: str) -> str | None:
 
 
 def _git_state() -> dict[str, Any] | None:
-    """Commit and whether tracked files differ from it; None outside a checkout (an installed wheel, say)."""
+    """Return the commit and whether tracked files differ from it; None outside a checkout, e.g. in a wheel."""
     here = Path(__file__).resolve().parent
 
     def git(*arguments: str) -> str:

@@ -1,11 +1,11 @@
-"""The main job: `python -m mer.run +experiment=samm_loso` trains and tests every fold, pools, scores, reports.
+"""Command `mer run`: train and test every fold of an experiment, score the pooled predictions, write a report.
 
     mer run +experiment=NAME [group=choice] [key=value]    one run
-    mer run -m +experiment=NAME seed=0,1,2                 a sweep: one run a value
-    mer run resume=FOLDER                                  finishes a run or a sweep that was ended in the middle
+    mer run -m +experiment=NAME seed=0,1,2                 a sweep: one run per value
+    mer run resume=FOLDER                                  finishes an interrupted run or sweep
 
-`main` is the thin Hydra end; `run(config, folder)` is the job itself, for use from Python. Exit status: 0 well, 1 some
-folds failed, 2 a problem that the user can solve (printed without a traceback), 130 Ctrl-C, 143 SIGTERM.
+From Python call `run(config, folder)`. Exit status: 0 success, 1 some folds failed, 2 a problem that the user can solve
+(printed without a traceback), 130 Ctrl-C, 143 SIGTERM.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from mer.utils.console import say_error
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: Options of Hydra after which nothing is run, or what follows is for it alone.
+#: Options of Hydra that print something instead of running a job.
 ASKING = ("-h", "--help", "--hydra-help", "--version", "-sc", "--shell-completion", "--info", "-i", "--cfg", "-c")
 
 
 def run(config: Config, folder: Path, *, console: Console | None = None) -> dict[str, Any]:
-    """Results of all folds of a configuration: `run_experiment`, which is loaded only now, for it brings torch."""
+    """Return the results of all folds, see `run_experiment`; import it late, since it needs torch."""
     from mer.train.cross_validation.run_experiment import run_experiment
 
     return run_experiment(config, folder, console=console)
@@ -52,11 +52,10 @@ def run(config: Config, folder: Path, *, console: Console | None = None) -> dict
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
 def _job(composed: DictConfig) -> float | None:
-    """Run one job of Hydra. Returns what a search over jobs maximises: the mean score of the inner splits.
+    """Run one Hydra job; return the mean UF1 of the inner splits, which a search over jobs maximises.
 
-    Never a held-out score, or the best value would be chosen on the test subjects. Not an unbiased criterion even so:
-    every test subject is in the inner splits of other folds; only `protocol.candidates`, which each fold chooses among
-    by itself, has none of it.
+    A held-out score would choose on the test subjects. The inner score is not an unbiased criterion either: every test
+    subject is in the inner splits of other folds. Only `protocol.candidates`, chosen within each fold, is unbiased.
     """
     hydra_config = HydraConfig.get()
     sweeping = hydra_config.mode == RunMode.MULTIRUN
@@ -88,10 +87,10 @@ def _job(composed: DictConfig) -> float | None:
 
 
 def run_alone(overrides: list[str], folder: Path) -> dict[str, Any]:
-    """Results of one job of a sweep that runs as a plain run in a process of its own.
+    """Run one job of a sweep as a plain run in a new process; return its results.
 
-    Why: for several devices Lightning starts this program's command line once more for each, and a sweep's command line
-    would start the whole sweep.
+    Why: Lightning starts the command line again for each further device, and that of a sweep would start the whole
+    sweep.
     """
     command = [sys.executable, "-m", "mer.run", *overrides, f"hydra.run.dir={folder}"]
     results = folder / run_files.RESULTS
@@ -111,11 +110,11 @@ def run_alone(overrides: list[str], folder: Path) -> dict[str, Any]:
 
 
 def resume(folder: Path, overrides: list[str]) -> int:
-    """Finish a run from what its folder says it was asked for; the exit status.
+    """Finish a run with the configuration in its folder; return the exit status.
 
     Args:
-        folder: of the run.
-        overrides: changes that decide no result, as `trainer.parallel_folds=2`; others are refused.
+        folder: the run's folder.
+        overrides: options that do not change results, e.g. `trainer.parallel_folds=2`; others raise MerError.
     """
     advise(resume_advice(folder))
     config = stored_config(folder, overrides)
@@ -128,7 +127,7 @@ def resume(folder: Path, overrides: list[str]) -> int:
 
 
 def stored_overrides(folder: Path) -> list[str]:
-    """Return the overrides of a sweep; DamagedFileError where they cannot be read."""
+    """Return the overrides of a sweep; raise DamagedFileError if `sweep.json` cannot be read."""
     found = read_json(folder / run_files.SWEEP).get("overrides")
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise DamagedFileError(
@@ -139,7 +138,7 @@ def stored_overrides(folder: Path) -> list[str]:
 
 
 def resume_advice(folder: Path) -> str:
-    """What to type to go on with a run or a sweep."""
+    """Return the command that continues a run or a sweep."""
     return f"and this goes on with what is missing: mer run resume={shlex.quote(str(folder))}"
 
 
@@ -147,7 +146,7 @@ def resume_advice(folder: Path) -> str:
 def main() -> int:
     """Entry point of `python -m mer.run`, `mer run` and `mer-run`."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    # an error of Hydra's comes to us, who say it in our words
+    # Hydra raises its errors, and we print them in our words
     os.environ["HYDRA_FULL_ERROR"] = "1"
     arguments = sys.argv[1:]
     if not arguments:  # nobody means five minutes of training by that

@@ -1,18 +1,18 @@
-"""Names of every file in a run's folder, in one place.
+"""Name every file in a run's folder, and check that finished folders are undamaged.
 
-<run>/config.yaml      what was asked for            <run>/report.html    the run, for people (self-contained)
+<run>/config.yaml      all options                   <run>/report.html    the run, for people (self-contained)
 <run>/manifest.json    where it was computed         <run>/confusion.png  pooled confusion matrix
 <run>/results.json     scores and their intervals    <run>/folds/<fold>/  one finished fold:
-<run>/predictions.csv  one row a sample, pooled          fold.json  predictions.csv  curves.csv
-<run>/folds.csv        one row a fold, failed ones too   model.ckpt  attention.npz
+<run>/predictions.csv  one row per sample                fold.json  predictions.csv  curves.csv
+<run>/folds.csv        one row per fold                  model.ckpt  attention.npz
                                                          of several members: members.csv model-<m>.ckpt curves-<m>.csv
 <run>/stages/<stage>/  one finished training before the folds: model.ckpt curves.csv stage.json; folds/<fold>/stages/
                        where each fold needs its own; <stage>-member1 and so on for further members
-<run>/leaks.json       what the leak audit looked at, and waived findings
-<run>/.lock            which process works, or last worked, in the folder
-<sweep>/sweep.json     overrides of a sweep, so that it can be resumed
-<run>/error.json       a sweep's job that could not begin: its overrides and the reason
-<run>/failures/<fold>.json  why a fold failed; gone once it succeeds
+<run>/leaks.json       checks of the leak audit, and waived findings
+<run>/.lock            the process that uses, or last used, the folder
+<sweep>/sweep.json     overrides of a sweep, to resume it
+<run>/error.json       overrides and error of a sweep's job that could not start
+<run>/failures/<fold>.json  why a fold failed; removed when it succeeds
 <run>/sanity/sanity.json    null tests and their verdicts; sanity/<name>/ is the folder of a null run
 """
 
@@ -78,32 +78,32 @@ _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
 def fold_folder(run: str | Path, name: str) -> Path:
-    """Folder of the fold `name`: the name itself where it is safe as a path on any system, else made safe.
+    """Return the folder of the fold `name`, with a name that is safe on any system.
 
-    Unsafe characters become `-` and a hash of the name is appended, so that `a:b` and `a/b` never meet in one folder.
+    In an unsafe name, characters become `-` and a hash is appended, so `a:b` and `a/b` get different folders.
     """
     folder = name if _SAFE.fullmatch(name) else f"{re.sub(r'[^A-Za-z0-9_-]', '-', name)[:80]}-{digest(name)[:8]}"
     return Path(run) / FOLDS_FOLDER / folder
 
 
 def member_file(name: str, member: int) -> str:
-    """File name of one member of several: `model.ckpt` is that of member 0, `model-2.ckpt` that of member 2."""
+    """Return the file name of one member: `model.ckpt` is that of member 0, `model-2.ckpt` that of member 2."""
     path = Path(name)
     return f"{path.stem}-{member}{path.suffix}" if member else name
 
 
 def stage_folder(parent: str | Path, name: str, member: int = 0) -> Path:
-    """Folder of a stage below the run's folder, or below that of the fold which it was trained for."""
+    """Return the folder of a stage in the run's folder, or in the folder of the fold that it was trained for."""
     return Path(parent) / STAGES_FOLDER / (f"{name}-member{member}" if member else name)
 
 
 def failure_file(run: str | Path, name: str) -> Path:
-    """File that records why the fold `name` failed."""
+    """Return the file that records why the fold `name` failed."""
     return Path(run) / FAILURES_FOLDER / f"{fold_folder(run, name).name}.json"
 
 
 def sanity_folder(run: str | Path, name: str) -> Path:
-    """Folder of the null run `name` beside a run."""
+    """Return the folder of the null run `name` of a run."""
     return Path(run) / SANITY_FOLDER / name
 
 
@@ -117,7 +117,7 @@ def obstacle(run: str | Path) -> Path | None:
 
 
 def remove_leftovers(run: str | Path) -> None:
-    """Remove what killed processes left half written; only for who holds the run's folder."""
+    """Remove incomplete files of killed processes; call it only while holding the lock of the folder."""
     run = Path(run)
     for folder in (FOLDS_FOLDER, STAGES_FOLDER, FAILURES_FOLDER):
         for path in (run / folder).glob(".*"):
@@ -128,10 +128,10 @@ def remove_leftovers(run: str | Path) -> None:
 
 
 def completed_folds(run: str | Path) -> list[Path]:
-    """Folders of finished folds without damage, sorted by name.
+    """Return the folders of finished, undamaged folds, sorted by name.
 
-    A fold's folder is renamed into place when its files are complete, so one that holds `fold.json` is finished; names
-    beginning with a dot are work in progress.
+    A fold's folder is renamed when its files are complete, so a folder with `fold.json` is finished; names that begin
+    with a dot are in progress.
     """
     folder = Path(run) / FOLDS_FOLDER
     if not folder.is_dir():
@@ -144,19 +144,19 @@ def completed_folds(run: str | Path) -> list[Path]:
 
 
 def seal(folder: Path, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the record with `HASHES` of itself and of every file that is in the folder by now."""
+    """Return the record with `HASHES` of itself and of every file now in the folder."""
     files = {str(path.relative_to(folder).as_posix()): path for path in sorted(folder.rglob("*")) if path.is_file()}
     hashes = {key: stream_sha256(path) for key, path in files.items() if key != name}
     return {**record, HASHES: {**hashes, name: _record_hash(record)}}
 
 
 def damage(folder: Path, name: str) -> str | None:
-    """Return what is wrong with the files of a finished fold or stage, naming the file; None where nothing is.
+    """Return what is wrong with a file of a finished fold or stage, with its path; None if all are undamaged.
 
     Args:
-        folder: of the fold or stage.
-        name: of its record, `FOLD` or `STAGE`. One without hashes, of an older version, is sound where its tables and
-            archives can be read.
+        folder: the folder of the fold or stage.
+        name: name of its record, `FOLD` or `STAGE`. A record of an older version has no hashes; then tables and
+            archives only need to be readable.
     """
     try:
         record = read_json(folder / name)
@@ -185,7 +185,7 @@ def damage(folder: Path, name: str) -> str | None:
 
 
 def _unreadable(folder: Path) -> str | None:
-    """Return which table or archive of a folder is damaged, as far as it shows without hashes."""
+    """Return which table or archive of a folder cannot be read; None if all can."""
     for path in sorted(folder.rglob("*.*")):
         state = path.stat()
         if path.is_file() and not _is_readable(path, state.st_size, state.st_mtime_ns):
@@ -195,7 +195,7 @@ def _unreadable(folder: Path) -> str | None:
 
 @lru_cache(maxsize=10_000)
 def _is_readable(path: Path, size: int, changed: int) -> bool:
-    """Whether a table has rows of one length, and an archive the checksums that it states; True for other files."""
+    """Return whether the rows of a table have one length, or an archive has correct checksums; True for others."""
     try:
         if path.suffix == ".csv":
             with path.open(encoding="utf-8", newline="") as file:
@@ -211,11 +211,11 @@ def _is_readable(path: Path, size: int, changed: int) -> bool:
 
 @lru_cache(maxsize=10_000)
 def _file_hash(path: Path, size: int, changed: int) -> str:
-    """SHA-256 of a file, read once as long as its size and time stay."""
+    """Return the SHA-256 of a file; reads it again only if its size or time changes."""
     return stream_sha256(path)
 
 
 def _record_hash(record: Mapping[str, Any]) -> str:
-    """SHA-256 of a record without `HASHES`, whatever the order of its keys."""
+    """Return the SHA-256 of a record without `HASHES`; the order of keys does not matter."""
     plain = json.loads(json.dumps({key: value for key, value in record.items() if key != HASHES}))
     return sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

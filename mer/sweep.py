@@ -29,10 +29,10 @@ from mer.utils.csv_files import write_csv
 
 TABLE, MEANS, PICTURE = "sweep.csv", "sweep_means.csv", "sweep.png"
 
-#: Most varied keys with a column each in what is printed, if they fit; more are listed in one column.
+#: Most varied keys with their own column in the printed table; more keys share one column.
 SIDE_BY_SIDE = 4
 
-#: What a job's marks mean, below the table.
+#: Explanations of the marks, printed below the table.
 SAID = {
     "selection": "LEAKY rows: their epochs were chosen on the test samples; these scores are inflated.",
     "null": "NULL rows: labels or motion were taken away on purpose; what they score is chance or a leak.",
@@ -41,17 +41,17 @@ SAID = {
 
 
 class SweepTable(Callback):
-    """Hydra callback: writes and prints the table when all jobs of a multirun have ended, and sets the exit status."""
+    """Hydra callback that writes and prints the table at the end of a multirun, and sets the exit status."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Keep what the sweep was asked for, so that `mer run resume=FOLDER` can finish it."""
+        """Write the overrides of the sweep, so that `mer run resume=FOLDER` can finish it."""
         asked = config.hydra.overrides
         mine = [one for one in asked.hydra if not one.startswith(("hydra.sweep.dir=", "hydra.mode="))]
         if not config.dry_run:
             write_json(Path(config.hydra.sweep.dir) / run_files.SWEEP, {"overrides": [*asked.task, *mine]})
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Collect the sweep's folder; exit status 1 when a job has no complete result."""
+        """Print the table; exit with status 1 if a job has no complete result."""
         folder = Path(config.hydra.sweep.dir)
         table = sweep_table(folder)
         if table.empty:  # a dry run leaves no results
@@ -126,13 +126,13 @@ def _printed(table: pd.DataFrame, width: int) -> Table:
 
 
 def _short(keys: list[str]) -> list[str]:
-    """Return the last part of each key, or the whole key where another one ends alike."""
+    """Return the last part of each key, or the whole key if two keys have the same last part."""
     last = [key.rpartition(".")[2] for key in keys]
     return [short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)]
 
 
 def _unfinished(row: dict[Any, Any], keys: list[str], folder: Path) -> str:
-    """Say of a job that is not done what was varied in it and why it is not done."""
+    """Return a line on an unfinished job: its varied keys and the reason."""
     varied = " ".join(f"{key}={row[key]}" for key in keys if _known(row[key]))
     if row["status"] == "incomplete":
         table = folder / str(row["job"]) / run_files.FOLDS
@@ -141,7 +141,7 @@ def _unfinished(row: dict[Any, Any], keys: list[str], folder: Path) -> str:
 
 
 def _draw(path: Path, table: pd.DataFrame) -> bool:
-    """Write the heat map of a table in which two keys vary; whether there is one. One of other jobs is removed."""
+    """Write the heat map if exactly two keys vary, else remove an old one; return whether it was written."""
     keys = varied_keys(table)
     figure = heat_map(table, (keys[0], keys[1])) if len(keys) == 2 and "uf1" in table else None
     if figure is None:

@@ -1,9 +1,9 @@
-"""Weights as files: `python -m mer.weights import FILE.caffemodel OUT.pt`, `inspect`, `export FILE OUT`, `picture`.
+"""Import, inspect, export or draw weight files: `mer weights import FILE.caffemodel OUT.pt`, `inspect`, `export`, ...
 
-`import` makes a self-describing checkpoint of a Caffe file (`mer.models.checkpoint`) and shows what became of every
-layer; `inspect` says what a checkpoint, a Caffe file or a state dict holds; `export` writes a checkpoint's network for
-use without this package, runs what it wrote and shows how well it agrees; `picture` draws what templates compare with.
-Exit status 2: a problem that the user can solve.
+`import` converts a Caffe file to a checkpoint (`mer.models.checkpoint`) and lists every layer; `inspect` lists the
+content of a checkpoint, a Caffe file or a state dict; `export` writes a checkpoint's network for use without this
+package and compares its outputs; `picture` draws the templates of a checkpoint. Exit status 2: a problem that the user
+can solve.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from mer.utils.plugins import load_plugins
 #: First bytes of a zip archive, which is what torch writes.
 ZIP = b"PK\x03\x04"
 
-#: First bytes of what torch wrote before.
+#: First bytes of older torch files.
 PICKLE = b"\x80"
 
-#: Lists in a card that no one reads: whom the network saw, one entry a person, a clip, a picture.
+#: Long lists in a card, of which only the length is printed.
 LISTED = ("subjects", "samples", "pictures")
 
 #: Side of the pictures in the authors' definitions, in pixels.
@@ -54,17 +54,17 @@ def convert(
     release: str | None = None,
     classes: list[str] | None = None,
 ) -> Imported:
-    """The network of a Caffe file, after it was written as a checkpoint.
+    """Convert a Caffe file to a checkpoint; return the imported network.
 
     Args:
         source: the `.caffemodel`.
-        target: the checkpoint to write; its folder is made where there is none.
+        target: the checkpoint to write; its folder is made if needed.
         grey: for grey pictures, see `from_caffemodel`.
         release: see `from_caffemodel`.
         classes: names in the order of the file's classifier; None for class_0, class_1, ...
 
     Raises:
-        MerError: a file that does not fit, names that do not fit its classes, a target that cannot be written.
+        MerError: if the file does not fit, the names do not fit its classes, or the target cannot be written.
     """
     source, target = Path(source), Path(target)
     _refuse(source, target)
@@ -89,13 +89,13 @@ def convert(
 
 
 def _refuse(source: Path, target: Path) -> None:
-    """MerError where the target is a folder or the source."""
+    """Raise MerError if the target is a folder or the source."""
     if target.is_dir() or (target.exists() and source.exists() and target.samefile(source)):
         raise MerError(f"{target}: expected the name of a file to write, got a folder or the source itself")
 
 
 def account(found: Imported) -> Iterator[str]:
-    """Lines on what became of every layer of a file; those without weights in one."""
+    """Yield one line per layer of a file, taken or skipped; layers without weights share one line."""
     with_weights = [entry for entry in found.report if entry.weights]
     width = max(len(entry.layer) for entry in with_weights)
     for entry in with_weights:
@@ -109,7 +109,7 @@ def account(found: Imported) -> Iterator[str]:
 
 
 def facts(found: Imported) -> str:
-    """One line on a network: what it is, its input, its classes, its parameters."""
+    """Return one line on a network: depth, release, attention, input channels, classes, parameters."""
     attention = f"released attention in stages {found.model.attention.stages}" if found.network.stages else "plain"
     network = found.network
     return (
@@ -119,10 +119,10 @@ def facts(found: Imported) -> str:
 
 
 def inspect(path: str | Path) -> Iterator[str]:
-    """Lines on what a checkpoint of ours, a Caffe file or a state dict of torch holds.
+    """Yield lines on the content of a checkpoint, a Caffe file or a state dict of torch.
 
     Raises:
-        MerError: none of them, or damaged.
+        MerError: if the file is none of these, or damaged.
     """
     path = Path(path)
     if not path.is_file():
@@ -150,7 +150,7 @@ def _torch(path: Path) -> Iterator[str]:
 
 
 def _counted(value: Any) -> Any:
-    """The value with the long lists of people, clips and pictures in it as their numbers."""
+    """Return the value with the long lists (`LISTED`) replaced by their lengths."""
     if not isinstance(value, dict):
         return value
     return {
@@ -176,7 +176,7 @@ def _caffe(path: Path) -> Iterator[str]:
 
 
 def exported(source: str | Path, target: str | Path, *, kind: str) -> Iterator[str]:
-    """Lines on a checkpoint's network written as ONNX or as a program of torch.
+    """Export a checkpoint's network as ONNX or as a torch program; yield lines on the result.
 
     Args:
         source: the checkpoint.
@@ -184,7 +184,8 @@ def exported(source: str | Path, target: str | Path, *, kind: str) -> Iterator[s
         kind: key of `mer.models.export.WRITERS`.
 
     Raises:
-        MerError: no checkpoint, a target that cannot be written, packages that are missing, outputs that disagree.
+        MerError: if the source is not a checkpoint, the target cannot be written, a package is missing, or the outputs
+            differ.
     """
     source, target = Path(source), Path(target)
     network = load(source)
@@ -203,10 +204,10 @@ def exported(source: str | Path, target: str | Path, *, kind: str) -> Iterator[s
 
 
 def pictured(source: str | Path, target: str | Path) -> Iterator[str]:
-    """A line on the picture of a checkpoint's templates, a PNG.
+    """Draw the templates of a checkpoint as PNG; yield a line on the result.
 
     Raises:
-        MerError: no checkpoint, a network without templates, a target that cannot be written.
+        MerError: if the source is not a checkpoint with templates, or the target cannot be written.
     """
     source, target = Path(source), Path(target)
     network = load(source)

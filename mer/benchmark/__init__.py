@@ -1,1 +1,1 @@
-"""Measure speed, exactness, and how far usual mistakes move a score: one word of `python -m mer.benchmark` each."""
+"""Measure speed, accuracy of inputs and inflation of scores; each measurement is a word of `mer benchmark`."""

@@ -1,4 +1,4 @@
-"""`python -m mer.benchmark model`: the cost of every network with every attention unit, as tables and CSV."""
+"""Measure the cost of every network with every attention unit, as tables and CSV: `mer benchmark model`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    """Print one table a network."""
+    """Print one table per network."""
     check_batch_arguments(given, parser)
     chosen = networks(given.backbone, given.depth)
     if not chosen:
@@ -54,7 +54,7 @@ def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
 
 
 def table(model: ModelConfig, rows: list[Row]) -> Table:
-    """The rows of one network for the console: what the network costs without attention, then ratios to that."""
+    """Return the table of one network: its cost without attention, then the ratios with each unit."""
     shape = f"{rows[0]['batch']}x{CHANNELS}x{rows[0]['side']}x{rows[0]['side']}"
     title = f"{describe(model)}, {shape}, fp32, {rows[0]['threads']} CPU threads, {rows[0]['rounds']} paired rounds"
     columns = ("attention", "parameters", "MACs", "held", "forward", "training", "middle half")

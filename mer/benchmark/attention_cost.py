@@ -42,7 +42,7 @@ Row = dict[str, Any]
 
 
 def networks(backbones: list[str], depths: list[int] | None) -> list[ModelConfig]:
-    """The networks of these backbones at these depths (None: all), without attention."""
+    """Return the networks of these backbones and depths (None: all), without attention."""
     return [
         ModelConfig(backbone=backbone, depth=depth, attention=ATTENTION[NONE])
         for backbone in backbones
@@ -52,13 +52,13 @@ def networks(backbones: list[str], depths: list[int] | None) -> list[ModelConfig
 
 
 def variants(model: ModelConfig, units: list[str]) -> dict[str, ModelConfig]:
-    """The network without attention and with each of these units that it can carry, by label."""
+    """Return the network without attention and with each of these units that fits it, by label."""
     wanted = {label: replace(model, attention=ATTENTION[label]) for label in dict.fromkeys([NONE, *units])}
     return {label: variant for label, variant in wanted.items() if not config_errors(variant)}
 
 
 def paired_seconds(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every step in every round; in a round each runs once, in turn. The first rounds are not counted."""
+    """Return the seconds of every step in every round; a round runs each step once. The first rounds are left out."""
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(rounds + WARM_UP):
         for name, step in steps.items():
@@ -70,7 +70,7 @@ def paired_seconds(steps: dict[str, Callable[[], None]], rounds: int) -> dict[st
 
 
 def measure(model: ModelConfig, units: list[str], *, side: int, batch: int, rounds: int) -> list[Row]:
-    """One row a variant of a network: counts and times, each with its ratio to the first row's.
+    """Return one row per variant of a network: counts and times, each with its ratio to the first row.
 
     Args:
         model: the network without attention.
@@ -131,7 +131,7 @@ def _training(network: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Callable[
 
 
 def _times(seconds: dict[str, list[float]], key: str) -> Iterator[Row]:
-    """Median milliseconds of each step, and the quartiles of its paired ratios to the first."""
+    """Return the median milliseconds of each step, and the quartiles of its paired ratios to the first."""
     plain = next(iter(seconds.values()))
     for mine in seconds.values():
         low, middle, high = statistics.quantiles([m / p for m, p in zip(mine, plain, strict=True)], n=4)

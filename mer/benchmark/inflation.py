@@ -1,4 +1,4 @@
-"""How far two usual mistakes move a score: the best of many epochs for each person, and F1 averaged over folds.
+"""Measure how much two common mistakes inflate a score: the best epoch per person, and F1 averaged over folds.
 
     python -m mer.benchmark inflation [RUN ...] [--out FOLDER]
 
@@ -46,7 +46,7 @@ def best_of_epochs(
     draws: int = 200,
     seed: int = 0,
 ) -> Counts:
-    """Pooled confusion matrices (epochs, draws, K, K) of guesses of which each person's best epoch is kept.
+    """Return pooled confusion matrices (epochs, draws, K, K) of random guesses with the best epoch of each person.
 
     Args:
         targets: class indices (N,).
@@ -73,7 +73,7 @@ def best_of_epochs(
 
 
 def fold_averaged(predictions: pd.DataFrame, classes: Sequence[str], *, absent: str) -> float:
-    """Mean over folds of each fold's mean F1: what UF1 is not.
+    """Return the mean over folds of each fold's mean F1, a common mistake for UF1.
 
     Args:
         predictions: columns fold, label, predicted.
@@ -92,7 +92,7 @@ def fold_averaged(predictions: pd.DataFrame, classes: Sequence[str], *, absent: 
 
 
 def run_table(runs: Sequence[Path]) -> pd.DataFrame:
-    """One row a run: what chose its epochs, seed, UF1 pooled and averaged over folds, and that of perfect answers."""
+    """Return one row per run: selection of epochs, seed, UF1 pooled and averaged over folds, also if all were right."""
     rows = []
     for run in runs:
         results, predictions = _results(run), read_predictions(run / run_files.PREDICTIONS)
@@ -110,14 +110,14 @@ def run_table(runs: Sequence[Path]) -> pd.DataFrame:
 
 
 def guesser_table(counts: Counts, epochs: Sequence[int] = EPOCHS) -> pd.DataFrame:
-    """One row a number of epochs: mean and central 95% range of UF1 over draws."""
+    """Return one row per number of epochs: mean and central 95% range of UF1 over draws."""
     scores = uf1(counts)
     low, high = np.quantile(scores, [0.025, 0.975], axis=1)
     return pd.DataFrame({"best of": list(epochs), "UF1": scores.mean(axis=1), "low": low, "high": high})
 
 
 def guesser_figure(table: pd.DataFrame, runs: pd.DataFrame, title: str) -> Figure:
-    """The guesser's curve over epochs, with the mean UF1 of honest and of leaky runs as lines where there are some."""
+    """Draw the curve of random guesses over epochs, with lines for the mean UF1 of honest and leaky runs."""
     figure = Figure(figsize=(6, 3.6), layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     axes.fill_between(table["best of"], table["low"], table["high"], color="#b9c4d0", linewidth=0)
@@ -150,7 +150,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    """Print what choosing and averaging do to finished runs and to a guesser.
+    """Print the effect of both mistakes on finished runs and on random guesses.
 
     Raises:
         MerError: a run cannot be read.
@@ -184,7 +184,7 @@ def _results(run: Path) -> dict[str, Any]:
 
 
 def _samples(runs: Sequence[Path]) -> tuple[pd.Series, pd.Series, tuple[str, ...], str]:
-    """Labels, people, classes and title of what is guessed at: the first run's samples, or a cast like MEGC 2019's."""
+    """Return labels, people, classes and title: of the first run, or of made-up samples like MEGC 2019's."""
     if runs:
         table, results = read_predictions(runs[0] / run_files.PREDICTIONS), _results(runs[0])
         people = table["dataset"] + ":" + table["subject"]

@@ -1,4 +1,4 @@
-"""How exact the steps from frames to inputs are, on known motion: `python -m mer.benchmark flow|head|apex|faces`.
+"""Measure the accuracy of flow, head motion, apex and faces on known motion: `mer benchmark flow|head|apex|faces`.
 
 Contract: prints one table; everything is drawn from the seeds in the command, so that the same command gives the same
 errors (times differ). Drawn clips are no recordings: the figures compare methods, they promise nothing on real faces.
@@ -39,7 +39,7 @@ Rows = Iterator[tuple[str, ...]]
 
 
 def flow(clips: int, seed: int, size: int) -> Rows:
-    """Mean end-point error in pixels on shifted noise and on the faces of drawn clips, likeness of strain, time."""
+    """Yield the mean end-point error in pixels on shifted noise and drawn clips, correlation of strain, and time."""
     yield "flow", "shifted noise", "drawn clips", "strain, correlation", "ms a pair"
     pairs = [(shifted(np.random.default_rng(seed), size, by), by) for by in SHIFTS]
     drawn = [(*_key_frames(spec), ground_truth(spec).flow) for spec in _specs(clips, seed, size)]
@@ -58,7 +58,7 @@ def flow(clips: int, seed: int, size: int) -> Rows:
 
 
 def head(clips: int, seed: int, size: int) -> Rows:
-    """Mean strain on the face outside what an expression moves, of clips whose head moves, before and after."""
+    """Yield the mean strain outside the expression in clips with head motion, before and after its removal."""
     yield "flow", "head motion left in", "taken out", "ratio", "head at rest"
     specs = [_drifting(spec, number) for number, spec in enumerate(_specs(clips, seed, size))]
     still = [replace(spec, drift=Pose()) for spec in specs]
@@ -69,7 +69,7 @@ def head(clips: int, seed: int, size: int) -> Rows:
 
 
 def apex(clips: int, seed: int, size: int) -> Rows:
-    """Error of the apex in frames."""
+    """Yield the error of the apex in frames."""
     yield "apex", "mean error, frames", "median", "s a clip"
     errors: dict[str, list[int]] = {name: [] for name in SPOTTERS}
     spent = dict.fromkeys(SPOTTERS, 0.0)
@@ -84,7 +84,7 @@ def apex(clips: int, seed: int, size: int) -> Rows:
 
 
 def faces(clips: int, seed: int, size: int) -> Rows:
-    """Agreement of the eyes in the crops of a drawn face and of the same face turned and scaled, pixels of 224."""
+    """Yield the distance of the eyes between crops of a face and of the same face turned and scaled, pixels of 224."""
     yield "faces", "missed", "eyes apart, mean", "90%", "largest", "ms a frame"
     rng = np.random.default_rng(seed)
     apart, missed, spent = [], 0, 0.0
@@ -106,7 +106,7 @@ def faces(clips: int, seed: int, size: int) -> Rows:
 
 
 def shifted(rng: np.random.Generator, size: int, by: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Two pictures (S, S) of waves, the second exactly `by` pixels to the right and down of the first."""
+    """Return two pictures (S, S) of waves, the second shifted by `by` pixels to the right and down."""
     y, x = np.mgrid[:size, :size].astype(np.float32)
     pictures = [np.full((size, size), 128, np.float32), np.full((size, size), 128, np.float32)]
     for _ in range(60):
@@ -118,7 +118,7 @@ def shifted(rng: np.random.Generator, size: int, by: tuple[float, float]) -> tup
 
 
 def placed(spec: ClipSpec, degrees: float, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """The onset frame turned and scaled in the middle of 640 x 480 pixels, and where its pupils are, (2, 2) by x, y."""
+    """Return the onset frame turned and scaled in 640 x 480 pixels, and its pupils (2, 2) as x, y."""
     eyes = np.array(VIEW.pixels(spec.pose_at(spec.onset).forward(np.array([[-0.5, 0.5], [0.0, 0.0]])), spec.size))
     turn = cv2.getRotationMatrix2D((spec.size / 2, spec.size / 2), degrees, scale)
     turn[:, 2] += np.array([320 - spec.size / 2, 240 - spec.size / 2])
@@ -148,7 +148,7 @@ def _strain(field: np.ndarray) -> np.ndarray:
 
 
 def _drifting(spec: ClipSpec, number: int) -> ClipSpec:
-    """The clip with a head that moves by `DRIFT` from onset to apex, in directions of chance."""
+    """Return the clip with a head that moves by `DRIFT` from onset to apex, in random directions."""
     signs = np.random.default_rng(number).choice([-1.0, 1.0], 4) * DRIFT * 100 / (spec.apex - spec.onset)
     return replace(spec, drift=Pose(signs[0], signs[1], signs[2], 1 + signs[3]), irrelevant=())
 

@@ -1,4 +1,4 @@
-"""A picture of every input of one drawn clip: `python -m mer.benchmark gallery --out docs/inputs`.
+"""Draw every input of one drawn clip: `mer benchmark gallery --out docs/inputs`.
 
 Contract: one PNG an input, its channels side by side, made by the functions that make the networks' inputs; the same
 command makes the same pictures. Grey levels are shown as they are; signed values with grey for 0.
@@ -38,7 +38,7 @@ INPUTS: dict[str, InputConfig] = {
 
 
 def pictures(seed: int = 0) -> dict[str, np.ndarray]:
-    """Picture (S, C * S) uint8 of each of `INPUTS`, of a drawn clip that shows surprise."""
+    """Return a picture (S, C * S) uint8 of each of `INPUTS`, for a drawn clip of surprise."""
     data = SyntheticData(name="synthetic", subjects=6, clips=12, seed=seed, size=SHOWN)
     spec = next(spec for spec in design_clips(data) if spec.label == "surprise")
     span = np.stack([render_frame(spec, frame) for frame in range(spec.onset, spec.apex + 1)])
@@ -55,7 +55,7 @@ def _input(span: np.ndarray, config: InputConfig) -> np.ndarray:
 
 
 def _shown(channels: np.ndarray, levels: bool) -> np.ndarray:
-    """Channels side by side; those that are no grey levels about 128, scaled by their largest value but 1%."""
+    """Return the channels side by side; signed channels are centred at 128 and scaled by their 99th percentile."""
     found = []
     for channel in channels:
         if not levels:

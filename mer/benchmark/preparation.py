@@ -1,4 +1,4 @@
-"""How fast clips are prepared: `python -m mer.benchmark prepare` draws raw frames and prepares them in new processes.
+"""Measure how fast clips are prepared, on drawn raw frames in new processes: `mer benchmark prepare`.
 
 Contract: drawn people whose face fills half of the frame's height, in CASME II's layout of uncropped frames. Prepared
 once, a second time, and from the start in another cache, killed halfway and gone on with, which must make the rest
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    """Print one column a process."""
+    """Print one column per process."""
     if given.clips < 10 or min(given.frame) < 128:
         parser.error("expected --clips 10 or more, --frame 128 or more")
     size, console = (given.frame[0], given.frame[1]), Console(highlight=False)
@@ -69,7 +69,7 @@ def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(*, clips: int, frame: tuple[int, int], face: str | None, apex: str, console: Console) -> list[Row]:
-    """One row a process: the first, the second, the one after the kill. Prints them as a table.
+    """Return one row per process: the first, the second, the one after a kill. Prints them as a table.
 
     Args:
         clips: drawn clips, 10 or more.
@@ -132,7 +132,7 @@ def draw(root: Path, clips: int, frame: tuple[int, int]) -> None:
 
 
 def _frames(spec: ClipSpec, *, frame: tuple[int, int]) -> np.ndarray:
-    """All frames of a slower clip, (T, H, W) uint8, the face in the middle and the border repeated."""
+    """Return all frames of a slower clip, (T, H, W) uint8, with the face in the middle and a repeated border."""
     count = round(SLOWER * (spec.offset - spec.onset)) + 1
     middle = np.array([[1.0, 0.0, (frame[0] - spec.size) / 2], [0.0, 1.0, (frame[1] - spec.size) / 2]])
     return np.stack(
@@ -153,7 +153,7 @@ def _command(settings: list[str]) -> list[str]:
 
 
 def _finished(settings: list[str]) -> Row:
-    """What a process of `mer.prepare` told, with the seconds from its start to its end."""
+    """Run `mer.prepare` in a new process; return its result with the seconds from start to end."""
     start = time.perf_counter()
     done = subprocess.run(_command(settings), capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - start
@@ -172,7 +172,7 @@ def _finished(settings: list[str]) -> Row:
 
 
 def _kill(settings: list[str], cache: Path, *, at: int) -> int:
-    """Entries in the cache of a process that was killed when it had made `at` of them."""
+    """Kill a process when it has made `at` cache entries; return the number of entries."""
     with subprocess.Popen(_command(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and _made(cache) < at:
             time.sleep(LOOK)
@@ -183,12 +183,12 @@ def _kill(settings: list[str], cache: Path, *, at: int) -> int:
 
 
 def _made(cache: Path) -> int:
-    """Finished entries of single clips."""
+    """Return the number of finished entries of single clips."""
     return sum(1 for pattern in ENTRIES for _ in cache.glob(pattern))
 
 
 def _compare(rows: list[Row], left: int, folder: Path) -> None:
-    """MerError where a run made what was there, or the interrupted one ended with other inputs."""
+    """Raise MerError if a process made existing entries again, or the interrupted one gave other inputs."""
     first, second, resumed = (row["made"] for row in rows)
     if second or resumed != first - left:
         raise MerError(f"expected 0 and {first - left} entries to be made again, got {second} and {resumed}")
@@ -201,7 +201,7 @@ def _compare(rows: list[Row], left: int, folder: Path) -> None:
 
 
 def _table(rows: list[Row], title: str) -> Table:
-    """A column a run, so that it fits a terminal of 80 characters."""
+    """Return the table with one column per run, so that it fits 80 characters."""
     shares = [key for key in rows[0] if key.endswith("_share")]
     made = Table("", *(row["run"] for row in rows), title=title, show_edge=False)
     for key in ("clips", "frames", "made"):

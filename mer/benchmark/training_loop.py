@@ -1,4 +1,4 @@
-"""What the training loop costs beside the training itself: a bare loop over fixed batches against the loop of a fold.
+"""Measure the cost of a fold's training loop against a bare loop over fixed batches: `mer benchmark training`.
 
 Contract: both do the same steps on the same drawn maps with the same network; rounds of the two take turns, so that a
 machine whose speed drifts slows both alike, and what is quoted is the median of the paired ratios.
@@ -31,7 +31,7 @@ COUNTS = (150, 80, 70)
 
 
 def maps_loader(config: Config, *, side: int) -> DataLoader:
-    """Training batches of random motion maps with the augmentation of the configuration, over-sampled."""
+    """Return a loader of random motion maps, over-sampled, with the augmentation of the configuration."""
     targets = np.repeat(np.arange(len(COUNTS)), COUNTS)
     pixels = np.random.default_rng(0).normal(size=(len(targets), 3, side, side)).astype(np.float32)
     items = TrainDataset(pixels, targets, Augmenter(config.augment, REPRESENTATIONS["motion_map"]))
@@ -41,7 +41,7 @@ def maps_loader(config: Config, *, side: int) -> DataLoader:
 
 
 def measure(config: Config, *, side: int, rounds: int) -> dict[str, float]:
-    """Milliseconds a step: `loading`, `bare` and `whole` (medians), and the median `ratio` of whole to bare.
+    """Return milliseconds per step: medians of `loading`, `bare` and `whole`, and median `ratio` of whole to bare.
 
     Args:
         config: model, recipe, augmentation; a round is as long as its recipe.

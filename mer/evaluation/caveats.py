@@ -29,13 +29,13 @@ def score_flags(*runs: Mapping[str, Any]) -> dict[str, str]:
 
 
 def name_prefix(results: Mapping[str, Any]) -> str:
-    """`LEAKY `, `NULL `, both, or nothing: what stands before the name of a run whose scores are no result."""
+    """Return `LEAKY `, `NULL `, both or "", the prefix for the name of a run whose scores are not a result."""
     leaky = "LEAKY " if results.get("selection") == "leaky" else ""
     return leaky + ("NULL " if results.get("null", "none") != "none" else "")
 
 
 def unseen_claim(results: Mapping[str, Any]) -> tuple[str, str]:
-    """By whom each sample was predicted, and each person tested: what may be claimed of this run, for captions."""
+    """Return a caption on what the run may claim: whether networks saw the samples and subjects that they predict."""
     leaks = results.get("leaks") or {}
     others = "Each person was tested by a network trained on others"
     if results.get("selection") == "leaky":
@@ -112,7 +112,7 @@ def leak_lines(results: Mapping[str, Any]) -> list[str]:
 
 
 def members(results: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Networks of a fold that were averaged, for tables: `count`, and `rows` of score by name; None for one network.
+    """Return the averaged networks of a fold for tables: `count`, and `rows` of score by name; None for one network.
 
     Rows are each member, their mean and deviation, and the ensemble, which is the run's own score.
     """
@@ -126,7 +126,7 @@ def members(results: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def null_tests(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Null tests of a run in order: title, `passed` (None where there is nothing to pass), verdict, description."""
+    """Return the null tests of a run in order: title, `passed` (None if not a test), verdict, description."""
     titles = {
         "permuted_labels": "Permuted labels",
         "onset_only": "Onset only",
@@ -165,18 +165,18 @@ def remarks(results: Mapping[str, Any]) -> list[str]:
 
 
 def _score(value: float | None) -> str:
-    """`.561`, or that it is not defined."""
+    """Return a score as `.561`, or that it is not defined."""
     return "not defined" if value is None else f"{value:.3f}".removeprefix("0")
 
 
 def best_baseline(results: Mapping[str, Any], metric: str = "uf1") -> tuple[str, float] | None:
-    """Name and value of the baseline that is best in `metric`, or None where none is defined."""
+    """Return (name, value) of the best baseline in `metric`; None if none is defined."""
     values = {name: row[metric]["value"] for name, row in results["baselines"].items()}
     defined = {name: value for name, value in values.items() if value is not None}
     return max(defined.items(), key=lambda item: item[1]) if defined else None
 
 
 def margin(results: Mapping[str, Any], metric: str = "uf1") -> float | None:
-    """The run's score minus that of the best baseline, or None where one of them is not defined."""
+    """Return the run's score minus the best baseline; None if one is undefined."""
     best, value = best_baseline(results, metric), results["scores"]["all"][metric]["value"]
     return None if best is None or value is None else value - best[1]

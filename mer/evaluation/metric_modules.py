@@ -1,4 +1,4 @@
-"""UF1 and UAR as torchmetrics classes, for training loops and loggers.
+"""Provide UF1 and UAR as torchmetrics classes, for training loops and loggers.
 
 Contract: each equals the function of `mer.evaluation.metrics` on the same samples, in float64. torchmetrics' own
 `average="macro"` leaves a class without samples out of the mean without a word; these do so only where asked.
@@ -21,7 +21,7 @@ ABSENT = ("nan", "skip")
 
 
 class _MeanOverClasses(MulticlassConfusionMatrix):
-    """Mean over classes of a score of each; `update(preds, target)` as in torchmetrics.
+    """Mean of a score over classes; `update(preds, target)` as in torchmetrics.
 
     Args:
         num_classes: K, the size of the fixed class set.
@@ -45,7 +45,7 @@ class _MeanOverClasses(MulticlassConfusionMatrix):
         raise NotImplementedError
 
     def compute(self) -> Tensor:
-        """The score, 0..1, a scalar in float64 (float32 on devices without it)."""
+        """Return the score, 0..1, a scalar in float64 (float32 on devices without it)."""
         scores = self.of_each_class(self.confmat.cpu().numpy())
         absent = np.isnan(scores)
         undefined = absent.all() if self.absent == "skip" else absent.any()
@@ -58,7 +58,7 @@ class UnweightedF1(_MeanOverClasses):
     """Unweighted F1 (UF1): the mean of F1 over all classes; see `mer.evaluation.metrics.uf1`."""
 
     def of_each_class(self, confusion: np.ndarray) -> Scores:
-        """F1 (K,) of each class."""
+        """Return the F1 (K,) of each class."""
         return metrics.f1(confusion)
 
 
@@ -66,5 +66,5 @@ class UnweightedAverageRecall(_MeanOverClasses):
     """Unweighted average recall (UAR): the mean of recall over all classes; see `mer.evaluation.metrics.uar`."""
 
     def of_each_class(self, confusion: np.ndarray) -> Scores:
-        """Recall (K,) of each class."""
+        """Return the recall (K,) of each class."""
         return metrics.recall(confusion)

@@ -24,7 +24,7 @@ Metric = Callable[[npt.NDArray], Scores]
 
 
 class MetricError(MerError):
-    """A score is not defined on these counts, or the counts are no confusion matrix."""
+    """The score is not defined for these counts, or the counts are not a confusion matrix."""
 
 
 def confusion_matrix(targets: npt.ArrayLike, predicted: npt.ArrayLike, *, classes: int) -> Counts:
@@ -53,23 +53,23 @@ def confusion_matrix(targets: npt.ArrayLike, predicted: npt.ArrayLike, *, classe
 
 
 def support(confusion: npt.NDArray) -> npt.NDArray:
-    """Number of samples (..., K) of each class."""
+    """Return the number of samples (..., K) of each class."""
     return confusion.sum(axis=-1)
 
 
 def recall(confusion: npt.NDArray) -> Scores:
-    """Recall (..., K) of each class; NaN for a class without samples."""
+    """Return the recall (..., K) of each class; NaN for a class without samples."""
     return _divide(_hits(confusion), support(confusion))
 
 
 def precision(confusion: npt.NDArray) -> Scores:
-    """Precision (..., K) of each class; 0 for a class that is never predicted, NaN for one without samples."""
+    """Return the precision (..., K) of each class; 0 for a class never predicted, NaN for one without samples."""
     raw = _divide(_hits(confusion), confusion.sum(axis=-2))
     return np.where(support(confusion) > 0, np.nan_to_num(raw), np.nan)
 
 
 def f1(confusion: npt.NDArray) -> Scores:
-    """F1 (..., K) of each class, 2TP / (2TP + FP + FN); NaN for a class without samples."""
+    """Return the F1 (..., K) of each class, 2TP / (2TP + FP + FN); NaN for a class without samples."""
     raw = _divide(2 * _hits(confusion), support(confusion) + confusion.sum(axis=-2))
     return np.where(support(confusion) > 0, raw, np.nan)
 
@@ -88,17 +88,17 @@ def uf1(confusion: npt.NDArray, *, allow_absent: bool = False) -> Scores:
 
 
 def uar(confusion: npt.NDArray, *, allow_absent: bool = False) -> Scores:
-    """Unweighted average recall (...): the mean of recall over all K classes, 0..1; else as `uf1`."""
+    """Return unweighted average recall (...), the mean of recall over all K classes, 0..1; otherwise as `uf1`."""
     return _mean_over_classes(recall(confusion), "UAR", allow_absent)
 
 
 def accuracy(confusion: npt.NDArray) -> Scores:
-    """Share (...) of samples predicted right (WAR), 0..1; NaN without samples."""
+    """Return accuracy (...), also called WAR, 0..1; NaN without samples."""
     return _divide(_hits(confusion).sum(axis=-1), confusion.sum(axis=(-2, -1)))
 
 
 def weighted_f1(confusion: npt.NDArray) -> Scores:
-    """Mean of F1 over classes weighted by their samples (...), 0..1; NaN without samples."""
+    """Return the mean F1 over classes weighted by their samples (...), 0..1; NaN without samples."""
     weighted = np.where(support(confusion) > 0, f1(confusion) * support(confusion), 0.0)
     return _divide(weighted.sum(axis=-1), confusion.sum(axis=(-2, -1)))
 
@@ -113,7 +113,7 @@ METRICS: dict[str, Metric] = {
 
 
 def absent_classes(confusion: npt.NDArray, classes: Sequence[str]) -> list[str]:
-    """Names of the classes without samples in one confusion matrix (K, K), in class order."""
+    """Return the names of classes without samples in one confusion matrix (K, K), in class order."""
     return [name for name, count in zip(classes, support(confusion), strict=True) if count == 0]
 
 
@@ -137,12 +137,12 @@ def rounded(value: float | None) -> float | int | None:
 
 
 def _hits(confusion: npt.NDArray) -> npt.NDArray:
-    """True positives (..., K)."""
+    """Return the true positives (..., K)."""
     return np.diagonal(confusion, axis1=-2, axis2=-1)
 
 
 def _divide(above: npt.NDArray, below: npt.NDArray) -> Scores:
-    """Quotient as float64, NaN where the divisor is 0."""
+    """Return the quotient as float64, NaN if the divisor is 0."""
     shape = np.broadcast_shapes(np.shape(above), np.shape(below))
     return np.divide(above, below, out=np.full(shape, np.nan), where=np.asarray(below) > 0)
 

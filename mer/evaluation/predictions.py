@@ -36,7 +36,7 @@ class PredictionError(MerError):
 
 
 def prediction_columns(classes: Sequence[str]) -> list[str]:
-    """Column names of a table of predictions, in order."""
+    """Return the column names of a table of predictions, in order."""
     return [*COLUMNS, *(f"{PROBABILITY_PREFIX}{name}" for name in classes)]
 
 
@@ -94,12 +94,12 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
 
 
 def global_subjects(predictions: pd.DataFrame) -> pd.Series:
-    """Subject ids `dataset:subject` (N,): SAMM's 006 is not CASME II's sub06."""
+    """Return subject ids `dataset:subject` (N,), since SAMM's 006 is not CASME II's sub06."""
     return predictions["dataset"].astype(str) + ":" + predictions["subject"].astype(str)
 
 
 def encode_labels(labels: Iterable[str], classes: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Class indices (N,) of label names; an unknown name is a PredictionError."""
+    """Return class indices (N,) of label names; raise PredictionError for an unknown name."""
     values = list(labels)
     index = {name: position for position, name in enumerate(classes)}
     unknown = sorted({str(value) for value in values if value not in index})
@@ -109,7 +109,7 @@ def encode_labels(labels: Iterable[str], classes: Sequence[str]) -> npt.NDArray[
 
 
 def confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> Counts:
-    """Confusion matrix (K, K) of pooled predictions."""
+    """Return the confusion matrix (K, K) of pooled predictions."""
     return confusion_matrix(
         encode_labels(predictions["label"], classes),
         encode_labels(predictions["predicted"], classes),
@@ -118,7 +118,7 @@ def confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> Counts:
 
 
 def confusions_by_subject(predictions: pd.DataFrame, classes: Sequence[str]) -> tuple[list[str], Counts]:
-    """Global subject ids, sorted, and their confusion matrices (S, K, K); the matrices sum to the pooled one."""
+    """Return subject ids, sorted, and their confusion matrices (S, K, K); the matrices sum to the pooled one."""
     names, rows = np.unique(global_subjects(predictions).to_numpy(dtype=object), return_inverse=True)
     counts = np.zeros((len(names), len(classes), len(classes)), dtype=np.int64)
     np.add.at(
@@ -130,7 +130,7 @@ def confusions_by_subject(predictions: pd.DataFrame, classes: Sequence[str]) -> 
 
 
 def _checked_columns(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """The columns in order, without the mark, or an error that names what is missing or unknown."""
+    """Return the columns in order without the mark; raise PredictionError for a missing or unknown one."""
     frame = frame.drop(columns=SELECTION_COLUMN, errors="ignore")
     if set(frame.columns) != set(columns):
         raise PredictionError(

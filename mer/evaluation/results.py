@@ -100,7 +100,7 @@ def summarise(
 
 
 def total_seconds(results: dict[str, Any]) -> float:
-    """Seconds of computing that a run took: its stages and its folds, summed over processes."""
+    """Return the computing seconds of a run: stages and folds, summed over processes."""
     return round(results["seconds"] + sum(stage["seconds"] for stage in results.get("stages", ())), 3)
 
 
@@ -132,7 +132,7 @@ def scores(predictions: pd.DataFrame, classes: Sequence[str], *, draws: int, see
 
 
 def error_line(text: str) -> str:
-    """The line of an error text that says what happened: the exception of a traceback, else the first line."""
+    """Return the exception line of a traceback, or the first line of another error text."""
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         return "no message"
@@ -154,7 +154,7 @@ def _data(table: SampleTable, predictions: pd.DataFrame) -> dict[str, Any]:
 
 
 def _failed(folds: pd.DataFrame) -> list[dict[str, str]]:
-    """Every fold that is not done, in the order of the table, with the line that says why."""
+    """Return every unfinished fold in the order of the table, with its error line."""
     rows = folds[folds["status"] != "done"].to_dict("records")
     return [
         {
@@ -167,17 +167,17 @@ def _failed(folds: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def _total(folds: pd.DataFrame, column: str) -> float:
-    """Sum of seconds over folds; one that failed has none."""
+    """Return the sum of seconds over folds; failed folds have none."""
     return round(float(pd.to_numeric(folds[column]).sum()), 3)
 
 
 def _mean(folds: pd.DataFrame, column: str) -> float | None:
-    """Mean over the folds in which the number is defined; None without any."""
+    """Return the mean over the folds that have the number; None if none has."""
     return rounded(float(pd.to_numeric(folds[column]).mean())) if column in folds else None
 
 
 def _chosen(folds: pd.DataFrame) -> dict[str, int]:
-    """Folds that took each candidate of a nested search, most often taken first; empty without a search."""
+    """Return how many folds selected each candidate of a nested search, most first; empty without a search."""
     if "candidate" not in folds:
         return {}
     return {str(line): int(count) for line, count in folds["candidate"].value_counts().items()}
@@ -186,7 +186,7 @@ def _chosen(folds: pd.DataFrame) -> dict[str, int]:
 def _baselines(
     predictions: pd.DataFrame, table: SampleTable, splits: Sequence[Fold], config: Config
 ) -> dict[str, dict[str, Any]]:
-    """Baselines over the very samples that were scored, fitted on the training part of their folds."""
+    """Return the baselines on the scored samples, fitted on the training part of each fold."""
     targets = pd.Series(encode_labels(table.frame["label"], table.classes), index=table.frame["sample_id"])
     scored = set(predictions["sample_id"])
     labels = []

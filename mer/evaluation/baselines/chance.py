@@ -20,7 +20,7 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class FoldLabels:
-    """All that a baseline may see of a fold.
+    """The part of a fold that a baseline may use.
 
     Attributes:
         train: class indices of the training samples (N,).
@@ -75,7 +75,7 @@ def uniform(folds: Sequence[FoldLabels], classes: Sequence[str], *, draws: int, 
 
 
 def all_baselines(folds: Sequence[FoldLabels], classes: Sequence[str], *, draws: int, seed: int) -> dict[str, Baseline]:
-    """Every baseline by name; where a fold trains on nothing, only the one that no frequency of classes enters."""
+    """Return every baseline by name; if a fold has no training samples, only the uniform one."""
     if not all(len(fold.train) for fold in folds):
         return {"uniform": uniform(folds, classes, draws=draws, seed=seed)}
     return {
@@ -88,7 +88,7 @@ def all_baselines(folds: Sequence[FoldLabels], classes: Sequence[str], *, draws:
 def _random_counts(
     folds: Sequence[FoldLabels], shares: Sequence[npt.NDArray[np.float64]], *, draws: int, seed: int
 ) -> Counts:
-    """Pooled confusion matrices (D, K, K) of labels drawn with `shares` (K,), one vector a fold."""
+    """Return pooled confusion matrices (D, K, K) of labels drawn with `shares` (K,), one vector per fold."""
     size = len(shares[0]) if shares else 0
     generator = np.random.default_rng(seed)
     counts = np.zeros(draws * size * size, dtype=np.int64)
@@ -102,7 +102,7 @@ def _random_counts(
 
 
 def _over_draws(description: str, counts: Counts) -> Baseline:
-    """Mean and central 95% range over draws; a class without samples leaves a score undefined in all draws alike."""
+    """Return mean and central 95% range over draws; a score is undefined if a class has no samples."""
     scores = {name: metric(counts) for name, metric in METRICS.items()}
     bounds = {name: np.quantile(values, [0.025, 0.975]) for name, values in scores.items()}
     return Baseline(

@@ -1,4 +1,4 @@
-"""Can features tell people apart, and does a score live on that?
+"""Test whether features identify people, and whether the emotion score depends on this.
 
 Contract: pure functions of features (N, D); linear models, fixed in advance. Identity is measured on clips that the
 probe was not fitted on. What explains a score is asked as amnesic probing asks it: take the directions in which people
@@ -25,7 +25,7 @@ REMOVED = 0.9
 
 @dataclass(frozen=True)
 class Identity:
-    """Accuracy of a linear probe that names the person of a clip that it was not fitted on.
+    """Accuracy of a linear probe that identifies the person of unseen clips.
 
     Attributes:
         accuracy: share named right, 0..1.
@@ -40,7 +40,7 @@ class Identity:
 
 
 def identity(features: npt.NDArray, subjects: npt.NDArray, *, seed: int) -> Identity | None:
-    """Identity read from features (N, D) of subjects (N,): half of each person's clips fit, the other half test.
+    """Fit a probe of identity on half of each person's clips, and test it on the other half.
 
     People with one clip are left out; None where fewer than two people are left.
     """
@@ -60,7 +60,7 @@ def identity(features: npt.NDArray, subjects: npt.NDArray, *, seed: int) -> Iden
 
 
 def identity_directions(features: npt.NDArray, subjects: npt.NDArray, targets: Indices) -> Floats:
-    """Orthonormal directions (D, Q) that hold `REMOVED` of the variance between people, at most D / 2 of them.
+    """Return orthonormal directions (D, Q) with `REMOVED` of the variance between people, at most D / 2.
 
     Means of classes are taken off first: a person who shows one emotion more often than others differs from them in
     that emotion, which is not identity.
@@ -80,11 +80,11 @@ def identity_directions(features: npt.NDArray, subjects: npt.NDArray, targets: I
 
 
 def random_directions(size: int, count: int, *, seed: int) -> Floats:
-    """Orthonormal directions (D, Q) drawn uniformly."""
+    """Return random orthonormal directions (D, Q), uniform."""
     drawn = np.random.default_rng(seed_from(seed, "directions")).normal(size=(size, count))
     return np.linalg.qr(drawn)[0]
 
 
 def project_out(features: npt.NDArray, directions: Floats) -> Floats:
-    """Features (N, D) with nothing left along orthonormal directions (D, Q)."""
+    """Return features (N, D) without their components along orthonormal directions (D, Q)."""
     return features - (features @ directions) @ directions.T

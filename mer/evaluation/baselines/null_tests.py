@@ -24,7 +24,7 @@ LINEAR_SIDE = 28
 
 
 def linear_inputs(pixels: npt.NDArray) -> npt.NDArray[np.float64]:
-    """Inputs (N, C, S, S) as rows (N, D), sides above `LINEAR_SIDE` averaged down to it."""
+    """Return inputs (N, C, S, S) as rows (N, D), with sides above `LINEAR_SIDE` averaged down to it."""
     count, channels, height, width = pixels.shape
     if max(height, width) <= LINEAR_SIDE:
         return np.asarray(pixels, dtype=np.float64).reshape(count, -1)

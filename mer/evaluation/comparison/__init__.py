@@ -1,1 +1,1 @@
-"""Finished runs side by side: tables, paired tests, pages."""
+"""Compare finished runs: tables, paired tests, pages."""

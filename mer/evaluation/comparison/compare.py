@@ -1,4 +1,4 @@
-"""Several runs on the same samples as one dict: scores, seeds of one configuration together, every pair tested.
+"""Compare runs on the same samples with `compare`: scores per configuration, and a test of every pair.
 
 Contract: pure functions of the runs; plain JSON values, None where a number is not defined. What is tested is stated
 in `paired`, what may be compared in `comparable`.
@@ -31,7 +31,7 @@ TESTED = ("uf1", "uar", "accuracy")
 
 
 def compare(runs: Sequence[FinishedRun], *, draws: int = 10_000, seed: int = 0) -> dict[str, Any]:
-    """Table, tests and notes of runs on the same samples.
+    """Return scores, tests and notes of runs on the same samples.
 
     Args:
         runs: two or more.
@@ -95,7 +95,7 @@ def _row(
     draws: int,
     seed: int,
 ) -> dict[str, Any]:
-    """One configuration: scores over its seeds with intervals, and those of the seeds together."""
+    """Return one configuration: scores over its seeds with intervals, and scores of the seeds together."""
     results = [run.results for run in one.runs]
     many = len(counts) > 1
     pooled = confusions_by_subject(together, classes)[1]
@@ -114,7 +114,7 @@ def _row(
 
 
 def _scores(counts: Sequence[npt.NDArray], metric: Metric, *, draws: int, seed: int) -> dict[str, Any]:
-    """Mean over seeds, its interval over subjects, deviation over seeds (n - 1; None for one), each seed's value."""
+    """Return the mean over seeds, its interval over subjects, the deviation (n - 1; None for one seed), all values."""
     values = [float(metric(one.sum(axis=0))) for one in counts]
     # every seed's draws take the same subjects, so their mean is the draw of the mean
     drawn = np.mean([metric(resample_subjects(one, draws=draws, seed=seed)) for one in counts], axis=0)
@@ -132,14 +132,14 @@ def _scores(counts: Sequence[npt.NDArray], metric: Metric, *, draws: int, seed: 
 
 
 def _test(means: Sequence[npt.NDArray], metric: Metric, *, draws: int, seed: int) -> dict[str, Any]:
-    """Permutation test, interval and power of one score of one pair."""
+    """Return permutation test, interval and power for one score of one pair."""
     tested = permutation_test(means[0], means[1], metric, draws=draws, seed=seed)
     size = effect_size(means[0], means[1], metric, draws=max(draws // 5, 1), seed=seed, level=LEVEL)
     return _rounded({**asdict(tested), "p_holm": None, **asdict(size)})
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:
-    """The floats of `values` rounded, in lists too."""
+    """Return `values` with rounded floats, in lists too."""
 
     def one(value: Any) -> Any:
         if isinstance(value, list):

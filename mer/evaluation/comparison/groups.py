@@ -29,14 +29,14 @@ FIRST = {
 
 @dataclass(frozen=True)
 class RunGroup:
-    """Runs that differ in their seed only, in the order of their seeds."""
+    """Runs that differ only in the seed, in the order of their seeds."""
 
     name: str
     runs: tuple[FinishedRun, ...]
 
 
 def group_by_config(runs: Sequence[FinishedRun]) -> list[RunGroup]:
-    """The runs by configuration, those that differ in seed only together; names are unique and say what differs.
+    """Return the runs by configuration; runs that differ only in the seed form one group. Names are unique.
 
     A name begins with LEAKY or NULL where its scores are no result (`reading.name_prefix`).
     """
@@ -84,7 +84,7 @@ def ensemble(one: RunGroup, classes: Sequence[str]) -> pd.DataFrame:
 
 
 def differing(groups: Sequence[RunGroup]) -> dict[str, list[Any]]:
-    """Values by key of the configuration for each group, for the keys in which the groups differ."""
+    """Return the configuration values of each group, for the keys in which the groups differ."""
     configs = [one.runs[0].config for one in groups]
     return {key: [config.get(key) for config in configs] for key in _differing_keys(configs)}
 

@@ -16,7 +16,7 @@ from mer.evaluation.predictions import PROBABILITY_PREFIX
 
 
 def clip_table(runs: Sequence[FinishedRun]) -> pd.DataFrame:
-    """One row a clip, hardest first.
+    """Return one row per clip, hardest first.
 
     Columns: sample_id, dataset, subject, label; `right`, in how many runs; `taken_for`, the class predicted most often
     (the first of equally frequent ones in the order of classes); `alike`, in how many runs; `prob_label`, the label's

@@ -18,7 +18,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 
 def heat_map(table: pd.DataFrame, keys: tuple[str, str]) -> Figure | None:
-    """Picture of UF1 over two keys of a sweep; None where a pair of values occurs in two jobs.
+    """Draw UF1 over two keys of a sweep; return None if two jobs have the same pair of values.
 
     The key with fewer values makes the rows. The colours span the mean interval or the range of the scores, whichever
     is wider, so that differences smaller than the intervals look small. Jobs without a score stay empty.

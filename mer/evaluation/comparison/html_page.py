@@ -1,4 +1,4 @@
-"""`comparison.html`: several runs on the same samples for people to read, in one file that needs nothing else."""
+"""Write `comparison.html`, a self-contained page of several runs on the same samples."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEMPLATE = "comparison.html.j2"
 
 
 def write_comparison(path: Path, comparison: Mapping[str, Any]) -> Path:
-    """`path`, after the page of a comparison was written there."""
+    """Write the page of a comparison to `path`; return `path`."""
     reach = max([abs(bound) for pair in comparison["pairs"] for bound in _bounds(pair["uf1"])], default=1.0) or 1.0
     context = {
         "comparison": comparison,
@@ -35,7 +35,7 @@ def write_comparison(path: Path, comparison: Mapping[str, Any]) -> Path:
 
 
 def difference_strip(test: Mapping[str, Any], *, reach: float) -> Markup:
-    """Strip from -reach to reach around 0 with a difference and its interval; empty where it is not defined."""
+    """Return an SVG strip from -reach to reach with a difference and its interval; empty if undefined."""
     if test["difference"] is None:
         return Markup("")
 

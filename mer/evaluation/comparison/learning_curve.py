@@ -1,4 +1,4 @@
-"""Learning curve of compared runs: UF1 over how many people a fold trains on, a line a configuration, a dot a run.
+"""Draw the learning curve of compared runs: UF1 over training subjects, one line per configuration, one dot per run.
 
 Contract: pure functions of the groups of `comparable.group`; matplotlib through its objects, as in `heat_map`.
 """
@@ -37,7 +37,7 @@ def training_people(run: FinishedRun) -> float | None:
 
 
 def curve_lines(groups: Sequence[RunGroup]) -> dict[str, Line]:
-    """Lines by name: groups that differ in their split alone make one; empty where no line has two points."""
+    """Return the lines by name; groups that differ only in their split form one. Empty if no line has two points."""
     lines: dict[str, tuple[dict[str, Any], Line]] = {}
     for one in groups:
         people = training_people(one.runs[0])
@@ -54,7 +54,7 @@ def curve_lines(groups: Sequence[RunGroup]) -> dict[str, Line]:
 
 
 def learning_curve(groups: Sequence[RunGroup]) -> Figure | None:
-    """Picture of `curve_lines`; None where there is no curve."""
+    """Draw `curve_lines`; return None without a curve."""
     lines = curve_lines(groups)
     if not lines:
         return None

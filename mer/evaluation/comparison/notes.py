@@ -1,4 +1,4 @@
-"""Sentences to read before a difference between runs is believed.
+"""Write notes on the limits of a comparison between runs.
 
 Contract: pure functions of the groups, rows and pairs of `comparison.compare`.
 """

@@ -25,12 +25,12 @@ SHOWN = 3
 
 
 class ComparisonError(MerError):
-    """The runs cannot be compared; says why."""
+    """The runs cannot be compared; the text says why."""
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A finished run as its folder tells it.
+    """A finished run, read from its folder.
 
     Attributes:
         folder: where it lies.
@@ -46,7 +46,7 @@ class FinishedRun:
 
 
 def run_folders(path: str | Path) -> list[Path]:
-    """Folders of runs that `path` names: itself, or where it holds no results (a sweep's folder), those inside it."""
+    """Return the run folders at `path`: itself, or the runs inside it if it holds no results (a sweep)."""
     path = Path(path)
     if (path / run_files.RESULTS).is_file():
         return [path]
@@ -62,7 +62,7 @@ def run_folders(path: str | Path) -> list[Path]:
 
 
 def read_run(folder: Path) -> FinishedRun:
-    """The run in `folder`; ComparisonError where a file is missing."""
+    """Read the run in `folder`; raise ComparisonError if a file is missing."""
     absent = [
         name for name in (run_files.RESULTS, run_files.PREDICTIONS, run_files.MANIFEST) if not (folder / name).is_file()
     ]

@@ -1,4 +1,4 @@
-"""A comparison as tables: for the terminal, and as CSV, one row a configuration and one row a pair.
+"""Make tables of a comparison, for the terminal and as CSV: one row per configuration, one row per pair.
 
 Contract: pure functions of the dict of `comparison.compare`; console and page say the same.
 """
@@ -29,7 +29,7 @@ METHOD = (
 
 
 def configuration_rows(comparison: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a configuration: name, seeds, folders, marks, then value, low, high, deviation of each score."""
+    """Return one row per configuration: name, seeds, folders, marks, then value, low, high, deviation of each score."""
     rows = []
     for one in comparison["rows"]:
         row = {
@@ -52,7 +52,7 @@ def configuration_rows(comparison: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def pair_rows(comparison: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a pair and score: names and marks, difference, interval, p, Holm's p, effect, detectable, McNemar."""
+    """Return one row per pair and score: names, marks, difference, interval, p, Holm's p, effect, power, McNemar."""
     marked = {one["name"]: {mark: one[mark] for mark in MARKS} for one in comparison["rows"]}
     return pd.DataFrame(
         {"first": pair["first"], "second": pair["second"]}
@@ -69,7 +69,7 @@ def pair_rows(comparison: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def comparison_console(comparison: Mapping[str, Any]) -> RenderableType:
-    """Scores of every configuration, every pair's difference with its tests, and all notes, as one renderable."""
+    """Return the scores, the tests of every pair and all notes, to print in a terminal."""
     scores = _table(f"{comparison['samples']} samples of {comparison['subjects']} subjects")
     scores.add_column("")
     scores.add_column("", overflow="fold")

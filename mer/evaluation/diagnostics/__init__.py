@@ -1,1 +1,1 @@
-"""Further readings of predictions: calibration, action units, ensembles, challenge scores."""
+"""Analyse predictions further: calibration, action units, ensembles, challenge scores."""

@@ -20,7 +20,7 @@ LEAST = 5
 
 
 def by_action_unit(predictions: pd.DataFrame, table: SampleTable, classes: Sequence[str]) -> dict[str, Any] | None:
-    """Rows of action units, most frequent first; None where no scored clip has a code.
+    """Return one row per action unit, most frequent first; None if no scored clip has coded units.
 
     Returns:
         `rows`, each `unit` (its number), `name`, `clips`, `right`, `predicted` (class -> clips); `coded`, clips whose

@@ -20,7 +20,7 @@ BINS = 10
 
 
 def calibration(predictions: pd.DataFrame, classes: Sequence[str], *, bins: int = BINS) -> dict[str, Any]:
-    """Calibration of pooled predictions as plain values; scores are None without a sample.
+    """Return the calibration of pooled predictions as plain values; scores are None without samples.
 
     Returns:
         `ece`: mean over samples of |accuracy - confidence| of their bin, 0..1; `brier`: mean squared distance of the

@@ -19,7 +19,7 @@ HOLDOUT = "megc2018_hde"
 
 
 def challenge_scores(predictions: pd.DataFrame, classes: Sequence[str], protocol: str) -> dict[str, Any] | None:
-    """WAR (accuracy) and UAR of each direction, and their means; None for protocols that score the pool alone.
+    """Return WAR (accuracy) and UAR of each direction, and their means; None for protocols that only pool.
 
     A mean over directions is null while one of them is missing or not defined.
     """

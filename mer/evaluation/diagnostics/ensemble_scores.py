@@ -21,7 +21,7 @@ MEMBER = "member"
 
 
 def member_scores(frames: Iterable[pd.DataFrame], table: SampleTable) -> dict[str, Any] | None:
-    """Pooled scores of every member, with mean and deviation over members; None where there is no table.
+    """Return the pooled scores of every member, with mean and deviation; None without tables.
 
     Args:
         frames: one long table a fold.

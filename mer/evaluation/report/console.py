@@ -72,5 +72,5 @@ def _cell(score: Mapping[str, Any]) -> str:
 
 
 def _short(value: float, digits: int) -> str:
-    """`.731` for 0.731, `1.000` for 1."""
+    """Return `.731` for 0.731 and `1.000` for 1."""
     return f"{value:.{digits}f}".removeprefix("0")

@@ -51,7 +51,7 @@ def write_report(run: str | Path, *, inputs: bool = False) -> Path:
 
 
 def _context(run: Path, *, inputs: bool) -> dict[str, Any]:
-    """All that the template shows."""
+    """Return all values that the template shows."""
     results = _json(run / run_files.RESULTS)
     manifest = _json(run / run_files.MANIFEST)
     folders = run_files.completed_folds(run)
@@ -87,12 +87,12 @@ def _context(run: Path, *, inputs: bool) -> dict[str, Any]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """Content of a JSON file, empty where there is none."""
+    """Return the content of a JSON file; empty if it is missing."""
     return read_json(path) if path.is_file() else {}
 
 
 def _subjects(predictions: pd.DataFrame) -> list[dict[str, Any]]:
-    """Right answers and clips of each subject: data sets in order, subjects sorted by share right, then by id."""
+    """Return correct and all clips of each subject, by data set, then by accuracy, then by id."""
     hits = predictions["label"] == predictions["predicted"]
     groups = hits.groupby([predictions["dataset"].astype(str), predictions["subject"].astype(str)])
     found = [(dataset, subject, int(part.sum()), len(part)) for (dataset, subject), part in groups]
@@ -111,7 +111,7 @@ def _subjects(predictions: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _attention(folders: list[Path], predictions: pd.DataFrame, *, inputs: bool) -> Iterator[dict[str, Any]]:
-    """Pictures, ranges and answers of every sample of which attention maps were kept."""
+    """Return pictures, ranges and predictions of every sample with attention maps."""
     answers = predictions.set_index("sample_id")
     for folder in folders:
         path = folder / run_files.ATTENTION
@@ -141,7 +141,7 @@ def _map(image: np.ndarray, stage: int, values: np.ndarray) -> dict[str, Any]:
 
 
 def _range(low: float, high: float) -> str:
-    """`0.481–0.522`, or one number where the two look the same."""
+    """Return `0.481–0.522`, or one number if both look the same."""
     ends = sorted({f"{low:.3f}", f"{high:.3f}"})
     return "–".join(ends)
 
@@ -166,7 +166,7 @@ def _why_no_attention(manifest: dict[str, Any]) -> str:
 
 
 def _folds(run: Path) -> list[dict[str, Any]]:
-    """Rows of `folds.csv`, blanks as None."""
+    """Return the rows of `folds.csv`, blanks as None."""
     path = run / run_files.FOLDS
     if not path.is_file():
         return []
@@ -181,7 +181,7 @@ def _failure(run: Path, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _provenance(results: dict[str, Any], manifest: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name and value of what the numbers depend on, in the order of asking; unknown ones are left out."""
+    """Return (name, value) of everything the numbers depend on; unknown ones are left out."""
     rows = {
         "configuration": results["config_hash"],
         "data": results["data_hash"],

@@ -31,7 +31,7 @@ def is_motion(image: npt.NDArray) -> bool:
 
 
 def input_picture(image: npt.NDArray) -> Picture:
-    """An input (C, H, W) as a picture: motion as colour wheel, differences around mid grey, the rest stretched."""
+    """Return an input (C, H, W) as a picture: motion by colour wheel, differences around mid grey, others stretched."""
     image = np.asarray(image, dtype=np.float64)
     if is_motion(image):
         return _wheel_colours(image[0], image[1])
@@ -61,7 +61,7 @@ def attention_picture(image: npt.NDArray, attention: npt.NDArray) -> Picture:
 
 
 def flow_colour_wheel(size: int) -> Picture:
-    """The colour wheel of motion (size, size, 3): hue is direction, saturation speed, white no motion or outside."""
+    """Return the colour wheel of motion (size, size, 3): hue is direction, saturation is speed, white is no motion."""
     axis = np.linspace(-1, 1, size)
     u, v = np.meshgrid(axis, axis)
     inside = np.hypot(u, v) <= 1
@@ -69,7 +69,7 @@ def flow_colour_wheel(size: int) -> Picture:
 
 
 def resized(picture: Picture, *, longest: int) -> Picture:
-    """The picture with its longest side at most `longest` pixels, by averaging; a smaller one as it is."""
+    """Return the picture with its longest side at most `longest` pixels, by averaging."""
     height, width = picture.shape[:2]
     factor = longest / max(height, width)
     if factor >= 1:
@@ -79,19 +79,19 @@ def resized(picture: Picture, *, longest: int) -> Picture:
 
 
 def enlarged(picture: Picture, *, shortest: int) -> Picture:
-    """The picture with every pixel repeated until its shortest side is at least `shortest` pixels."""
+    """Return the picture with pixels repeated until its shortest side is at least `shortest` pixels."""
     times = -(-shortest // min(picture.shape[:2]))
     return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def data_uri(picture: Picture) -> str:
-    """The picture as PNG in a `data:` address, the same bytes for the same picture."""
+    """Return the picture as a PNG `data:` URL; equal pictures give equal bytes."""
     _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     return f"data:image/png;base64,{base64.b64encode(encoded.tobytes()).decode('ascii')}"
 
 
 def _wheel_colours(u: Floats, v: Floats) -> Picture:
-    """Hue from the direction of (u, v), saturation from its length over the longest but for `CLIP` percent."""
+    """Return hue by the direction of (u, v), saturation by its length relative to the `CLIP` percentile."""
     length = np.hypot(u, v)
     reach = max(float(np.percentile(length, 100 - CLIP)), 1e-12)
     hue = (np.arctan2(v, u) / (2 * np.pi)) % 1.0
@@ -99,14 +99,14 @@ def _wheel_colours(u: Floats, v: Floats) -> Picture:
 
 
 def _ink(image: Floats) -> npt.NDArray[np.uint8]:
-    """Lightness (H, W) of an input: for motion, the longer the darker."""
+    """Return the lightness (H, W) of an input; for motion, longer is darker."""
     if is_motion(image):
         return 255 - _grey(_stretch(np.hypot(image[0], image[1])))[:, :, 0]
     return cv2.cvtColor(input_picture(image), cv2.COLOR_RGB2GRAY).astype(np.uint8)
 
 
 def _stretch(values: Floats) -> Floats:
-    """Values to 0..1 between their `CLIP` and 100 - `CLIP` percentiles; a constant becomes 0.5."""
+    """Map values to 0..1 between their `CLIP` and 100 - `CLIP` percentiles; a constant becomes 0.5."""
     low, high = np.percentile(values, [CLIP, 100 - CLIP])
     return (values - low) / (high - low) if high > low else np.full(values.shape, 0.5)
 

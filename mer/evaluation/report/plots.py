@@ -27,7 +27,7 @@ SIDE = 112
 
 
 def confusion_png(run: str | Path) -> Path:
-    """Path of `confusion.png`, drawn from the run's `results.json`: counts, shaded by share of the true class."""
+    """Draw `confusion.png` from the run's `results.json` and return its path: counts, shaded by class share."""
     run = Path(run)
     results = read_json(run / run_files.RESULTS)
     figure = confusion_figure(results)
@@ -37,7 +37,7 @@ def confusion_png(run: str | Path) -> Path:
 
 
 def confusion_figure(results: Mapping[str, Any]) -> Figure:
-    """Confusion matrix of the pooled predictions of `results.json`: rows are the truth, columns the prediction."""
+    """Draw the confusion matrix of `results.json`: rows are true classes, columns predicted ones."""
     classes, whole = results["classes"], results["scores"]["all"]
     counts = np.asarray(whole["confusion"])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -63,7 +63,7 @@ def confusion_figure(results: Mapping[str, Any]) -> Figure:
 
 
 def attention_figure(image: npt.NDArray, maps: Mapping[int, npt.NDArray]) -> Picture:
-    """Strip (H, W, 3) of an input (C, H, W) and, by rising stage, its attention maps (h, w) over it."""
+    """Return a strip (H, W, 3) of an input (C, H, W) and, by rising stage, its attention maps (h, w) over it."""
     pictures = [input_picture(image), *(attention_picture(image, maps[stage]) for stage in sorted(maps))]
     parts = [enlarged(picture, shortest=SIDE) for picture in pictures]
     gap = np.full((parts[0].shape[0], GAP, 3), 255, dtype=np.uint8)

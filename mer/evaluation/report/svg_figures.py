@@ -50,7 +50,7 @@ def score_strip(score: Mapping[str, Any], *, marker: str = "run") -> Markup:
 
 
 def curve_panels(curves: Sequence[pd.DataFrame]) -> list[Markup]:
-    """A figure for each column of `PANELS` in the folds' curves: thin lines are folds, the thick one their median."""
+    """Return one figure per column of `PANELS` in the curves: thin lines are folds, the thick one their median."""
     if not curves:
         return []
     return [_panel(column, title, curves) for column, title in PANELS.items() if _has(curves, column)]
@@ -124,12 +124,12 @@ class _Scale:
         self.start, self.stop = start, stop
 
     def __call__(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Positions in SVG units."""
+        """Return positions in SVG units."""
         share = (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
         return self.start + share * (self.stop - self.start)
 
     def ticks(self, count: int, *, whole: bool = False) -> list[float]:
-        """At most about `count` round values inside the range."""
+        """Return about `count` round values inside the range."""
         values = MaxNLocator(nbins=count, integer=whole).tick_values(self.low, self.high)
         return [float(value) for value in values if self.low - 1e-9 <= value <= self.high + 1e-9]
 
@@ -146,7 +146,7 @@ def _axes(horizontal: _Scale, vertical: _Scale, *, whole: bool = True) -> str:
 
 
 def _path(x: npt.NDArray, y: npt.NDArray, horizontal: _Scale, vertical: _Scale) -> str:
-    """Path data of a line with at most `MAX_POINTS` points."""
+    """Return the path data of a line with at most `MAX_POINTS` points."""
     keep = _evenly(len(x), MAX_POINTS)
     points = [f"{a:.1f} {b:.1f}" for a, b in zip(horizontal(x[keep]), vertical(y[keep]), strict=True)]
     # a line back to itself, with the round caps of the style sheet, makes a single point visible
@@ -154,7 +154,7 @@ def _path(x: npt.NDArray, y: npt.NDArray, horizontal: _Scale, vertical: _Scale) 
 
 
 def _evenly(size: int, most: int) -> list[int]:
-    """At most `most` indices spread evenly over 0..size-1, both ends included."""
+    """Return at most `most` indices, evenly spaced over 0..size-1 with both ends."""
     return sorted({int(index) for index in np.linspace(0, size - 1, min(size, most)).round()})
 
 

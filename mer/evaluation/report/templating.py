@@ -17,7 +17,7 @@ from mer.utils.atomic_files import write_atomically
 
 
 def write_page(path: Path, template: str, context: Mapping[str, Any]) -> Path:
-    """`path`, after the template beside this module was filled with the context and written there."""
+    """Fill a template of this folder with the context and write it to `path`; return `path`."""
     page = _environment().get_template(template).render(**context)
     with write_atomically(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
@@ -25,12 +25,12 @@ def write_page(path: Path, template: str, context: Mapping[str, Any]) -> Path:
 
 
 def score_text(value: float | None) -> str:
-    """Three decimals without a leading zero, as the field prints scores."""
+    """Return three decimals without a leading zero, as papers print scores."""
     return "not defined" if value is None else f"{value:.3f}".removeprefix("0")
 
 
 def signed_text(value: float | None, digits: int = 3) -> str:
-    """A difference with its sign: `+.031`, `−.004`, `.000`."""
+    """Return a difference with its sign: `+.031`, `−.004`, `.000`."""
     if value is None:
         return "not defined"
     text = f"{abs(value):.{digits}f}".removeprefix("0")
@@ -38,7 +38,7 @@ def signed_text(value: float | None, digits: int = 3) -> str:
 
 
 def p_text(value: float | None) -> str:
-    """A p-value with three decimals, `<.001` below that."""
+    """Return a p-value with three decimals, or `<.001`."""
     if value is None:
         return "–"
     return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
@@ -70,17 +70,17 @@ def _bound(value: float) -> str:
 
 
 def _share(value: float) -> str:
-    """Whole percents; a share that is not 0 never reads as 0%."""
+    """Return whole percents; a share above 0 is never shown as 0%."""
     return "<1%" if 0 < value < 0.005 else f"{value:.0%}"
 
 
 def _count(value: int) -> str:
-    """Thousands set apart by a narrow space that does not break."""
+    """Return a number with thousands separated by narrow no-break spaces."""
     return f"{value:,}".replace(",", "\u202f")
 
 
 def _duration(seconds: float) -> str:
-    """The two largest units of a duration."""
+    """Return the two largest units of a duration."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"

@@ -1,1 +1,1 @@
-"""Intervals over subjects and paired tests."""
+"""Compute bootstrap intervals over subjects and paired tests."""

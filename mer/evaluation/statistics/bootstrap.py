@@ -39,7 +39,7 @@ class Interval:
 
 
 def resample_subjects(confusions: npt.NDArray, *, draws: int, seed: int) -> npt.NDArray:
-    """Summed counts (draws, K, K) of `draws` samples of S subjects with replacement from (S, K, K)."""
+    """Return summed counts (draws, K, K) of `draws` samples of S subjects with replacement from (S, K, K)."""
     subjects, classes, _ = confusions.shape
     generator = np.random.default_rng(seed_from(seed, "bootstrap"))
     times = generator.multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)

@@ -150,7 +150,7 @@ def effect_size(
 
 
 def mcnemar(first_right: npt.NDArray[np.bool_], second_right: npt.NDArray[np.bool_]) -> McNemar:
-    """Exact McNemar test of who is right on the same clips (N,)."""
+    """Return the exact McNemar test of two classifiers on the same clips; which clips are right, (N,) each."""
     only_first = int((first_right & ~second_right).sum())
     only_second = int((second_right & ~first_right).sum())
     total = only_first + only_second
@@ -160,7 +160,7 @@ def mcnemar(first_right: npt.NDArray[np.bool_], second_right: npt.NDArray[np.boo
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """P-values adjusted for their number by Holm's step-down rule, in the given order; each at most 1."""
+    """Return p-values adjusted by Holm's step-down method, in the given order; each at most 1."""
     order = sorted(range(len(p)), key=lambda place: p[place])
     adjusted, reached = [0.0] * len(p), 0.0
     for rank, place in enumerate(order):

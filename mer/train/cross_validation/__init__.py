@@ -1,1 +1,1 @@
-"""All folds of a run: processes, the run's folder, dry run, checks, tracking."""
+"""Train all folds of a run: processes, run folder, dry run, checks, tracking."""

@@ -1,6 +1,6 @@
-"""What a run would do, told before it is done: samples, folds, classes, parameters, steps, and the time they take.
+"""Dry run: print what a run would do and how long it would take.
 
-Contract: trains nothing that is kept and writes nothing but the caches that a run fills anyway.
+Contract: keeps no trained network, and writes only the cache entries that the run would write too.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ TIMED_STEPS = 3
 def describe(
     experiment: Experiment, console: Console, *, todo: Sequence[Fold], origin: Sequence[str], startup: float
 ) -> None:
-    """Print what the run would do, with an estimate of the time from a few real training steps of the first fold.
+    """Print samples, folds, network and training of a run; estimate the time from a few steps of the first fold.
 
     Args:
-        experiment: of the run.
-        console: where to print.
-        todo: folds that are not finished in the run's folder.
-        origin: sentences on where the weights of the first training come from.
-        startup: seconds that a process takes to import the program and to load the experiment from the cache.
+        experiment: the experiment of the run.
+        console: prints the table.
+        todo: folds that the run's folder does not hold yet.
+        origin: sentences on the initial weights of the first training.
+        startup: seconds that a process needs to import the program and to load the experiment from the cache.
     """
     config, table = experiment.config, experiment.table
     module = RecognitionModule(experiment.samples, config, initialise=False)
@@ -97,7 +97,7 @@ def describe(
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of one training of a stage, whether one serves all folds, and both in words."""
+    """Seconds of one training of a stage, whether it serves all folds, and both in words."""
 
     seconds: float
     shared: bool
@@ -105,7 +105,7 @@ class Cost:
 
 
 def stage_cost(experiment: Experiment, stage: PretrainingStage) -> Cost:
-    """What a stage costs, as far as a few of its steps tell; without leaving out the people whom a fold tests."""
+    """Estimate the cost of a stage from a few steps, on all its samples (a fold would leave out its test subjects)."""
     config, table = stage_config(experiment.config, stage), stage.samples.table
     members, optim = config.members, config.optim
     loaders = FoldDataModule(stage.samples, stage_fold(stage, config, tuple(table.frame["sample_id"])), config)
@@ -120,13 +120,13 @@ def stage_cost(experiment: Experiment, stage: PretrainingStage) -> Cost:
 
 
 def _loaders(experiment: Experiment, fold: Fold) -> FoldDataModule:
-    """Data of one fold as its training has it."""
+    """Return the data module of one fold, co-training included."""
     joined = cotraining_samples(experiment, fold)
     return FoldDataModule(experiment.samples, fold, experiment.config, cotraining=joined)
 
 
 def steps_with_search(experiment: Experiment, fold: Fold) -> int:
-    """Optimiser steps of one fold, at most: its members, after a search each recipe on parts of its training part."""
+    """Return the most optimiser steps of one fold: all members, and in a nested search all inner trainings."""
     config = experiment.config
     recipes = [with_overrides(config, line) for line in config.protocol.candidates]
     steps = [fold_steps(_loaders(replace(experiment, config=one), fold), one) for one in recipes or [config]]
@@ -134,7 +134,7 @@ def steps_with_search(experiment: Experiment, fold: Fold) -> int:
 
 
 def fold_steps(loaders: FoldDataModule, config: Config) -> int:
-    """Optimiser steps of one fold."""
+    """Return the optimiser steps of one training."""
     if not len(loaders.train_rows):
         return 0
     if config.optim.iterations is not None:
@@ -143,7 +143,7 @@ def fold_steps(loaders: FoldDataModule, config: Config) -> int:
 
 
 def step_seconds(data: PreparedSamples, loaders: FoldDataModule, config: Config) -> float:
-    """Median seconds of a training step on this machine: loading, forward, backward, without an optimiser's update."""
+    """Return the median seconds of a training step here: loading, forward, backward; no optimiser update."""
     torch.set_num_threads(config.trainer.threads)
     module = RecognitionModule(data, config, initialise=False)
     module.adapt_to(loaders)

@@ -1,7 +1,7 @@
-"""Which folds of a run are finished: their files are as they were written and hold what the fold tests.
+"""Check which folds of a run are finished: their files are unchanged and predict every test sample.
 
-Contract: a damaged fold counts as missing and is made again; the same seed gives the same predictions, so nothing is
-lost but an edit by hand. `damages` says which, before that.
+Contract: a damaged fold counts as missing and is trained again; the same seed gives the same predictions. `damages`
+lists the damaged folds before that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mer.train.experiment.experiment import Experiment
 
 
 def is_finished(fold: Fold, run: Path) -> bool:
-    """Whether the fold's folder stands in the run, without damage."""
+    """Return whether the run holds the fold's folder, undamaged."""
     folder = run_files.fold_folder(run, fold.name)
     return (folder / run_files.FOLD).is_file() and fold_damage(fold, folder) is None
 
@@ -36,7 +36,7 @@ def fold_damage(fold: Fold, folder: Path) -> str | None:
 
 
 def damages(experiment: Experiment, run: Path) -> list[str]:
-    """Return a sentence for each damaged fold; what is not finished is no damage."""
+    """Return one sentence per damaged fold; unfinished folds are not damaged."""
     folders = {fold: run_files.fold_folder(run, fold.name) for fold in experiment.folds}
     faults = [fold_damage(fold, folder) for fold, folder in folders.items() if folder.is_dir()]
     return [f"{fault}, so its fold is made again" for fault in faults if fault is not None]

@@ -1,8 +1,8 @@
-"""Folds in processes of their own: started, told apart when they die, and ended with the run.
+"""Train folds in worker processes with `in_processes`.
 
-Contract: a worker ends with its parent, however that ends; SIGINT and SIGTERM end it at once, so that Ctrl-C in a
-terminal, which reaches every process there, leaves no traceback and nobody at work. Workers do not import the user's
-own script, so it needs no `if __name__ == "__main__"`.
+Contract: a worker ends when its parent ends, even if the parent is killed. SIGINT and SIGTERM end a worker at once, so
+Ctrl-C in a terminal leaves no traceback and no running process. Workers do not import the user's script, so it
+needs no `if __name__ == "__main__"`.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ from mer.train.experiment.experiment import Experiment, load_experiment
 
 #: Signals that end a worker at once.
 SIGNALS = {signal.SIGINT, signal.SIGTERM}
-#: Seconds in which a process that was killed has gone.
+#: Seconds to wait for the exit status of a killed process.
 GONE = 5.0
 
-#: Trains one fold of an experiment in a run's folder; the error's line or None.
+#: Trains the fold with this name in a run's folder; returns the error line or None.
 Attempt = Callable[[Experiment, str, Path], "str | None"]
 
 
 class WorkerEndedError(Exception):
-    """A worker process ended from outside, with what it was doing; says by what."""
+    """A worker process was ended from outside, for example by a signal; the text gives the cause."""
 
 
 def in_processes(
     experiment: Experiment, names: Sequence[str], run: Path, workers: int, work: Attempt
 ) -> Iterator[tuple[str, str | None]]:
-    """Train folds in worker processes; yields name and error line of each as it ends.
+    """Train folds in worker processes; yield (name, error line or None) when a fold ends.
 
     Args:
         experiment: loaded again in each process from its configuration.
-        names: of the folds.
+        names: names of the folds.
         run: the run's folder.
         workers: number of processes.
-        work: what a process does with one fold, a function of a module.
+        work: trains one fold; a function of a module, so that a process can import it.
 
     Raises:
-        WorkerEndedError: a process died; those that had ended well were yielded before.
-        MerError: a process cannot load the experiment.
+        WorkerEndedError: if a process was ended from outside; finished folds are yielded before.
+        MerError: if a process cannot load the experiment.
     """
     context = multiprocessing.get_context("spawn")  # fork would copy torch's and OpenCV's threads in an unknown state
     others = set(multiprocessing.active_children())
@@ -86,7 +86,7 @@ def in_processes(
 
 @contextmanager
 def _starting() -> Iterator[None]:
-    """While processes start: they get signals only when they are set up, and do not run the user's script again."""
+    """Block signals while processes start, and keep the processes from importing the user's script."""
     main = sys.modules["__main__"]
     # `spawn` imports the file of this module in each process; a script without a guard would start itself again there
     sys.modules["__main__"] = ModuleType("__main__")
@@ -102,7 +102,7 @@ def _starting() -> Iterator[None]:
 
 
 def _cause(processes: set[BaseProcess]) -> str:
-    """What ended a worker; the pool ends the others by SIGTERM then."""
+    """Return what ended a worker; the pool then ends the others by SIGTERM."""
     end = time.monotonic() + GONE
     # the pool's own thread may be reaping them: then `join` returns before the status is known
     while any(process.exitcode is None for process in processes) and time.monotonic() < end:
@@ -119,7 +119,7 @@ _LOADED: dict[str, Experiment | str] = {}
 
 
 def _start(config: Config) -> None:
-    """Load the experiment once in each process; its pixels are a memory map, shared by all."""
+    """Load the experiment once per process; its inputs are a memory map that all processes share."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
@@ -132,7 +132,7 @@ def _start(config: Config) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when the run's main process is gone, killed with -9 say, instead of training on for nobody."""
+    """End this process when the main process is gone, for example after `kill -9`."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])
@@ -140,7 +140,7 @@ def _end_with_parent() -> None:
 
 
 def _work(work: Attempt, name: str, run: str) -> tuple[str, str | None, str | None]:
-    """Name, error line, and why the experiment could not be loaded."""
+    """Train one fold; return its name, the error line, and why the experiment could not be loaded."""
     experiment = _LOADED["experiment"]
     if isinstance(experiment, str):
         return name, None, experiment

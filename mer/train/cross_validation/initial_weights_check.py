@@ -1,7 +1,7 @@
-"""What the first training of a run begins with, tried once before anything is trained.
+"""Check the initial weights of a run before any training.
 
-Contract: fills networks that are thrown away and writes nothing. A file that does not fit, a network that would be
-tested though part of it was drawn at random, and levels held still that nobody trained end the run here, all at once.
+Contract: fills networks that are not kept, and writes nothing. All errors are listed at once: a file that does not fit,
+a zero-shot network with random parts, and frozen levels that nothing trained.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from mer.train.experiment.experiment import Experiment
 from mer.train.fold.pretraining import stage_config
 from mer.train.lightning.module import RecognitionModule
 
-#: Keys of `card["input"]` that must be the run's own where the file's network is tested as it is.
+#: Keys of `card["input"]` that must equal the run's own if the network is tested without training.
 INPUT = ("representation", "size")
 
 
 def check(experiment: Experiment) -> list[str]:
-    """Sentences on where the weights of the run's first training come from (of a nested search: its first candidate's).
+    """Return sentences on the initial weights of the first training (in a nested search: of the first candidate).
 
     Raises:
-        ConfigError: lists what must not stay as it was drawn, and what the network of a zero shot is not.
-        MerError: the file cannot be read or is of another network.
+        ConfigError: lists frozen levels that are random, and why a network cannot be tested without training.
+        MerError: if the file cannot be read or holds another network.
     """
     if experiment.config.init.name == "random":
         return ["all weights are drawn at random"]
@@ -48,7 +48,7 @@ def check(experiment: Experiment) -> list[str]:
 
 
 def _first_trainings(experiment: Experiment) -> Iterator[tuple[str, PreparedSamples, Config]]:
-    """What may be trained first, with the beginning of its keys: a stage, each recipe of a search, or the folds."""
+    """Yield (key prefix, samples, configuration) of the first training: a stage, each candidate, or the folds."""
     config = experiment.config
     if experiment.stages:
         first = experiment.stages[0]
@@ -61,7 +61,7 @@ def _first_trainings(experiment: Experiment) -> Iterator[tuple[str, PreparedSamp
 
 
 def frozen_config_errors(told: LoadReport, network: RecognitionNetwork, optim: OptimConfig) -> list[str]:
-    """What a recipe would hold still though it was drawn at random, or learned without the units beside it."""
+    """Return the errors of frozen levels that are random, or that were trained without their attention units."""
     found = []
     drawn = [name for name in told.drawn if not name.startswith("data_norm.")]  # this one is fixed, nothing learns it
     frozen = [name for name in drawn if network.level_of(name) < optim.freeze]
@@ -69,14 +69,14 @@ def frozen_config_errors(told: LoadReport, network: RecognitionNetwork, optim: O
     if frozen or units:
         found.append(
             f"optim.freeze: expected levels that the file fills, got {optim.freeze}: "
-            f"{_listed(dict.fromkeys([*frozen, *units]))} would stay as drawn at random, or stand between weights that "
-            "learned without; freeze fewer levels, or train them in a stage before"
+            f"{_listed(dict.fromkeys([*frozen, *units]))} are random or new between trained "
+            "weights, so they must not be frozen; lower optim.freeze, or train them in a stage before"
         )
     return found
 
 
 def zero_shot_config_errors(told: LoadReport, config: Config) -> list[str]:
-    """Why a network that is tested without any training would not be the file's own."""
+    """Return the errors of a network that is tested without training but differs from that of the file."""
     here, there = _function(config.model), {} if told.model is None else _function(told.model)
     why = "as the file has it, whose network is tested without any training"
     found = [f"{key}: expected {there[key]} {why}, got {here[key]}" for key in there if there[key] != here[key]]
@@ -96,7 +96,7 @@ def zero_shot_config_errors(told: LoadReport, config: Config) -> list[str]:
 
 
 def _function(model: ModelConfig) -> dict[str, Any]:
-    """What of a configuration decides the function of a trained network: neither dropout nor the form of a unit."""
+    """Return the options that decide what a trained network computes: not dropout, not details of a unit."""
     plain = {f"model.{key}": value for key, value in asdict(model).items() if key not in ("dropout", "attention")}
     return {**plain, **{f"model.attention.{key}": value for key, value in _places(model.attention).items()}}
 
@@ -112,7 +112,7 @@ def _places(attention: AttentionConfig) -> dict[str, Any]:
 
 
 def _listed(names: dict[str, None]) -> str:
-    """The modules of these tensors, the first few by name."""
+    """Return the modules of these tensors; only the first three by name."""
     parts = list(dict.fromkeys(_module(name) for name in names))
     return ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
 

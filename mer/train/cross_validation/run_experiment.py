@@ -1,7 +1,7 @@
-"""All folds of a configuration, from loading the samples to the report: the job behind `python -m mer.run`.
+"""Run a whole experiment with `run_experiment`: load the samples, train all folds, write results and report.
 
-Contract: what is already in the run's folder is kept, what is missing is trained, so that the same call finishes a run
-that was ended in the middle.
+Contract: finished folds in the run's folder are kept and missing ones are trained, so the same call finishes an
+interrupted run.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from mer.utils.console import say
 
 
 def run_experiment(config: Config, folder: Path, *, console: Console | None = None) -> dict[str, Any]:
-    """Return the results of all folds of a configuration; what is already in `folder` is kept, the rest is trained.
+    """Return the results of all folds (content of `results.json`); train the folds that `folder` does not hold yet.
 
     Args:
-        config: what to do.
-        folder: the run's folder, drawn in `mer.run_files`.
-        console: where to show progress and tables; None for standard output.
+        config: the configuration.
+        folder: the run's folder, see `mer.run_files`.
+        console: shows progress and tables; None for standard output.
 
     Raises:
-        MerError: a problem that the user can solve.
+        MerError: if the configuration, the data or the folder cannot be used; the text says what to do.
     """
     imports = seconds_running()
     check_config(config)
@@ -74,7 +74,7 @@ def run_experiment(config: Config, folder: Path, *, console: Console | None = No
 def _train(
     experiment: Experiment, audited: dict[str, Any], folder: Path, console: Console, *, main: bool
 ) -> dict[str, Any]:
-    """Results of an experiment in a folder that this process, or rank 0 for it, holds; arguments as in `run`."""
+    """Train missing folds and return the results; this process or its rank 0 holds the lock of the folder."""
     config = experiment.config
     whole = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
     assert isinstance(whole, dict)  # a dataclass always gives one
@@ -127,6 +127,7 @@ def _train(
 
 
 def _announce(experiment: Experiment, todo: int, folder: Path, console: Console) -> None:
+    """Print samples, folds and notes before training; `todo`: number of folds to train."""
     table = experiment.table
     side = max(1, min(parallel_folds(experiment.config), todo))
     say(
@@ -139,7 +140,7 @@ def _announce(experiment: Experiment, todo: int, folder: Path, console: Console)
 
 
 def _outcome(fold: Fold, folder: Path) -> str:
-    """A line on a finished fold, from its record."""
+    """Return one line on a finished fold: seconds, accuracy, number of clips."""
     record = read_json(run_files.fold_folder(folder, fold.name) / run_files.FOLD)
     return f"{fold.name}: {record['seconds']:.1f} s, accuracy {record['accuracy']:.2f} on {record['test']} clips"
 

@@ -1,7 +1,7 @@
-"""A run's folder: claiming it for one configuration, and collecting what the folds left into results and a report.
+"""Open a run's folder with `open_run_folder`, and write its results and report with `collect_results`.
 
-Contract: `collect_results` is a function of the folder and the experiment; running it again gives the same files.
-The names and the drawing of the folder stand in `mer.run_files`.
+Contract: `collect_results` depends only on the folder and the experiment; calling it again gives the same files.
+`mer.run_files` lists the names of all files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ from mer.utils.hashing import stream_sha256
 
 
 def check_run_folder(experiment: Experiment, run: Path) -> str | None:
-    """Raise MerError where `run` holds another study's results; return when its own began, None for a new one."""
+    """Return when the run in this folder began, None for a new folder.
+
+    Raises:
+        MerError: if the folder holds results of another configuration or of other data.
+    """
     obstacle = run_files.obstacle(run)
     if obstacle is not None:
         what = "a folder, got a file" if obstacle.is_file() else "a file, got a folder"
@@ -60,9 +64,12 @@ def check_run_folder(experiment: Experiment, run: Path) -> str | None:
 
 
 def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, Any]) -> None:
-    """Make `run` the folder of this study, or raise where it holds another one's results.
+    """Write `config.yaml` (all options) and `manifest.json` (the options and data that decide the numbers, hardware).
 
-    Writes `config.yaml` (everything that was asked for) and `manifest.json` (what decides the numbers, where it ran).
+    Makes the folder if needed, and removes incomplete files that killed processes left.
+
+    Raises:
+        MerError: if the folder holds results of another configuration or of other data.
     """
     started = check_run_folder(experiment, run) or datetime.now(timezone.utc).isoformat(timespec="seconds")
     run.mkdir(parents=True, exist_ok=True)
@@ -83,11 +90,11 @@ def open_run_folder(experiment: Experiment, run: Path, whole_config: dict[str, A
 
 
 def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
-    """Results of the folds that are there, also written: predictions, folds, results, confusion matrix, report.
+    """Return the results of the finished folds; write predictions, folds, results, confusion matrix and report.
 
     Raises:
-        AllFoldsFailedError: there is none.
-        MerError: some were trained on other data or by other code of a plugin, which changed while the run worked.
+        AllFoldsFailedError: if no fold is finished.
+        MerError: if data or a plugin's code changed during the run, so that folds do not belong together.
     """
     _refuse_foreign_folds(experiment, run)
     folds = fold_table(experiment, run)
@@ -133,13 +140,13 @@ def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
 
 
 def _member_tables(folds: pd.DataFrame, run: Path) -> Iterator[pd.DataFrame]:
-    """The members' predictions of every finished fold."""
+    """Yield the predictions of all members, one table per finished fold."""
     for name in folds["fold"][folds["status"] == "done"]:
         yield read_predictions(run_files.fold_folder(run, name) / run_files.MEMBERS)
 
 
 def fold_table(experiment: Experiment, run: Path) -> pd.DataFrame:
-    """One row a fold in their order: status `done`, `failed`, `missing`, counts, epochs, seconds, accuracy, error."""
+    """Return one row per fold: status `done`, `failed` or `missing`, counts, epochs, seconds, accuracy, error."""
     rows = []
     for fold in experiment.folds:
         counts = {"train": len(fold.train), "validation": len(fold.validation), "test": len(fold.test)}
@@ -159,7 +166,7 @@ def fold_table(experiment: Experiment, run: Path) -> pd.DataFrame:
 
 
 def _failure(path: Path) -> dict[str, Any]:
-    """The record of a failed fold, or where it is damaged what says so."""
+    """Return the record of a failed fold; if the file is damaged, a record with that error."""
     try:
         return read_json(path)
     except DamagedFileError as error:
@@ -167,7 +174,7 @@ def _failure(path: Path) -> dict[str, Any]:
 
 
 def _recorded(manifest: Path) -> dict[str, Any] | None:
-    """Content of a manifest; None where there is none, or a damaged one: the folds say themselves what made them."""
+    """Return a manifest; None if it is missing or damaged, since each fold records its configuration too."""
     try:
         content = read_json(manifest)
     except (FileNotFoundError, DamagedFileError):
@@ -177,7 +184,7 @@ def _recorded(manifest: Path) -> dict[str, Any] | None:
 
 
 def environment_notes(run: Path) -> list[str]:
-    """A sentence for each way in which the folds' code, packages or hardware differ, as after an update in between."""
+    """Return one sentence per difference in code, packages or hardware between folds, as after an update."""
     found = [_record(folder)["environment"] for folder in run_files.completed_folds(run)]
     flat = [flatten(environment) for environment in found]
     differing = {key: {str(one.get(key)) for one in flat} for key in sorted({key for one in flat for key in one})}
@@ -189,14 +196,14 @@ def environment_notes(run: Path) -> list[str]:
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    """The record of a finished fold."""
+    """Return the record of a finished fold."""
     return read_json(folder / run_files.FOLD)
 
 
 def _refuse_foreign_folds(experiment: Experiment, run: Path) -> None:
-    """Raise where a finished fold was computed under another configuration, also when the manifest was lost."""
+    """Raise MerError if a finished fold has another configuration; works without a manifest too."""
     wanted = {"config_hash": config_hash(experiment.config), **experiment.hashes}
-    # folds of older versions do not say of which data they are
+    # older versions did not record the data of a fold
     foreign = [
         folder.name
         for folder in run_files.completed_folds(run)
@@ -210,6 +217,7 @@ def _refuse_foreign_folds(experiment: Experiment, run: Path) -> None:
 
 
 def _refuse_other(wanted: dict[str, Any], recorded: dict[str, Any], run: Path) -> None:
+    """Raise MerError that lists the options in which two configurations differ, if there are any."""
     absent = "(absent)"
     differing = [
         f"  {key}: {recorded.get(key, absent)} there, {wanted.get(key, absent)} asked for"

@@ -2,14 +2,16 @@
 
 Contract: the lock ends with its process, even if the process is killed; the file `<run>/.lock` stays and blocks nobody.
 Only the main process holds the lock: other ranks of its training and workers that train its folds need none.
+On a file system without locks there is no lock.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -18,6 +20,9 @@ from filelock import FileLock, Timeout
 from mer import run_files
 from mer.errors import MerError
 from mer.utils.disk_space import name_full_disk
+
+#: Errors of a file system without locks, as some network disks are.
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 @contextmanager
@@ -30,18 +35,19 @@ def lock_run_folder(run: Path) -> Iterator[None]:
     path = run / run_files.LOCK
     try:
         run.mkdir(parents=True, exist_ok=True)
-        # older versions of filelock empty the file before they try to lock it
-        holder = path.read_text(encoding="utf-8").strip() if path.exists() else ""
-        lock = FileLock(path, timeout=0).acquire()
+        # a soft lock would block the folder for ever if this process is killed
+        lock: AbstractContextManager[object] = FileLock(path, timeout=0, fallback_to_soft=False).acquire()
     except Timeout as error:
+        holder = path.read_text(encoding="utf-8", errors="replace").strip() or "another process"
         raise MerError(
-            f"the run folder {run} is in use by {holder or 'another process'}: wait until it ends, or give another "
-            "hydra.run.dir"
+            f"the run folder {run} is in use by {holder}: wait until it ends, or give another hydra.run.dir"
         ) from error
     except OSError as error:
-        raise MerError(
-            f"the run folder {run} cannot be written ({error.strerror}): give another hydra.run.dir or its rights"
-        ) from error
+        if error.errno not in NO_LOCKS:
+            raise MerError(
+                f"the run folder {run} cannot be written ({error.strerror}): give another hydra.run.dir or its rights"
+            ) from error
+        lock = nullcontext()
     with lock:
         since = datetime.now(timezone.utc).isoformat(timespec="seconds")
         with name_full_disk(run):

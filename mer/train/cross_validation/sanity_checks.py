@@ -1,8 +1,7 @@
-"""`sanity=true`: null runs, the linear baseline and the identity probe beside a finished run.
+"""Add null runs, the linear baseline and the identity probe to a finished run (`sanity=true`).
 
-Contract: everything lies in `<run>/sanity/`: a whole run's folder for each null run, and `sanity.json` with all
-numbers and their verdicts, which `collect_results` puts into the results. Nothing here changes a score of
-the run.
+Contract: writes into `<run>/sanity/` only: one run folder per null run, and `sanity.json` with all numbers and
+verdicts, which `collect_results` copies into the results. No score of the run changes.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ PROBE_FOLDS = 10
 
 
 def add_null_tests(experiment: Experiment, run: Path, start: Callable[[Config, Path], dict[str, Any]]) -> None:
-    """Make the null tests of a run whose folds are trained and write them to `sanity.json`.
+    """Make the null tests of a run with trained folds, and write them to `sanity.json`.
 
     Args:
-        experiment: of the run.
-        run: its folder.
-        start: runs a configuration in a folder and returns its results, as `mer.run.run` does.
+        experiment: the experiment of the run.
+        run: the run's folder.
+        start: runs a configuration in a folder and returns its results, like `mer.run.run`.
     """
     configs = null_configs(experiment.config, experiment.table, experiment.folds)
     found: dict[str, Any] = {}
@@ -70,9 +69,9 @@ def add_null_tests(experiment: Experiment, run: Path, start: Callable[[Config, P
 
 
 def describe_initial_weights(experiment: Experiment) -> str:
-    """What networks with permuted labels know all the same, since they begin with a file; a sentence, or nothing.
+    """Return a sentence on what the initial weights of a null run learned from true labels; "" without a file.
 
-    Permuted are the labels of this run's trainings; those that an earlier one learned from are in the weights.
+    `null=permuted_labels` permutes the labels of this run only; an earlier training may have seen the true ones.
     """
     init = experiment.config.init
     if init.name != "file":
@@ -90,7 +89,7 @@ def describe_initial_weights(experiment: Experiment) -> str:
 
 
 def read(run: Path, *, again: bool = False) -> dict[str, Any]:
-    """What `add_null_tests` wrote, or an empty dict; also where the file is damaged and will be made `again`."""
+    """Read what `add_null_tests` wrote; {} if the file is missing, or damaged and made `again` later."""
     try:
         return read_json(run / run_files.SANITY_FOLDER / run_files.SANITY)
     except FileNotFoundError:
@@ -102,7 +101,7 @@ def read(run: Path, *, again: bool = False) -> dict[str, Any]:
 
 
 def linear_baseline(experiment: Experiment) -> dict[str, Any]:
-    """Scores of class-balanced logistic regression on pixels, over the same folds, as `results.scores` gives them."""
+    """Return the scores of class-balanced logistic regression on the inputs over the same folds."""
     description = (
         f"Class-balanced logistic regression on the network's own inputs (sides above {null_tests.LINEAR_SIDE} pixels "
         "averaged down), fitted fold by fold, its penalty fixed in advance."
@@ -117,7 +116,7 @@ def linear_baseline(experiment: Experiment) -> dict[str, Any]:
 
 
 def identity_probe(experiment: Experiment, run: Path) -> dict[str, Any]:
-    """What `null_tests.probe_verdict` tells of, measured on the networks of up to `PROBE_FOLDS` folds."""
+    """Return the identity probe (`null_tests.probe_verdict`) of the networks of up to `PROBE_FOLDS` folds."""
     description = (
         "Linear probes of what the classifier sees. Identity: half of each training person's clips fit, the other half "
         "test. Emotion: fitted on the fold's training part, tested on its held-out samples."
@@ -146,7 +145,7 @@ def identity_probe(experiment: Experiment, run: Path) -> dict[str, Any]:
 
 
 def _probe_fold(experiment: Experiment, run: Path, fold: Fold) -> dict[str, Any] | None:
-    """Identity and emotion read from one fold's network, or None where nobody in training has two clips."""
+    """Probe identity and emotion in one fold's network; None if no training subject has two clips."""
     network = load(_checkpoint(run, fold))
     place = {sample: row for row, sample in enumerate(experiment.table.frame["sample_id"])}
     train, test = (np.array([place[sample] for sample in part]) for part in (fold.train, fold.test))
@@ -182,7 +181,7 @@ def _probe_fold(experiment: Experiment, run: Path, fold: Fold) -> dict[str, Any]
 
 @torch.inference_mode()
 def features(network: RecognitionNetwork, pixels: np.ndarray, rows: Sequence[int] | np.ndarray) -> np.ndarray:
-    """What the classifier sees (N, D) float64 of these rows of the pixels."""
+    """Return the classifier's input (N, D) float64 for these rows of the inputs."""
     parts = []
     for start in range(0, len(rows), EVALUATION_BATCH):
         batch = np.asarray(pixels[rows[start : start + EVALUATION_BATCH]], dtype=np.float32)

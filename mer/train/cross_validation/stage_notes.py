@@ -1,7 +1,6 @@
-"""What is said of the trainings beside the folds: in the announcement, in a dry run, in results and report.
+"""Describe pretraining stages and co-training in notes, results and report.
 
-Contract: `notes` is a function of the study, before anything is trained; `records` and `outcomes` are functions of what
-lies in the run's folder.
+Contract: `notes` depends only on the experiment, before any training; `records` and `outcomes` read the run's folder.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from mer.train.experiment.experiment import Experiment, PretrainingStage
 from mer.utils.atomic_files import read_json
 from mer.utils.hashing import file_hash
 
-#: People who are in a stage's samples and tested that one sentence names.
+#: Most tested subjects of a stage that a note names.
 NAMED = 3
 
 
 def notes(experiment: Experiment) -> list[str]:
-    """What each stage and the companions are, and whether people in them are tested; one sentence each."""
+    """Return one sentence per stage and for co-training: its samples, and which of its subjects are tested."""
     found = []
     for stage in experiment.stages:
         table = stage.samples.table
@@ -42,7 +41,7 @@ def notes(experiment: Experiment) -> list[str]:
 
 
 def data_hashes(experiment: Experiment) -> dict[str, str | None]:
-    """Hash of the content of everything that the run trains on besides its own key frames, by its key."""
+    """Return the content hashes of stages, co-training, initial weights and further frames, by key."""
     config = experiment.config
     tables = {f"stages.{stage.name}": (stage.samples.table, stage.config.data) for stage in experiment.stages}
     if experiment.cotraining is not None and config.cotrain.data is not None:
@@ -55,7 +54,7 @@ def data_hashes(experiment: Experiment) -> dict[str, str | None]:
 
 
 def records(experiment: Experiment, run: Path) -> list[dict[str, Any]]:
-    """Stage by stage: name, data, samples, classes, whether shared, trainings, their steps and seconds summed."""
+    """Return one record per stage: name, data, samples, classes, shared or not, trainings, total steps and seconds."""
     found = []
     for stage in experiment.stages:
         parts = _parts(stage, run)
@@ -81,7 +80,7 @@ def records(experiment: Experiment, run: Path) -> list[dict[str, Any]]:
 
 
 def outcomes(experiment: Experiment, run: Path) -> list[str]:
-    """What the stages did, and where the weights came from that trainings began with; one sentence each."""
+    """Return sentences on what the stages trained, and on the initial weights of stages and folds."""
     found = []
     for stage, record in zip(experiment.stages, records(experiment, run), strict=True):
         times = "1 training" if record["trainings"] == 1 else f"{record['trainings']} trainings"
@@ -95,10 +94,11 @@ def outcomes(experiment: Experiment, run: Path) -> list[str]:
 
 
 def _sharing(stage: PretrainingStage) -> str:
+    """Say whether a stage is trained once or for each fold, and why."""
     if stage.shared:
         return "nobody in them is tested (subjects, samples, pictures were compared), so one training serves all folds"
     if not stage.people:
-        return "nobody in them is tested, yet the stage before is trained for each fold, and so is this one"
+        return "none of its subjects is tested, but an earlier stage is trained per fold, so this stage is too"
     named = ", ".join(f"{who} ({why})" for who, why in list(stage.people.items())[:NAMED])
     more = f" and {len(stage.people) - NAMED} more" if len(stage.people) > NAMED else ""
     count = len(stage.people)
@@ -106,7 +106,7 @@ def _sharing(stage: PretrainingStage) -> str:
 
 
 def _parts(stage: PretrainingStage, run: Path) -> list[dict[str, Any]]:
-    """Records of all trainings of a stage in the run's folder."""
+    """Return the records of all trainings of a stage in the run's folder."""
     parents = [run] if stage.shared else run_files.completed_folds(run)
     folders = [
         folder for parent in parents for folder in sorted((parent / run_files.STAGES_FOLDER).glob(f"{stage.name}*"))

@@ -1,7 +1,7 @@
-"""All folds of a run: what is finished stays, what is missing is trained, what fails is recorded and the others go on.
+"""Train the missing folds of a run with `train_folds`; a fold that fails is recorded and the others continue.
 
-Contract: the state of a run is its folder. A fold is finished when its folder stands in `folds/`; a failed one leaves
-`failures/<fold>.json` with its traceback until it succeeds. Folds may be trained in this process or in several.
+Contract: the state of a run is its folder. A finished fold has a folder in `folds/`; a failed fold leaves
+`failures/<fold>.json` with its traceback until it succeeds. Folds are trained in this process or in several.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from mer.utils.atomic_files import write_json
 
 
 def missing_folds(experiment: Experiment, run: Path) -> list[Fold]:
-    """Folds of the experiment without a finished and sound folder in the run, in protocol order."""
+    """Return the folds without a finished, undamaged folder in the run, in protocol order."""
     return [fold for fold in experiment.folds if not is_finished(fold, run)]
 
 
 def train_folds(
     experiment: Experiment, folds: Sequence[Fold], run: Path, *, say: Callable[[str], None] = lambda line: None
 ) -> Generator[tuple[Fold, str | None], None, None]:
-    """Train the folds; yields each with None, or with the last line of its error, as it ends.
+    """Train the folds; yield (fold, None), or (fold, last line of its error), when a fold ends.
 
-    The order is the protocol's with one process and the order of finishing with several; the numbers are the same.
-    Where the caller stops listening, an interrupt say, the processes end with what they were doing.
+    One process trains in protocol order; several yield folds as they finish, with the same numbers. If the caller
+    closes the generator, for example at Ctrl-C, the processes end.
 
     Args:
-        experiment: of the run.
-        folds: those to train.
-        run: its folder.
-        say: told what happens beside that: a worker process that was ended from outside.
+        experiment: the experiment of the run.
+        folds: the folds to train.
+        run: the run's folder.
+        say: called with a message if a worker process was ended from outside.
 
     Raises:
-        MerError: a worker process cannot load the experiment; says why.
+        MerError: if a worker process cannot load the experiment.
     """
     workers = min(parallel_folds(experiment.config), len(folds))
     if workers <= 1:
@@ -70,7 +70,7 @@ def train_folds(
 
 
 def parallel_folds(config: Config) -> int:
-    """Processes that train folds side by side: `trainer.parallel_folds`; where that is 0, what the hardware allows."""
+    """Return how many folds to train in parallel: `trainer.parallel_folds`, or if 0 what the hardware allows."""
     hardware = config.trainer
     if hardware.parallel_folds:
         return hardware.parallel_folds
@@ -81,20 +81,20 @@ def parallel_folds(config: Config) -> int:
 
 
 def is_main_process(config: Config) -> bool:
-    """Whether this process decides and writes: the only one, or rank 0 of a run over several devices.
+    """Return whether this process writes files: it is the only one, or rank 0 of a run on several devices.
 
-    With one device every process is a run of its own, also as one of many tasks that a cluster started side by side.
+    With one device each process is a separate run, even if a cluster started many tasks together.
     """
     return config.trainer.devices == 1 or int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 def work(experiment: Experiment, name: str, run: Path) -> str | None:
-    """Train the fold of that name, as `attempt` does, in a worker process."""
+    """Train the fold with this name in a worker process, see `attempt`."""
     return attempt(experiment, experiment.fold(name), run)
 
 
 def attempt(experiment: Experiment, fold: Fold, run: Path) -> str | None:
-    """Train one fold; returns None, or the error's last line after its record is written."""
+    """Train one fold; return None, or write a failure record and return the last line of the error."""
     record = run_files.failure_file(run, fold.name)
     try:
         run_fold(experiment, fold, run)
@@ -113,7 +113,7 @@ def attempt(experiment: Experiment, fold: Fold, run: Path) -> str | None:
 
 
 def failure_record(experiment: Experiment, fold: Fold, line: str) -> dict[str, Any]:
-    """The record of a failed fold: counts, the error's line and its traceback."""
+    """Return the record of a failed fold: counts, error line and traceback."""
     return {
         "fold": fold.name,
         "train": len(fold.train),

@@ -1,7 +1,7 @@
-"""Weights & Biases on top of the files: one run an experiment, fed from what the folds left on disk.
+"""Log a run to Weights & Biases with `open_tracker`, from the files of its folder.
 
-Contract: nothing here computes a number; without W&B the same values stand in the run's folder. Offline needs no
-account and no network. One context manager a run, so that a second run in the same process never writes into the first.
+Contract: computes no number; the run's folder holds the same values without W&B. Offline mode needs no account and no
+network. Each run has its own context manager, so two runs in one process do not mix.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mer.protocols.registry import Fold, selection_mode
 
 
 class NoTracker:
-    """Takes everything and sends it nowhere: the files are enough."""
+    """Tracker that does nothing."""
 
     def fold(self, fold: Fold, folder: Path) -> None:
         """Do nothing."""
@@ -34,7 +34,7 @@ class NoTracker:
 
 
 class WandbTracker:
-    """Sends curves, scores, predictions and pictures of one run to one W&B run."""
+    """Tracker that sends curves, scores, predictions and pictures of a run to W&B."""
 
     def __init__(self, run: Any, *, media: bool) -> None:
         self.run, self.media = run, media
@@ -79,7 +79,7 @@ class WandbTracker:
 
 
 def attention_pictures(run: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Sample id and RGB picture (H, W, 3) uint8 of every kept attention sample: the input and its map in each stage."""
+    """Yield (sample id, RGB picture (H, W, 3) uint8 of input and attention maps) of every kept sample."""
     for folder in run_files.completed_folds(run):
         if (folder / run_files.ATTENTION).is_file():
             with np.load(folder / run_files.ATTENTION) as kept:
@@ -92,18 +92,18 @@ def attention_pictures(run: Path) -> Iterator[tuple[str, np.ndarray]]:
 def open_tracker(
     config: Config, run: Path, whole_config: dict[str, Any], *, synthetic: bool, media: bool, enabled: bool = True
 ) -> Iterator[NoTracker | WandbTracker]:
-    """Tracker of one run, finished when the block ends, also when it ends in an error; `enabled` on one rank only.
+    """Yield the tracker of one run; finish it when the block ends or raises.
 
     Args:
-        config: of the run; `logger` decides.
+        config: the configuration; `logger` selects the tracker.
         run: the run's folder.
-        whole_config: what W&B shows as the configuration.
+        whole_config: the configuration that W&B shows.
         synthetic: whether the samples are drawn.
         media: whether pictures of inputs may be logged (`may_show_inputs`).
-        enabled: whether this rank tracks.
+        enabled: whether this rank tracks; True on one rank only.
 
     Raises:
-        MerError: W&B cannot begin, for lack of a key or of the network with `logger.mode=online`.
+        MerError: if W&B cannot start, e.g. without an API key or network with `logger.mode=online`.
     """
     if config.logger.name != "wandb" or not enabled:
         yield NoTracker()

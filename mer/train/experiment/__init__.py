@@ -1,1 +1,1 @@
-"""One configuration with its data: loading and checking, before anything is trained."""
+"""Load and check one configuration and its data, before any training."""

@@ -25,15 +25,15 @@ from mer.utils.plugins import load_plugins
 
 @dataclass(frozen=True)
 class PretrainingStage:
-    """One training before the folds.
+    """A training before the folds.
 
     Attributes:
         name: unique in the run.
         config: its data and recipe.
         samples: what it trains on.
-        shared: whether one training serves all folds, since no person in its samples or in those of the stages before
-            it is tested.
-        people: subjects of its samples who are tested, each with the reason.
+        shared: whether one training serves all folds, since no subject of its samples or of an earlier stage is
+            tested.
+        people: tested subjects among its samples, each with the reason.
     """
 
     name: str
@@ -45,15 +45,15 @@ class PretrainingStage:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One configuration with its data.
+    """A configuration with its data.
 
     Attributes:
         config: the configuration.
-        table: one row a clip.
+        table: one row per clip.
         inputs: network inputs (N, C, H, W), row i for row i of the table; a read-only memory map.
-        folds: who is tested on whom.
-        stages: trainings before the folds, in order.
-        cotraining: samples of another source in the folds' training batches.
+        folds: training, validation and test samples of each fold.
+        stages: pretraining stages, in order.
+        cotraining: samples of another source, added to the training batches.
     """
 
     config: Config
@@ -75,17 +75,17 @@ class Experiment:
 
     @cached_property
     def hashes(self) -> dict[str, str]:
-        """Return `data_hash`, of the samples and their key frames, and `frames_hash` where more frames are read."""
+        """Return `data_hash` of samples and key frames, and `frames_hash` if further frames are read."""
         frames = pipeline.frames_hash(self.table, self.config.data, self.config)
         return {"data_hash": self.table.content_hash(), **({} if frames is None else {"frames_hash": frames})}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what the loader changed and what the protocol does with the samples, one sentence each."""
+        """Return the notes of loader and protocol, one sentence each."""
         return (*self.table.notes, *protocol_notes(self.table, self.config.protocol, list(self.folds)))
 
     def fold(self, name: str) -> Fold:
-        """Return the fold of that name."""
+        """Return the fold with this name."""
         return next(fold for fold in self.folds if fold.name == name)
 
 
@@ -112,9 +112,9 @@ def load_experiment(config: Config, *, progress: bool = False) -> Experiment:
 
 
 def look_at_frames(experiment: Experiment) -> Experiment:
-    """Return the experiment with a note for each data set whose frames, read as they are, hardly show the face.
+    """Return the experiment with a note for each data set in whose frames the face is too small.
 
-    Looks at a few frames of the own samples; a null run, and inputs that are no frames of faces, need none.
+    Reads a few frames of the run's own samples; not for drawn samples, motion maps or null runs.
     """
     config, table = experiment.config, experiment.table
     drawn = pipeline.is_drawn(config.data) or config.data.name.startswith("synthetic")
@@ -128,7 +128,7 @@ def load_data(config: Config, *, progress: bool = False) -> PreparedSamples:
     """Read or draw the samples of `config.data` and compute their inputs, or take them from the cache.
 
     Raises:
-        ConfigError: `null=permuted_labels`, which shuffles labels fold by fold; these have their true ones.
+        ConfigError: if `null=permuted_labels`, since labels are permuted per fold; use `run_experiment`.
     """
     if config.null == null_runs.PERMUTED:
         raise ConfigError(["null: expected none or onset_only for load_data, got permuted_labels; use run_experiment"])
@@ -143,7 +143,7 @@ def _with_inputs(table: SampleTable, config: Config, *, progress: bool) -> Prepa
 def _other_samples(
     data: DataConfig, own: PreparedSamples, config: Config, key: str, *, progress: bool
 ) -> PreparedSamples:
-    """Samples of a source beside the run's own, with inputs of the same shape."""
+    """Load the samples of another source; raise SampleError if their inputs have another shape."""
     table = pipeline.load_samples(data, config, progress=progress)
     pixels = pipeline.load_inputs(table, data, config, progress=progress)
     if pixels.shape[1:] != own.inputs.shape[1:]:
@@ -155,7 +155,7 @@ def _other_samples(
 
 
 def _refuse_known_people(name: str, others: PreparedSamples, own: PreparedSamples) -> None:
-    """Raise where a stage shows people of the protocol's own table, on whom a nested search would compare recipes."""
+    """Raise SampleError if a stage contains subjects on whom a nested search would compare candidates."""
     met = shared_subjects(others, own, own.table.frame["sample_id"])
     if met:
         who, how = next(iter(met.items()))
@@ -167,7 +167,7 @@ def _refuse_known_people(name: str, others: PreparedSamples, own: PreparedSample
 
 
 def _refuse_other_classes(table: SampleTable, stages: list[PretrainingStage], config: Config) -> None:
-    """Raise where a fold trains nothing and the classifier that is handed on knows other classes than the table's."""
+    """Raise SampleError if a fold does not train and the initial classifier has other classes than the table."""
     known: tuple[str, ...]
     if stages:
         source, known = f"stages.{stages[-1].name}", stages[-1].samples.table.classes
@@ -181,7 +181,7 @@ def _refuse_other_classes(table: SampleTable, stages: list[PretrainingStage], co
 
 
 def _companions(data: DataConfig, own: PreparedSamples, config: Config, *, progress: bool) -> PreparedSamples:
-    """Samples of co-training, whose classes are among the run's own."""
+    """Load the co-training samples; raise SampleError if they have classes that the run does not have."""
     samples = _other_samples(data, own, config, "cotrain", progress=progress)
     unknown = [name for name in samples.table.classes if name not in own.table.classes]
     if unknown:

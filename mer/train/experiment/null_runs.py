@@ -1,9 +1,8 @@
-"""Null runs: the same machinery on data in which there is nothing to learn, or nothing that may be learned from.
+"""Define null runs (`null=...`), which train on permuted labels or without the apex, and must score at chance.
 
-Contract: `null` in the configuration makes a run a null run, with folders, resume and report like any other.
-`permuted_labels` shuffles labels within the training part of each fold, within its inner split, and within the data of
-each stage and of co-training, from the run's seed and the fold's name or the stage's; what is tested keeps its true
-labels. `onset_only` puts the onset frame in place of the apex.
+Contract: a null run has folders, resume and report like any other run. `permuted_labels` shuffles labels within the
+training part of each fold, within its inner split, and within each stage and co-training; the seed depends on the run's
+seed and the name of fold or stage. Test samples keep their labels. `onset_only` replaces the apex by the onset frame.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def config_errors(config: Config) -> list[str]:
 
 
 def why_no_onset(table: SampleTable, config: Config) -> str | None:
-    """Why `onset_only` cannot be made of these samples, or None where it can."""
+    """Return why `onset_only` is impossible for these samples; None if it is possible."""
     if config.input.representation == "motion_map":
         return "the samples are motion maps, computed elsewhere from onset and apex"
     lacking = int((table.frame["onset_path"] == "").sum())
@@ -51,7 +50,7 @@ def apply_onset_only(table: SampleTable, config: Config) -> SampleTable:
     """Return the table to compute inputs from. With `null=onset_only` the onset frame replaces the apex.
 
     Raises:
-        SampleError: `onset_only` on samples without an onset frame.
+        SampleError: if `onset_only` is asked for and a sample has no onset frame.
     """
     if config.null != ONSET:
         return table
@@ -77,13 +76,12 @@ def permute_fold_labels(table: SampleTable, config: Config, fold: Fold) -> Sampl
 def permute_labels(table: SampleTable, config: Config, key: str) -> SampleTable:
     """Return the table that trains a stage or co-training; its labels are shuffled with `null=permuted_labels`.
 
-    Its true labels would carry the real task into a run that must find nothing, above all where it shows the people of
-    the protocol's own data.
+    True labels there would teach the real task to a run that must score at chance.
 
     Args:
-        table: of the other source.
-        config: of the run.
-        key: where the configuration names it, e.g. `stages.macro`; gives each source an order of its own.
+        table: the samples of the other source.
+        config: the configuration of the run.
+        key: key of the source in the configuration, e.g. `stages.macro`; each key gives another order.
     """
     if config.null != PERMUTED:
         return table
@@ -93,7 +91,7 @@ def permute_labels(table: SampleTable, config: Config, key: str) -> SampleTable:
 
 
 def null_configs(config: Config, table: SampleTable, folds: Sequence[Fold]) -> dict[str, Config]:
-    """Configuration of each null run that `sanity` adds, by name; what cannot be made is left out."""
+    """Return the configuration of each possible null run that `sanity` adds, by name."""
     kept = [name for name in NULLS if why_not(name, config, table, folds) is None]
     # the null runs leave their files; a tracker of their own inside the run's would be told apart by nobody
     logger = replace(config.logger, name="csv")
@@ -101,7 +99,7 @@ def null_configs(config: Config, table: SampleTable, folds: Sequence[Fold]) -> d
 
 
 def why_not(name: str, config: Config, table: SampleTable, folds: Sequence[Fold]) -> str | None:
-    """Why a null run cannot be made of these samples and folds, or None where it can."""
+    """Return why a null run is impossible for these samples and folds; None if it is possible."""
     if name == PERMUTED and not all(fold.train for fold in folds):
         return "a fold trains on none of these samples, so no label of theirs is learned"
     return why_no_onset(table, config) if name == ONSET else None

@@ -27,17 +27,17 @@ def codes_of(subjects: Iterable[str]) -> frozenset[str]:
 
 
 def person_codes(table: SampleTable) -> np.ndarray:
-    """`person_code` of each row, text (N,)."""
+    """Return `person_code` of each row, text (N,)."""
     return np.array([person_code(*row) for row in zip(table.frame["dataset"], table.frame["subject"], strict=True)])
 
 
 def shared_subjects(other: PreparedSamples, own: PreparedSamples, tested: Iterable[str]) -> dict[str, str]:
-    """Subjects of `other` who are among the tested samples of `own`, each with the reason.
+    """Return the subjects of `other` that are among the tested samples of `own`, each with the reason.
 
     Args:
-        other: samples that are to train a network.
+        other: samples that may train a network.
         own: the samples of the protocol.
-        tested: ids of those of them that the network must not have seen.
+        tested: ids of samples of `own` that must not train the network.
     """
     ids = set(tested)
     rows = np.flatnonzero(own.table.frame["sample_id"].isin(ids).to_numpy())

@@ -37,14 +37,14 @@ def training_view(fold: Fold, protocol: ProtocolConfig) -> Fold:
 
 
 class ResultFiles:
-    """Writer of the tables and records of one folder, which marks all of them where held-out samples chose.
+    """Writer of the tables and records of one folder; marks all of them if held-out samples chose the epoch.
 
     Args:
-        folder: is there already.
-        protocol: of the run.
+        folder: an existing folder.
+        protocol: the protocol of the run.
 
     Attributes:
-        mode: what chose, one of `mer.protocols.registry.SELECTIONS`.
+        mode: what chose the epoch, one of `mer.protocols.registry.SELECTIONS`.
     """
 
     def __init__(self, folder: Path, protocol: ProtocolConfig) -> None:
@@ -59,7 +59,7 @@ class ResultFiles:
         write_csv(self.folder / name, self._mark_table(table))
 
     def record(self, name: str, record: dict[str, Any]) -> None:
-        """Write the record of a fold as JSON, with what chose its epoch or recipe, as the last of its files."""
+        """Write the record of a fold as JSON with `selection`; call it after all other files of the folder."""
         write_json(self.folder / name, run_files.seal(self.folder, name, self._mark_record(record)))
 
     def arrays(self, name: str, arrays: dict[str, np.ndarray]) -> None:

@@ -41,7 +41,7 @@ class TrainedOn:
         return TrainedOn(self.subjects | other.subjects, self.samples | other.samples, self.pictures | other.pictures)
 
     def as_card(self) -> dict[str, list[str]]:
-        """As plain values for a checkpoint's `trained_on`."""
+        """Return plain values for `trained_on` of a checkpoint."""
         return {"subjects": sorted(self.subjects), "samples": sorted(self.samples), "pictures": sorted(self.pictures)}
 
 
@@ -107,9 +107,9 @@ def pretraining_ids(experiment: Experiment, samples: PreparedSamples, fold: Fold
 def cotraining_ids(experiment: Experiment, samples: PreparedSamples, fold: Fold) -> Sequence[str]:
     """Return the ids of the co-training samples used in this fold.
 
-    Own people come along only where the fold trains on them. It would not do to leave out only those whom it tests: an
-    inner fold of a nested search does not list the people whom the fold around it tests, nor a learning curve those
-    whom it goes without.
+    Subjects that are also in the run's own data are used only if the fold trains on them. Leaving out its test subjects
+    would not be enough: an inner fold of a nested search does not list the test subjects of its outer fold, nor a
+    learning curve the subjects that it leaves out.
     """
     trained = set(fold.train) - {*fold.validation, *fold.test}
     others = (sample for sample in experiment.table.frame["sample_id"] if sample not in trained)
@@ -117,7 +117,7 @@ def cotraining_ids(experiment: Experiment, samples: PreparedSamples, fold: Fold)
 
 
 def _ids(experiment: Experiment, stage: PretrainingStage, fold: Fold | None) -> Sequence[str]:
-    """Samples that a stage trains on."""
+    """Return the ids of the samples that a stage trains on."""
     if stage.shared or fold is None:
         return tuple(stage.samples.table.frame["sample_id"])
     return pretraining_ids(experiment, stage.samples, fold)

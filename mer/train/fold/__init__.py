@@ -1,1 +1,1 @@
-"""One fold: pretraining, training, prediction, its files."""
+"""Train and test one fold: pretraining, training, prediction, files."""

@@ -1,7 +1,7 @@
-"""Several networks of one recipe, from different seeds, whose probabilities are averaged (`Config.members`).
+"""Average the probabilities of several networks that differ in their seed (`Config.members`).
 
-Contract: member 0 is the network of the run with one member, to the last bit; member m is that of the run whose seed is
-`member_seed(seed, m)`, but for the choice of samples (folds, inner splits), which is one for all members.
+Contract: member 0 is bit for bit the network of a run with one member. Member m is that of a run with the seed
+`member_seed(seed, m)`, but all members have the same folds and inner splits.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from mer.utils.seeding import seed_from
 
 
 def member_seed(seed: int, member: int) -> int:
-    """Seed from which all seeds of a member's trainings are derived, `seed` itself for member 0."""
+    """Return the seed from which all seeds of a member are derived; `seed` itself for member 0."""
     return seed_from(seed, "member", member) if member else seed
 
 
 def mean_predictions(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Predictions of the members together: the mean of their probabilities, and the class where it is largest.
+    """Return the members' mean probabilities and the class with the largest one.
 
     Args:
-        frames: one table a member, of the same samples in the same order.
+        frames: one table per member, with the same samples in the same order.
     """
     first = frames[0]
     if len(frames) == 1:
@@ -40,16 +40,16 @@ def mean_predictions(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def stack_members(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Content of `members.csv`: the members' predictions one below the other, behind a column with their numbers."""
+    """Return the content of `members.csv`: the predictions of all members, with their numbers in the first column."""
     parts = [frame.assign(**{MEMBER: member}) for member, frame in enumerate(frames)]
     table = pd.concat(parts, ignore_index=True)
     return table[[MEMBER, *frames[0].columns]]
 
 
 def merge_records(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Record of a fold from those of its members: the first one's, but for sums of seconds and means of scores.
+    """Return the record of a fold: that of the first member, with summed seconds and the mean score of all members.
 
-    With more than one, `members` holds all of them.
+    With several members, the key `members` holds all records.
     """
     first = records[0]
     if len(records) == 1:

@@ -1,7 +1,7 @@
-"""Train one network: a fold's or a stage's, from weights that were handed on or from fresh ones.
+"""Train one network, of a fold or of a stage, with `fit`.
 
-Contract: the weights that come out depend on the samples, the fold, the configuration, the seeds and the weights that
-went in, not on what ran before, beside or on how many processes. Nothing is written.
+Contract: the trained weights depend on samples, fold, configuration, seeds and initial weights only, not on other
+trainings or the number of processes. Writes no file.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ for line in (
 
 @dataclass(frozen=True)
 class Trained:
-    """One network after its training.
+    """A trained network.
 
     Attributes:
-        network: in evaluation mode.
-        curves: one row an epoch.
-        record: epochs, chosen_epoch, validation_uf1, steps, train_seconds, seed and origin (sentences on where the
-            weights came from that it began with), as `fold.json` and `stage.json` hold them.
-        trainer: Lightning's; None where there was nothing to train on.
+        network: the network, in evaluation mode.
+        curves: one row per epoch.
+        record: epochs, chosen_epoch, validation_uf1, steps, train_seconds, seed and origin (sentences on the initial
+            weights), as in `fold.json` and `stage.json`.
+        trainer: Lightning's trainer; None if there was no training sample.
     """
 
     network: RecognitionNetwork
@@ -66,7 +66,7 @@ class Trained:
         return self.trainer is None or self.trainer.is_global_zero
 
     def wait(self) -> None:
-        """Return when every process of the training has come this far."""
+        """Wait until every process of the training calls this."""
         if self.trainer is not None:
             self.trainer.strategy.barrier()
 
@@ -84,23 +84,23 @@ def fit(
     logger: Logger | Iterable[Logger] | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Trained:
-    """Train on `fold.train`; without any training sample the network stays as it begins.
+    """Train a network on `fold.train`; without training samples, return it with its initial weights.
 
     Args:
-        data: all samples with their inputs; rows that neither train nor choose the epoch are not looked at.
-        fold: samples that train, and those that choose the epoch.
-        config: recipe, network and hardware.
-        member: which network of an ensemble (`config.members`) this is; decides the seeds that are not given.
-        seed: of the weights drawn here and of dropout; None for that of the fold in a run of `config`.
-        data_seed: of the order and augmentation of the samples; None likewise.
-        start: weights to begin with in place of `config.init`.
-        cotraining: samples of another source that join every batch.
-        logger: Lightning's, one or several.
-        callbacks: further ones of the user's own.
+        data: all samples with their inputs; only rows in `fold.train` and `fold.validation` are read.
+        fold: the samples that train, and those that choose the epoch.
+        config: optimiser, network and hardware.
+        member: number of the network in an ensemble (`config.members`); decides seeds that are None.
+        seed: seed of initial weights and dropout; None for the seed that a run of `config` gives this fold.
+        data_seed: seed of sample order and augmentation; None likewise.
+        start: initial weights, instead of `config.init`.
+        cotraining: samples of another source, added to every batch.
+        logger: one or several Lightning loggers.
+        callbacks: further Lightning callbacks.
 
     Raises:
-        FloatingPointError: the training diverged.
-        SampleError: the input of a sample is not finite.
+        FloatingPointError: if the loss is not finite.
+        SampleError: if the input of a sample is not finite.
     """
     own_seed = member_seed(config.seed, member)
     seed = seed_from(own_seed, "fold", fold.name) if seed is None else seed
@@ -147,7 +147,7 @@ def fit(
 
 
 def _blame_inputs(data: PreparedSamples, samples: Sequence[str]) -> None:
-    """Raise a SampleError where not the recipe but an input is why the loss is no number."""
+    """Raise a SampleError if an input, and not the learning rate, makes the loss NaN or infinite."""
     bad = data.not_finite(samples)
     if bad:
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
@@ -158,10 +158,10 @@ def _blame_inputs(data: PreparedSamples, samples: Sequence[str]) -> None:
 
 
 def release(trainer: Trainer, module: RecognitionModule) -> None:
-    """Take network and optimiser out of the ring of objects that a finished training leaves.
+    """Remove network and optimiser from the reference cycle that a finished training leaves.
 
-    Why: trainer, module, data module and callbacks refer to one another. Python frees such a ring only when its
-    collector comes by, which is many folds later, since it counts objects and not bytes.
+    Why: trainer, module, data module and callbacks refer to each other. Python's garbage collector counts objects, not
+    bytes, so it would free such a cycle only many folds later.
     """
     module.zero_grad()  # gradients are as large as the network
     trainer.strategy.optimizers, trainer.strategy.lr_scheduler_configs = [], []
@@ -175,7 +175,7 @@ def build_trainer(
     validation: bool = False,
     logger: Logger | Iterable[Logger] | None = None,
 ) -> Trainer:
-    """Lightning's trainer with the configured hardware; files and progress are ours, so its own are off."""
+    """Return Lightning's trainer for the configured hardware, without its own files and progress bar."""
     hardware, optim = config.trainer, config.optim
     return Trainer(
         accelerator=hardware.accelerator,

@@ -12,12 +12,12 @@ from mer.train.experiment.experiment import Experiment
 
 
 def cotraining_samples(experiment: Experiment, fold: Fold) -> CotrainingSamples | None:
-    """Return the samples of co-training for one fold, under the run's classes; None where there are none.
+    """Return the co-training samples of one fold, with the class numbers of the run; None without co-training.
 
-    Of the protocol's own people only those come along whom the fold trains on (`trained_on.cotraining_ids`).
+    Subjects that are also in the run's own data are used only if the fold trains on them (`trained_on.cotraining_ids`).
 
     Raises:
-        MerError: nobody is left for this fold.
+        MerError: if no sample is left for this fold.
     """
     samples, options = experiment.cotraining, experiment.config.cotrain
     if samples is None or not fold.train:

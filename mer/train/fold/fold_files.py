@@ -25,15 +25,15 @@ from mer.utils.atomic_files import write_folder_atomically
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What one fold leaves, not yet written.
+    """The results of one fold before they are written.
 
     Attributes:
-        fold: as training saw it.
-        trained: the network of each member.
-        frames: predictions of each member.
-        stages: trained for this fold alone.
-        record: content of `fold.json` but for the time.
-        began: `time.perf_counter()` at the fold's beginning.
+        fold: the fold as training saw it.
+        trained: the trained network of each member.
+        frames: the predictions of each member.
+        stages: stages trained for this fold only.
+        record: content of `fold.json` without the seconds.
+        began: `time.perf_counter()` at the start of the fold.
     """
 
     fold: Fold

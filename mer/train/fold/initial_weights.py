@@ -1,4 +1,4 @@
-"""Fill a network with the weights that a stage hands on."""
+"""Load the weights of a pretraining stage into a network."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mer.models.network import RecognitionNetwork
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """What a training begins with in place of freshly drawn weights.
+    """The weights of a finished stage, on the CPU.
 
     Attributes:
-        weights: state of a network of the same configuration, on the CPU.
-        classes: of its classifier, whose rows go with their names; where they are not the next training's, in whatever
-            order, its classifier is drawn anew.
+        weights: state dict of a network of the same configuration.
+        classes: class names of its classifier. If the next training has other classes, its classifier is initialised
+            at random; if only the order differs, the rows are reordered.
     """
 
     weights: Mapping[str, Tensor]
@@ -25,12 +25,12 @@ class InitialWeights:
 
 
 def load_initial_weights(network: RecognitionNetwork, start: InitialWeights, classes: tuple[str, ...]) -> list[str]:
-    """Fill a fresh network, and return sentences on where its weights now come from.
+    """Load weights into a network, and return sentences on their origin.
 
     Args:
-        network: of the same configuration as the one that `start` comes from; filled in place.
-        start: weights that a stage hands on.
-        classes: of the next training, in the order of its network's outputs.
+        network: a network of the same configuration; changed in place.
+        start: the weights of a stage.
+        classes: class names of the next training, in the order of the network's outputs.
     """
     same = sorted(start.classes) == sorted(classes)
     weights = {name: value for name, value in start.weights.items() if same or not name.startswith("fc.")}

@@ -1,7 +1,7 @@
-"""Nested search: each fold takes, of several recipes, the one that does best inside its own training part.
+"""Nested search: select in each fold the candidate that is best inside its own training part.
 
-Contract: candidates are compared on parts of the training subjects, by UF1 over the predictions of all parts pooled;
-the fold's test samples play no role, so the outer score is that of the whole procedure, search included.
+Contract: candidates are compared by UF1 over the pooled predictions of inner folds of the training subjects. The
+fold's test samples are not used, so the outer score includes the search.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def select_candidate(
 
     Args:
         experiment: with `protocol.candidates` and `protocol.inner`.
-        fold: whose training part is divided.
+        fold: its training part is split into inner folds.
         test: trains on a fold's training part and returns predictions of its test part.
 
     Returns:
@@ -56,5 +56,5 @@ def select_candidate(
 
 
 def inner_score(predictions: pd.DataFrame, classes: tuple[str, ...]) -> float:
-    """UF1 over the classes that the samples hold: a few subjects seldom show every class."""
+    """Return UF1 over the classes present in the samples, since a few subjects seldom show every class."""
     return float(np.nanmean(f1(confusion(predictions, classes))))

@@ -1,7 +1,7 @@
-"""Predict clips with a trained network: probabilities, each clip once, and attention maps.
+"""Predict clips with `predict`, each clip once, and compute attention maps.
 
-Contract: a plain loop on one device. Lightning's own test loop pads the last batch when several processes share it, so
-that a sample would be scored twice. Labels are read here for the first time, and join by sample id.
+Contract: a plain loop on one device, since Lightning's test loop would score samples twice with several processes.
+Held-out labels are read here for the first time, by sample id.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ def predict(
     fold: str = "",
     mirror: Sequence[int] | None = None,
 ) -> pd.DataFrame:
-    """Predictions of a loader's samples, one row each, with the columns of `predictions.csv`.
+    """Return the predictions of a loader's samples, one row each, with the columns of `predictions.csv`.
 
     Args:
-        network: put into evaluation mode; its outputs are the classes of the table, in their order.
-        loader: such as `FoldDataModule.test_dataloader()`.
+        network: its outputs are the classes of the table in order; it is put into evaluation mode.
+        loader: for example `FoldDataModule.test_dataloader()`.
         table: holds every sample of the loader, with its label.
-        fold: written into the column of that name.
-        mirror: sign of each channel under a left-right mirror (`mirror_signs`); where given, the probabilities are the
-            mean of those of the input and of its mirror image.
+        fold: value of the column `fold`.
+        mirror: sign of each channel under a left-right mirror (`mirror_signs`); if given, the probabilities are the
+            mean over the input and its mirror image.
 
     Raises:
-        FloatingPointError: the network gives no finite probabilities.
-        SampleError: the input of a sample is not finite.
-        MerError: a sample of the loader is not in the table.
+        FloatingPointError: if the network gives probabilities that are not finite.
+        SampleError: if the input of a sample is not finite.
+        MerError: if a sample of the loader is not in the table.
     """
     ids, probabilities = predict_probabilities(network, loader, mirror=mirror)
     if not np.isfinite(probabilities).all():
@@ -80,7 +80,7 @@ def predict(
 def predict_probabilities(
     network: torch.nn.Module, loader: Batches, *, mirror: Sequence[int] | None = None
 ) -> tuple[list[str], np.ndarray]:
-    """Sample ids and class probabilities (N, K) float64, in the loader's order; arguments as of `predict`."""
+    """Return sample ids and class probabilities (N, K) float64, in the loader's order; arguments as in `predict`."""
     network.eval()
     device = next(network.parameters()).device
     ids: list[str] = []
@@ -97,7 +97,7 @@ def predict_probabilities(
 
 
 def mirror_signs(data: PreparedSamples, config: Config) -> Sequence[int] | None:
-    """Sign of each channel under a left-right mirror, or None without `evaluation.flip`."""
+    """Return the sign (1 or -1) of each channel under a left-right mirror; None without `evaluation.flip`."""
     if not config.evaluation.flip:
         return None
     return REPRESENTATIONS[config.input.representation].flip_signs or (1,) * data.channels
@@ -112,10 +112,10 @@ def attention_rows(samples: int, kept: int) -> np.ndarray:
 def attention_samples(
     network: RecognitionNetwork, data: PreparedSamples, fold: Fold, *, kept: int
 ) -> dict[str, np.ndarray]:
-    """Content of `attention.npz`: inputs and maps of the fold's share of `attention_rows`; `kept`: of the whole run.
+    """Return the content of `attention.npz`: inputs and attention maps of the test samples in `attention_rows`.
 
-    Empty where the fold has no share, and where the network has no map of positions: none at all, or units that weigh
-    channels only.
+    Empty if the fold tests none of them, or if the network has no spatial attention map. `kept`: samples in the whole
+    run.
     """
     ids = data.table.frame["sample_id"].to_numpy()
     tested = set(fold.test)

@@ -1,8 +1,8 @@
-"""Trainings before the folds: each begins with the weights that the one before hands on, the folds with the last one's.
+"""Train the pretraining stages; each starts with the weights of the one before, and the folds with the last one's.
 
-Contract: a stage that no tested person takes part in is trained once, in the run's main process, and kept in
-`<run>/stages/`; from the first one on in which somebody does, each fold trains its own, without the people that it
-tests or chooses on, and keeps them in `<fold>/stages/`. A finished stage is never trained again.
+Contract: a stage without tested subjects is trained once, in the run's main process, and kept in `<run>/stages/`. From
+the first stage with a tested subject on, each fold trains its own stages, without the subjects that it tests or
+validates on, and keeps them in `<fold>/stages/`. A finished stage is never trained again.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from mer.utils.seeding import seed_from
 
 @dataclass(frozen=True)
 class StageResult:
-    """A stage that was trained in this process, not yet written.
+    """A trained stage before it is written.
 
     Attributes:
-        stage: what was trained.
-        config: the run's with the stage's recipe.
+        stage: the stage.
+        config: the run's configuration with the data and optimiser of the stage.
         trained: network and curves.
         record: content of `stage.json`.
-        seen: whom its network has seen.
+        seen: subjects and samples that trained the network.
     """
 
     stage: PretrainingStage
@@ -51,12 +51,12 @@ class StageResult:
 
     @property
     def start(self) -> InitialWeights:
-        """Initial weights of the next training."""
+        """Return the initial weights of the next training."""
         weights = {name: value.detach().cpu() for name, value in self.trained.network.state_dict().items()}
         return InitialWeights(weights, self.stage.samples.classes)
 
     def write(self, folder: Path, *, weights: bool = True) -> None:
-        """Write curves, record and, unless `weights` is False, the checkpoint into a folder that is there."""
+        """Write curves, record and, if `weights` is True, the checkpoint into an existing folder."""
         self.trained.curves.table().to_csv(folder / run_files.CURVES, index=False)
         table, config = self.stage.samples.table, self.config
         card = {
@@ -77,10 +77,10 @@ class StageResult:
 
 
 def train_shared(experiment: Experiment, run: Path) -> Iterator[str]:
-    """Train the shared stages that are not finished, on every rank; yields a sentence before and after each.
+    """Train the unfinished shared stages, on every rank; yield a sentence before and after each.
 
     Raises:
-        MerError: training diverged, or the folder holds a stage of another configuration or other data.
+        MerError: if training diverges, or the folder holds a stage of another configuration or other data.
     """
     for member in range(experiment.config.members):
         start = None
@@ -107,7 +107,7 @@ def train_shared(experiment: Experiment, run: Path) -> Iterator[str]:
 
 
 def damaged_stages(experiment: Experiment, run: Path) -> list[Path]:
-    """Return the folders of shared stages that are there and damaged."""
+    """Return the folders of damaged shared stages."""
     shared = [stage for stage in experiment.stages if stage.shared]
     folders = [
         run_files.stage_folder(run, stage.name, member)
@@ -122,7 +122,7 @@ def pretrain_for_fold(
 ) -> tuple[InitialWeights | None, list[StageResult]]:
     """Return the initial weights of a fold and the stages trained for this fold only, to be written with it.
 
-    None where the fold begins with `init`.
+    The weights are None if the fold starts with `config.init`.
     """
     start, results = None, []
     for stage in experiment.stages:
@@ -143,14 +143,14 @@ def train_stage(
     fold: Fold | None = None,
     member: int = 0,
 ) -> StageResult:
-    """A stage after its training, for all folds or for one of them.
+    """Train one stage, for all folds or for one fold.
 
     Args:
-        experiment: the run's.
-        stage: what to train.
-        start: weights that the stage before hands on; None for the first stage.
-        fold: for which alone; people whom it tests or chooses on take no part.
-        member: number of the network among those of one ensemble.
+        experiment: the experiment of the run.
+        stage: the stage to train.
+        start: weights of the stage before; None for the first stage.
+        fold: the fold to train for, without the subjects that it tests or validates on; None for all folds.
+        member: number of the network in an ensemble.
     """
     began = time.perf_counter()
     people = {} if fold is None else shared_subjects(stage.samples, experiment.samples, (*fold.validation, *fold.test))
@@ -203,13 +203,16 @@ def stage_fold(stage: PretrainingStage, config: Config, ids: tuple[str, ...]) ->
     """Split the samples of a stage into training samples and, if the run asks, whole subjects that choose its epoch."""
     table, share = stage.samples.table, config.protocol.validation
     if not ids:
-        raise MerError(f"stages.{stage.name}: every person of {table.name} is tested, so nobody is left to train on")
+        raise MerError(
+            f"stages.{stage.name}: expected subjects of {table.name} that no fold tests, got none: "
+            "choose other data for the stage"
+        )
     fold = Fold(f"stage-{stage.name}", ids, (), ())
     return split_validation(fold, table, share=share, seed=config.seed) if share else fold
 
 
 def read_start(folder: Path) -> InitialWeights:
-    """Weights of a finished stage; MerError where its files are not as they were written."""
+    """Return the weights of a finished stage; raise MerError if its files have changed."""
     fault = run_files.damage(folder, run_files.STAGE)
     if fault is not None:
         raise MerError(f"{fault}: give the same command again, the stage is then trained anew")
@@ -218,7 +221,7 @@ def read_start(folder: Path) -> InitialWeights:
 
 
 def stage_hash(experiment: Experiment, stage: PretrainingStage) -> str:
-    """Hash of all that decides a stage's weights: network, input, seeds, every stage up to this one, and their data."""
+    """Return the hash of all that decides a stage's weights: network, input, seeds, stages up to this one, data."""
     config = experiment.config
     names = list(config.stages)
     upto = names[: names.index(stage.name) + 1]

@@ -1,7 +1,7 @@
-"""Train and test one fold: a pure function of (experiment, fold) that leaves one complete folder, or none.
+"""Train and test one fold with `run_fold`; it leaves one complete folder, or none.
 
-Contract: the files are written into a temporary folder that is renamed into place when all are there; a fold's numbers
-depend on the configuration and the fold's name, not on which folds ran before, beside or on how many processes.
+Contract: the files are written into a temporary folder, which is renamed when it is complete. A fold's numbers depend
+on the configuration and the fold's name, not on other folds or the number of processes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from mer.train.fold.pretraining import pretrain_for_fold
 
 
 def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
-    """Train and test one fold; returns its finished folder (with several devices: on every rank, written by rank 0)."""
+    """Train and test one fold; return its folder. With several devices call it on every rank; rank 0 writes."""
     began = time.perf_counter()
     config, hashes = experiment.config, experiment.hashes
     # labels shuffled for this fold would give each fold a hash of its own
@@ -75,7 +75,7 @@ def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
 
 
 def _train_and_test(experiment: Experiment, fold: Fold, *, start: InitialWeights | None) -> pd.DataFrame:
-    """Predictions of the fold's test part after training; on every rank, for each has to make the same choice."""
+    """Train and return the predictions of the test part; on every rank, since all must select the same candidate."""
     joined = cotraining_samples(experiment, fold)
     return _test(
         experiment, fold, fit(experiment.samples, fold, experiment.config, start=start, cotraining=joined).network
@@ -83,7 +83,7 @@ def _train_and_test(experiment: Experiment, fold: Fold, *, start: InitialWeights
 
 
 def _test(experiment: Experiment, fold: Fold, network: RecognitionNetwork) -> pd.DataFrame:
-    """Predictions of the fold's test part."""
+    """Return the predictions of the fold's test part."""
     samples, config = experiment.samples, experiment.config
     loader = FoldDataModule(samples, fold, config).test_dataloader()
     return predict(network, loader, samples.table, fold=fold.name, mirror=mirror_signs(samples, config))

@@ -1,1 +1,1 @@
-"""Audit of leaks: people or pictures on both sides of a split."""
+"""Audit an experiment for leaks: people or pictures on both sides of a split."""

@@ -1,8 +1,7 @@
 """Audit for leaks before training: nothing tested may have been seen under any name. Findings stop the run.
 
-Contract: `audit` looks at samples, folds, key frames, other sources and the card of the weights that a run begins with;
-trains nothing. A finding is waived by its name, or all of a kind by that, in `protocol.waive`; findings, waived or
-not, stand in `leaks.json` and in the results.
+Contract: `audit` reads samples, folds, key frames, other sources and the card of the initial weights; trains nothing.
+`protocol.waive` waives a finding by its name, or all findings of a kind. `leaks.json` and the results list them.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ def audit_leaks(experiment: Experiment) -> dict[str, Any]:
     history is known or unknown), `checked` (sentences), `findings` (all waived), `unused` waivers.
 
     Raises:
-        LeakError: findings that nobody waived, all at once.
+        LeakError: lists all findings that are not waived.
     """
     found, protocol = list(find_leaks(experiment)), experiment.config.protocol
     stopping = [leak for leak in found if not is_waived(leak.kind, leak.name, protocol)]

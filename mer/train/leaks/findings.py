@@ -1,7 +1,7 @@
-"""Findings of the leak audit: who is tested and was seen in training under any name, one for every two people.
+"""Find leaks with `find_leaks`: tested people or clips that training may have seen under any name.
 
-Contract: pure functions of the study, but for the cache of prints. A finding's name depends on its kind and on the two
-people (or the person and the source) and on nothing else, so that it can be waived by name.
+Contract: depends on the experiment only; fingerprints are cached. The name of a finding depends only on its kind and
+the two people (or the person and the source), so it can be waived by name.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Leak:
 
     Attributes:
         kind: key of `mer.train.experiment.leak_waivers.KINDS`.
-        who: the two people, or the person and the source; with `kind` they give the name.
-        text: who meets whom, and where; one sentence.
-        rows: what meets, in words with sample ids, followed by the files.
+        who: the two people, or the person and the source; `kind` and `who` give the name.
+        text: one sentence: the people and the folds.
+        rows: one row per pair of samples: a description with sample ids, then the files.
     """
 
     kind: str
@@ -47,7 +47,7 @@ class Leak:
 
     @property
     def name(self) -> str:
-        """By which it is waived, e.g. `near_pixels-3fa2c1`."""
+        """Return the name that waives this finding, e.g. `near_pixels-3fa2c1`."""
         return f"{self.kind}-{digest([self.kind, *self.who])[:6]}"
 
     def message(self) -> str:
@@ -76,7 +76,7 @@ def find_leaks(experiment: Experiment) -> Iterator[Leak]:
 
 
 def other_sources(experiment: Experiment) -> dict[str, PreparedSamples]:
-    """Samples beside the run's own that train its networks, by their key in the configuration."""
+    """Return the samples of stages and co-training, by their key in the configuration."""
     found = {f"stages.{stage.name}": stage.samples for stage in experiment.stages}
     return found if experiment.cotraining is None else {**found, COTRAIN: experiment.cotraining}
 
@@ -92,7 +92,7 @@ def split_roles(experiment: Experiment) -> np.ndarray:
 
 
 def _names(experiment: Experiment, there: np.ndarray) -> list[str]:
-    """Names of the folds where a mask (folds,) is true."""
+    """Return the names of the folds where the mask (folds,) is True."""
     return [experiment.folds[number].name for number in np.flatnonzero(there)]
 
 
@@ -101,7 +101,7 @@ def _where(folds: Sequence[str]) -> str:
 
 
 def _clip(samples: PreparedSamples, row: int) -> tuple[str, str]:
-    """Sample id and image of a row."""
+    """Return the sample id and image path of a row."""
     found = samples.table.frame.iloc[row]
     return str(found["sample_id"]), str(found["apex_path"] or found["onset_path"])
 
@@ -120,7 +120,7 @@ def _same_people(experiment: Experiment, sides: np.ndarray) -> Iterator[Leak]:
 
 
 def _own_pairs(experiment: Experiment, sides: np.ndarray, kind: str, pairs: Iterable[Pair]) -> Iterator[Leak]:
-    """Findings of pairs of rows of the run's own table."""
+    """Yield a finding for each two people whose clips match across roles of a fold, within the run's own table."""
     subjects = experiment.table.subjects.tolist()
     apart = []
     for pair in pairs:
@@ -134,7 +134,7 @@ def _own_pairs(experiment: Experiment, sides: np.ndarray, kind: str, pairs: Iter
 
 
 def _other_data(experiment: Experiment, sides: np.ndarray, key: str, samples: PreparedSamples) -> Iterator[Leak]:
-    """Findings between another source and what is tested; whom the training leaves out by itself is none."""
+    """Yield findings between another source and held-out samples, except subjects that training leaves out anyway."""
     own, theirs = experiment.table.subjects.tolist(), samples.table.subjects.tolist()
     ids = samples.table.frame["sample_id"].tolist()
     kept: dict[int, set[str]] = {}
@@ -162,7 +162,7 @@ Met = list[tuple[Pair, list[str]]]
 
 
 def _by_people(pairs: Met, who: Callable[[Pair], tuple[str, ...]]) -> list[tuple[tuple[str, ...], Met]]:
-    """Pairs of rows by the people in them, sorted."""
+    """Return the pairs grouped by their people, sorted."""
     groups: dict[tuple[str, ...], Met] = {}
     for item in pairs:
         groups.setdefault(who(item[0]), []).append(item)
@@ -200,7 +200,7 @@ def _init(experiment: Experiment, sides: np.ndarray) -> Iterator[Leak]:
 
 
 def _inputs(experiment: Experiment) -> Iterator[Leak]:
-    """Rows, spread over the table, whose input is another than what their own files give."""
+    """Yield a finding for each checked row whose cached input differs from the one computed from its files."""
     config = experiment.config
     if catalog.SOURCES[config.data.name].pixels is not None:
         return

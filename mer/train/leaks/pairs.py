@@ -1,7 +1,7 @@
-"""Rows of tables that are one clip under two names, and ids that are one person: what the leak audit compares.
+"""Find pairs of rows that show one clip under two names, or one person under two ids.
 
-Contract: pure functions of tables, pixels and the files' bytes. Of rows of one person no pair is given: who that is
-stands in the ids, and no protocol parts them. Nothing here asks on which side of a split a row stands.
+Contract: depends on tables, inputs and file contents only; folds play no role here. Rows of one person give no pair,
+since the ids already tell this and no protocol separates them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mer.inputs.frames.image_files import read_image
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.train.experiment.overlap import person_codes
 
-#: A clip that looks like clips of so many other people, and of this share of them, shows a common background.
+#: A clip that looks like clips of this many other people, and of this share of them, shows a shared background.
 COMMON_PEOPLE, COMMON_SHARE = 3, 0.5
 
 
@@ -36,7 +36,7 @@ class Pair:
 
 
 def identical_pairs(samples: PreparedSamples) -> list[Pair]:
-    """Pairs of rows of two people with an equal key-frame file, or an equal input that is not constant."""
+    """Return pairs of rows of two people with equal key-frame files, or equal inputs that are not constant."""
     subjects = samples.table.subjects.tolist()
     found: dict[tuple[int, int], str] = {}
     for how, keys in (("equal files", samples.pictures), ("equal inputs", _inputs(samples.inputs))):
@@ -68,7 +68,7 @@ def near_duplicate_rows(samples: PreparedSamples, cache: Path) -> list[Pair]:
 
 
 def identical_across(other: PreparedSamples, own: PreparedSamples) -> list[Pair]:
-    """Pairs of a row of another source and a row of the run's own whose person or input is the same."""
+    """Return pairs (row of another source, row of the run's own) with the same person or an equal input."""
     people: dict[str, list[int]] = {}
     for row, code in enumerate(person_codes(own.table)):
         people.setdefault(code, []).append(row)
@@ -113,6 +113,6 @@ def _near(left: SampleTable, right: SampleTable, cache: Path) -> Iterator[Pair]:
 
 
 def _inputs(pixels: np.ndarray) -> list[tuple[str, ...]]:
-    """Hash of each row's input, none where it is constant."""
+    """Return the hash of each row's input; () if the input is constant."""
     rows = (np.ascontiguousarray(row) for row in pixels)
     return [() if row.min() == row.max() else (hashlib.blake2b(row.data, digest_size=16).hexdigest(),) for row in rows]

@@ -1,1 +1,1 @@
-"""Lightning modules and callbacks."""
+"""Define the Lightning module, its loss and its callbacks."""

@@ -1,4 +1,4 @@
-"""What happens around the steps of one training: curves, time, and the choice of an epoch on the inner split."""
+"""Record the curves and times of a training, and select its best epoch on the inner split."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pytorch_lightning import Callback, Trainer
 
 
 class CurveRecorder(Callback):
-    """One row an epoch: epoch, step, lr, losses, scores of the inner split where there is one, seconds.
+    """Callback that records one row per epoch: epoch, step, lr, losses, scores of the inner split, seconds.
 
     Args:
-        validation: whether there is an inner split.
+        validation: whether the fold has an inner split.
 
     Attributes:
         rows: the rows so far.
@@ -36,11 +36,11 @@ class CurveRecorder(Callback):
         self._step_start = time.perf_counter()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Stop the clock of one step; the GPU's queue counts as step time only where Lightning waits for it."""
+        """Stop the clock of one step; queued GPU work counts only if Lightning waits for it."""
         self.step_seconds += time.perf_counter() - self._step_start
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Add the epoch's row; Lightning has run the inner split by then."""
+        """Add the row of the epoch; Lightning has run the inner split before."""
         row: dict[str, Any] = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
@@ -53,12 +53,14 @@ class CurveRecorder(Callback):
         self.rows.append(row)
 
     def table(self) -> pd.DataFrame:
-        """All rows as a table."""
+        """Return all rows as a table."""
         return pd.DataFrame(self.rows)
 
 
 class BestEpoch(Callback):
-    """Keeps the weights of the epoch with the highest UF1 on the inner split (ties: lower loss, then the earlier one).
+    """Callback that keeps the weights of the epoch with the highest UF1 on the inner split.
+
+    Ties go to the lower loss, then to the earlier epoch.
 
     Attributes:
         epoch: the chosen epoch, 0-based.
@@ -72,11 +74,11 @@ class BestEpoch(Callback):
 
     @property
     def score(self) -> float:
-        """UF1 of the chosen epoch on the inner split."""
+        """Return the UF1 of the chosen epoch on the inner split."""
         return self._best[0]
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Compare the epoch that ends; runs after `CurveRecorder`, which stands before it in the list of callbacks."""
+        """Compare the epoch that ends; `CurveRecorder` must come earlier in the list of callbacks."""
         row = self.curves.rows[-1]
         score = (row["validation_uf1"], -row["validation_loss"])
         if score > self._best:

@@ -1,9 +1,9 @@
-"""The loss of a batch of logits against classes or against mixtures of classes.
+"""Compute the cross-entropy of logits against classes or mixtures of classes with `ClassificationLoss`.
 
-Contract: one formula, linear in the targets, so that the loss of a mixture is the mixture of the losses:
-sum_nk w_k s_nk (-log p_nk) over sum_nk w_k t_nk, with t the targets and s = (1 - e) t + e / K the smoothed ones. With t
-of one class each it is torch's `cross_entropy` with weights and label smoothing e. (torch's own loss against shares of
-classes divides by the number of samples whatever their weights.)
+Contract: one formula, linear in the targets, so the loss of a mixture is the mixture of the losses:
+sum_nk w_k s_nk (-log p_nk) over sum_nk w_k t_nk, with t the targets and s = (1 - e) t + e / K the smoothed ones. With
+one class per sample it is torch's `cross_entropy` with weights and label smoothing e. (For class shares torch's own
+loss divides by the number of samples, whatever their weights.)
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from mer.config import OptimConfig
 
 
 class ClassificationLoss(nn.Module):
-    """Cross-entropy with class weights and label smoothing, a mean over the batch's weights.
+    """Cross-entropy with class weights and label smoothing, averaged with the class weights.
 
     Args:
-        options: `label_smoothing` is read.
-        class_weights: weight of each class (K,), or None for equal ones.
+        options: only `label_smoothing` is read.
+        class_weights: weight of each class (K,); None for equal weights.
     """
 
     def __init__(self, options: OptimConfig, class_weights: Sequence[float] | None = None) -> None:
@@ -33,7 +33,7 @@ class ClassificationLoss(nn.Module):
         self.register_buffer("weight", weight)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Loss of logits (N, K) against classes (N,) int64 or shares of classes (N, K), rows of which sum to 1."""
+        """Return the loss of logits (N, K) for classes (N,) int64 or class shares (N, K) that sum to 1 per row."""
         if targets.ndim == 1:
             return F.cross_entropy(logits, targets, self.weight, label_smoothing=self.smoothing)
         losses = -logits.log_softmax(dim=1)

@@ -1,9 +1,9 @@
-"""The LightningModule: network, loss, optimiser and schedule of one training.
+"""Define `RecognitionModule`: network, loss, optimiser and schedule of one training.
 
-Contract: a batch is a dict `{"image": (N, C, H, W) float32, "target": (N,) int64}`. Once an epoch it logs `train_loss`
-and `train_accuracy`, and where there is an inner split `validation_loss` and `validation_uf1`, so that any logger and
-callback of Lightning can use them. Hyperparameters are plain dicts and lists, so that any checkpoint of it loads with
-`weights_only=True` and `load_from_checkpoint` needs no arguments.
+Contract: a batch is a dict `{"image": (N, C, H, W) float32, "target": (N,) int64}`. Each epoch it logs `train_loss` and
+`train_accuracy`, and with an inner split `validation_loss` and `validation_uf1`, for any logger and callback of
+Lightning. Hyperparameters are plain dicts and lists, so its checkpoints load with `weights_only=True` and
+`load_from_checkpoint` needs no arguments.
 """
 
 from __future__ import annotations
@@ -37,22 +37,21 @@ from mer.utils.seeding import seed_from
 
 
 class RecognitionModule(LightningModule):
-    """A network as a classifier of one clip's input, with its recipe.
+    """LightningModule that trains a network to classify the input of a clip.
 
-    Under a trainer that is given a `FoldDataModule` it takes the weights of the classes in the loss from it.
+    If the trainer has a `FoldDataModule`, the loss takes its class weights from it.
 
     Args:
-        data: channels and class names are read; as a mapping: `in_channels` and `classes`, as a checkpoint keeps them.
-        config: `model`, `optim` and `init` are read; as a mapping: fields of `model` and `optim` alone, as a checkpoint
-            keeps them.
-        seed: torch's generator is set to it, so that it decides the first weights and the dropout; None for
-            `config.seed`.
-        initialise: False leaves the weights as drawn, whatever `config.init` says.
+        data: gives channels and class names; or a mapping with `in_channels` and `classes`, as in a checkpoint.
+        config: `model`, `optim` and `init` are read; or a mapping with the fields of `model` and `optim`, as in a
+            checkpoint.
+        seed: seed of torch's generator, so of initial weights and dropout; None for `config.seed`.
+        initialise: whether to load the weights that `config.init` selects.
 
     Attributes:
-        network: what is trained.
-        load_report: what became of the file of `config.init`; None where none was asked for.
-        frozen_norms: normalisation layers whose statistics stay.
+        network: the network to train.
+        load_report: which tensors were loaded from the file of `config.init`; None without a file.
+        frozen_norms: normalisation layers whose statistics do not change.
     """
 
     def __init__(
@@ -93,7 +92,7 @@ class RecognitionModule(LightningModule):
             self.load_report = load_weights(self.network, init, pixels=pixels, classes=classes)
 
     def setup(self, stage: str) -> None:
-        """Take what belongs to the fold from its data module; Lightning calls this before anything is trained."""
+        """Take class weights and seed from the fold's data module; Lightning calls this before training."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if isinstance(data, FoldDataModule):
             self.adapt_to(data)
@@ -104,23 +103,23 @@ class RecognitionModule(LightningModule):
             )
 
     def adapt_to(self, data: FoldDataModule) -> None:
-        """Weigh the classes in the loss and mix samples as one fold asks."""
+        """Take the class weights of the loss and the seed of mixup from the data module of a fold."""
         self.loss = ClassificationLoss(self.optim, data.class_weights).to(self.device)
         self.mixing_seed = data.seed
 
     def on_train_epoch_start(self) -> None:
-        """Begin the scores of an epoch, and put frozen normalisation layers into evaluation mode."""
+        """Reset the scores of the epoch, and put frozen normalisation layers into evaluation mode."""
         self.train_loss.reset()
         self.train_accuracy.reset()
         for layer in self.frozen_norms:
             layer.eval()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (N, K) of inputs (N, C, H, W)."""
+        """Return logits (N, K) of inputs (N, C, H, W)."""
         return self.network(x)
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        """Loss of one batch; the accuracy of mixed samples is that on the class with the larger share."""
+        """Return the loss of one batch; the accuracy of a mixed sample counts its class with the larger share."""
         images, targets = self._mixed(batch["image"], batch["target"], index)
         logits = self.network(images)
         loss = self.loss(logits, targets)
@@ -131,7 +130,7 @@ class RecognitionModule(LightningModule):
         return loss
 
     def _mixed(self, images: Tensor, targets: Tensor, index: int) -> tuple[Tensor, Tensor]:
-        """Inputs and targets of a step, mixed as the recipe asks by a seed of epoch, batch and process."""
+        """Return the inputs and targets of a step, after mixup with a seed of epoch, batch and process."""
         if not self.optim.mixup:
             return images, targets
         seed = seed_from(self.mixing_seed, "mix", self.current_epoch, index, self.global_rank)
@@ -143,12 +142,12 @@ class RecognitionModule(LightningModule):
         self.log_dict(self.train_scores())
 
     def on_validation_epoch_start(self) -> None:
-        """Begin the scores of the inner split."""
+        """Reset the scores of the inner split."""
         self.validation_loss.reset()
         self.validation_uf1.reset()
 
     def validation_step(self, batch: dict[str, Tensor], index: int) -> None:
-        """Loss and confusion of one batch of the inner split; never sees the held-out subject."""
+        """Update the loss and UF1 of the inner split, which never contains the held-out subject."""
         logits = self.network(batch["image"])
         self.validation_loss.update(self.loss(logits, batch["target"]), len(batch["target"]))
         self.validation_uf1.update(logits.argmax(1), batch["target"])
@@ -158,15 +157,22 @@ class RecognitionModule(LightningModule):
         self.log_dict(self.validation_scores())
 
     def train_scores(self) -> dict[str, float]:
-        """Mean loss and accuracy of the epoch so far; FloatingPointError where training diverged."""
+        """Return mean loss and accuracy of the epoch so far.
+
+        Raises:
+            FloatingPointError: if the loss is not finite.
+        """
         loss = _finite(self.train_loss.compute(), "the loss")
         return {"train_loss": loss, "train_accuracy": float(self.train_accuracy.compute())}
 
     def validation_scores(self) -> dict[str, float]:
-        """Loss and UF1 of the inner split.
+        """Return loss and UF1 of the inner split.
 
-        UF1 here is the mean over the classes that the inner split holds: a few subjects seldom show every class, and
-        a class that cannot be hit would only add a constant. Raises FloatingPointError where the loss is not finite.
+        UF1 is the mean over the classes in the inner split: a few subjects seldom show every class, and an absent
+        class would only add a constant.
+
+        Raises:
+            FloatingPointError: if the loss is not finite.
         """
         return {
             "validation_loss": _finite(self.validation_loss.compute(), "the loss on the inner split"),
@@ -174,7 +180,7 @@ class RecognitionModule(LightningModule):
         }
 
     def configure_optimizers(self) -> Any:
-        """Optimiser with the recipe's parameter groups, schedule per iteration."""
+        """Return the optimiser with its parameter groups, and the schedule per iteration."""
         options = self.optim
         groups = parameter_groups(
             self.network, lr=options.lr, weight_decay=options.weight_decay, bias_lr=options.bias_lr
@@ -198,7 +204,7 @@ def _finite(value: Tensor, what: str) -> float:
 
 
 def lr_factor(options: OptimConfig, step: int, total: int) -> float:
-    """Factor on the learning rate at iteration `step` of `total`: linear warm-up, then cosine to 0, steps, or 1."""
+    """Return the learning-rate factor at iteration `step` of `total`: linear warm-up, then cosine to 0, steps or 1."""
     warmup = round(options.warmup * total)
     if step < warmup:
         return (step + 1) / (warmup + 1)
@@ -210,7 +216,7 @@ def lr_factor(options: OptimConfig, step: int, total: int) -> float:
 
 
 def config_errors(optim: OptimConfig) -> list[str]:
-    """What is wrong with the recipe, one sentence a key."""
+    """Return the errors of `optim`, one sentence per key."""
     found = limit_errors(optim, "optim")
     if (optim.epochs is None) == (optim.iterations is None):
         found.append(
@@ -221,6 +227,6 @@ def config_errors(optim: OptimConfig) -> list[str]:
 
 
 def freeze_config_errors(optim: OptimConfig, model: ModelConfig) -> list[str]:
-    """What is wrong with the number of frozen levels for this network; nothing where its family is not known."""
+    """Return the errors of `optim.freeze` for this network; none if its backbone is unknown."""
     backbone = BACKBONES.get(model.backbone)
     return [] if backbone is None else level_config_errors(backbone.levels, optim.freeze)

@@ -1,6 +1,6 @@
-"""Signals during a training: they stay with whoever set them, Lightning's own ways with them are undone.
+"""Train with `fit_interruptibly`, so that the signal handlers of the caller stay in place.
 
-Why: Lightning answers Ctrl-C by `SystemExit`, after which Ctrl-C is ignored, and SIGTERM by an end with status 0.
+Why: Lightning turns Ctrl-C into `SystemExit` and ignores it afterwards, and ends with status 0 at SIGTERM.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class KeepSignals(Callback):
-    """Puts the handlers back that were in place before Lightning set its own."""
+    """Callback that restores the signal handlers from before the training."""
 
     def __init__(self) -> None:
         self._handlers = {number: signal.getsignal(number) for number in SIGNALS}
 
     def restore(self) -> None:
-        """Put the handlers back; only the main thread may."""
+        """Restore the handlers; only the main thread can do this."""
         if threading.current_thread() is threading.main_thread():
             for number, handler in self._handlers.items():
                 signal.signal(number, handler)
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Put the handlers back; Lightning has set its own by then."""
+        """Restore the handlers, since Lightning has set its own by now."""
         self.restore()
 
 
 def fit_interruptibly(trainer: Trainer, module: LightningModule, data: LightningDataModule) -> None:
-    """Train; KeyboardInterrupt comes out as it went in, and signals are handled as before."""
+    """Train, and pass on a KeyboardInterrupt; signals are handled as before."""
     keeper = KeepSignals()
     trainer.callbacks.append(keeper)  # type: ignore[attr-defined]
     try:

@@ -1,8 +1,8 @@
-"""Batch normalisation over all processes of one training, on any device.
+"""Synchronise batch normalisation over all processes of a training with `convert_sync_batchnorm`, on any device.
 
-Why: with statistics of each process's own share a network trained on two devices is another network. torch's
-`SyncBatchNorm` does this on GPUs only; this one also works on CPUs, where the two-process test runs. Every process must
-hold equally many samples, which our samplers see to; then the sums below are those of the whole batch.
+Why: if each process used its own statistics, training on two devices would give another network. torch's
+`SyncBatchNorm` works on GPUs only; this one also works on CPUs, where the two-process test runs. All processes must
+hold equally many samples, which our samplers ensure; then the means below are those of the whole batch.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from torch.distributed.nn.functional import all_reduce
 
 
 class SyncedBatchNorm2d(nn.BatchNorm2d):
-    """`nn.BatchNorm2d` whose training statistics are those of the batch of all processes; same parameters and buffers.
+    """`nn.BatchNorm2d` with training statistics over the batch of all processes; same parameters and buffers.
 
-    For layers with a momentum, as all of ours have; a cumulative average (momentum None) is not supported.
+    A cumulative average (momentum None) is not supported.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised (N, C, H, W); in evaluation, or in a single process, what `nn.BatchNorm2d` gives."""
+        """Return x (N, C, H, W) normalised; in evaluation or in one process the same as `nn.BatchNorm2d`."""
         if not (self.training and dist.is_initialized() and dist.get_world_size() > 1):
             return super().forward(x)
         world = dist.get_world_size()
@@ -38,9 +38,9 @@ class SyncedBatchNorm2d(nn.BatchNorm2d):
 
 
 def convert_sync_batchnorm(module: nn.Module) -> None:
-    """Turn every `nn.BatchNorm2d` inside `module` into a synchronised one, in place; weights and names stay.
+    """Make every `nn.BatchNorm2d` in `module` synchronised, in place; weights and names stay.
 
-    The class of each layer is exchanged: it has the same state, so that a checkpoint of either loads into the other.
+    Only the class of each layer changes, so checkpoints of both load into each other.
     """
     for layer in module.modules():
         if type(layer) is nn.BatchNorm2d:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from mer.errors import MerError
 from mer.run import run
 from mer.train.cross_validation.run_lock import lock_run_folder
 
-pytest.importorskip("fcntl")
+fcntl = pytest.importorskip("fcntl")
 
 HOLDER = """
 import sys
@@ -63,3 +65,14 @@ def test_a_folder_is_free_again_after_a_failure_and_other_folders_always_are(tmp
         raise ZeroDivisionError
     with lock_run_folder(tmp_path / "run"):
         pass
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_has_none(code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: int, operation: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    for _ in range(2):  # nothing that the first leaves blocks the second
+        with lock_run_folder(tmp_path / "run"):
+            assert f"process {os.getpid()}" in (tmp_path / "run" / run_files.LOCK).read_text()
