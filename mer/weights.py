@@ -94,7 +94,7 @@ def _refuse(source: Path, target: Path) -> None:
         raise MerError(f"{target}: expected the name of a file to write, got a folder or the source itself")
 
 
-def account(found: Imported) -> Iterator[str]:
+def import_lines(found: Imported) -> Iterator[str]:
     """Yield one line per layer of a file, taken or skipped; layers without weights share one line."""
     with_weights = [entry for entry in found.report if entry.weights]
     width = max(len(entry.layer) for entry in with_weights)
@@ -259,7 +259,7 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         names = None if given.classes is None else [name.strip() for name in given.classes.split(",")]
         found = convert(given.file, given.out, grey=given.grey, release=given.release, classes=names)
-        lines = iter([*account(found), facts(found), f"written: {given.out}"])
+        lines = iter([*import_lines(found), facts(found), f"written: {given.out}"])
     for line in lines:
         say(console, line)
 

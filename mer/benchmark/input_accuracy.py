@@ -63,8 +63,10 @@ def head(clips: int, seed: int, size: int) -> Rows:
     specs = [_drifting(spec, number) for number, spec in enumerate(_specs(clips, seed, size))]
     still = [replace(spec, drift=Pose()) for spec in specs]
     for name in METHODS:
-        left, taken = (np.mean([_beside(spec, name, stabilise) for spec in specs]) for stabilise in (False, True))
-        rest = np.mean([_beside(spec, name, stabilise=False) for spec in still])
+        left, taken = (
+            np.mean([_strain_elsewhere(spec, name, stabilise) for spec in specs]) for stabilise in (False, True)
+        )
+        rest = np.mean([_strain_elsewhere(spec, name, stabilise=False) for spec in still])
         yield name, f"{left:.4f}", f"{taken:.4f}", f"{left / taken:.1f}", f"{rest:.4f}"
 
 
@@ -153,7 +155,7 @@ def _drifting(spec: ClipSpec, number: int) -> ClipSpec:
     return replace(spec, drift=Pose(signs[0], signs[1], signs[2], 1 + signs[3]), irrelevant=())
 
 
-def _beside(spec: ClipSpec, method: str, stabilise: bool) -> float:
+def _strain_elsewhere(spec: ClipSpec, method: str, stabilise: bool) -> float:
     onset, apex = _key_frames(spec)
     moving = cv2.dilate(ground_truth(spec).mask.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     field = dense_flow(onset, apex, method=method, stabilise=stabilise)

@@ -48,7 +48,7 @@ def load(data: CompositeData, load_part: Callable[[DataConfig], SampleTable]) ->
     return SampleTable(frame, classes, name=name, notes=tuple(notes), synthetic=synthetic, uncropped=uncropped)
 
 
-def config_errors(data: CompositeData, part_problems: Callable[[DataConfig], list[str]]) -> list[str]:
+def config_errors(data: CompositeData, part_errors: Callable[[DataConfig], list[str]]) -> list[str]:
     """Return the errors in the configuration of a composite, one sentence each, with the keys of the parts."""
     found = []
     if not data.parts:
@@ -60,7 +60,7 @@ def config_errors(data: CompositeData, part_problems: Callable[[DataConfig], lis
     if data.list == "":
         found.append("data.list: expected null or the path of a CSV, got ''")
     for name, part in data.parts.items():
-        found += [_of_part(problem, name) for problem in part_problems(part)]
+        found += [_of_part(error, name) for error in part_errors(part)]
     return found
 
 

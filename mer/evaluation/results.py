@@ -42,7 +42,7 @@ def summarise(
     data_hash: str,
     members: Iterable[pd.DataFrame] = (),
 ) -> dict[str, Any]:
-    """The results of a run, ready for `provenance.write_json(run / files.RESULTS, ...)`.
+    """The results of a run, ready for `write_json(run / run_files.RESULTS, ...)`.
 
     Args:
         predictions: as returned by `predictions.pool_folds`.

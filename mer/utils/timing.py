@@ -15,7 +15,7 @@ from contextlib import contextmanager
 WORK = DECODING, DETECTION, FLOW, WRITING, HASHING = "decoding", "detection", "flow", "writing", "hashing"
 
 _lock = threading.Lock()
-_spent = dict.fromkeys(WORK, 0.0)
+_elapsed = dict.fromkeys(WORK, 0.0)
 
 
 @contextmanager
@@ -27,10 +27,10 @@ def timed(work: str) -> Iterator[None]:
     finally:
         seconds = time.perf_counter() - start
         with _lock:
-            _spent[work] += seconds
+            _elapsed[work] += seconds
 
 
 def elapsed() -> dict[str, float]:
     """Return a copy of the seconds by kind of work since this process started."""
     with _lock:
-        return dict(_spent)
+        return dict(_elapsed)

@@ -28,7 +28,7 @@ CARD = DatasetCard(
         USUAL: emotion_labels(
             *_FOUR,
             source="the four largest classes, 171 samples in most single-database papers",
-            left_out=_FEW,
+            excluded=_FEW,
             # From papers; not recounted.
             published={"tense": 69, "disgust": 44, "repression": 38, "surprise": 20},
         ),

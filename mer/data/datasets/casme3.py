@@ -26,7 +26,7 @@ CARD = DatasetCard(
     how_to_get="fill in the form at casme.psych.ac.cn/casme/e4 (a signed licence is needed).",
     label_sets={
         USUAL: emotion_labels(*_SIX, "others", source="all emotions of the coding sheet, seven classes"),
-        "basic": emotion_labels(*_SIX, source="the six basic emotions", left_out=("others",)),
+        "basic": emotion_labels(*_SIX, source="the six basic emotions", excluded=("others",)),
         "megc2019": three_classes(*_SIX, "others"),
         "objective": replace(OBJECTIVE, source=OBJECTIVE.source + "; the sheet's column Objective class"),
     },

@@ -32,7 +32,7 @@ CARD = DatasetCard(
     how_to_get="ask its authors, Lucey et al., doi 10.1109/CVPRW.2010.5543262 (a signed licence is needed).",
     label_sets={
         USUAL: emotion_labels(
-            *_COUNTS, source="the seven emotions of the labelled sequences", left_out=_NONE, published=_COUNTS
+            *_COUNTS, source="the seven emotions of the labelled sequences", excluded=_NONE, published=_COUNTS
         ),
         "megc2019": three_classes(
             *_COUNTS, *_NONE, published={"negative": 45 + 18 + 59 + 25 + 28, "positive": 69, "surprise": 83}

@@ -24,7 +24,7 @@ CARD = DatasetCard(
     expected_files=("training.xlsx", "training/0001_001/00001.png"),
     how_to_get="ask its authors, Zhao et al., doi 10.1109/TAFFC.2023.3341918 (a signed licence is needed).",
     label_sets={
-        USUAL: emotion_labels(*_SEVEN, source="the set's own seven emotions", left_out=("others",)),
+        USUAL: emotion_labels(*_SEVEN, source="the set's own seven emotions", excluded=("others",)),
         "megc2019": three_classes(*_SEVEN, "others"),
     },
     totals={"": (7526,)},

@@ -26,7 +26,7 @@ CARD = DatasetCard(
     expected_files=("4DME_Labelling_Micro_release v1.xlsx", "gray_micro/01/01_01/1.jpg"),
     how_to_get="ask the Center for Machine Vision and Signal Analysis, Oulu: oulu.fi/cmvs (signed licence).",
     label_sets={
-        USUAL: emotion_labels(*_FIVE, source="the set's own five classes, clips with one label", left_out=("mixed",)),
+        USUAL: emotion_labels(*_FIVE, source="the set's own five classes, clips with one label", excluded=("mixed",)),
         "megc2019": three_classes(*_FIVE, "mixed"),
     },
     people=41,

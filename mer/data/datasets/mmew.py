@@ -28,7 +28,7 @@ CARD = DatasetCard(
         USUAL: emotion_labels(
             *_COUNTS,
             source="the six basic emotions, 234 samples in the paper's own experiments",
-            left_out=("others",),
+            excluded=("others",),
             published=_COUNTS,
         ),
         "all": emotion_labels(

@@ -24,7 +24,7 @@ CARD = DatasetCard(
     expected_files=("subjects3/001/happiness/take000/img_0000.jpg",),
     how_to_get="ask the Multimedia Understanding Group, Thessaloniki: mug.ee.auth.gr/fed (signed licence).",
     label_sets={
-        USUAL: emotion_labels(*_SIX, source="the six posed emotions", left_out=("neutral",)),
+        USUAL: emotion_labels(*_SIX, source="the six posed emotions", excluded=("neutral",)),
         "all": emotion_labels(*_SIX, "neutral", source="all folders of the set"),
         "megc2019": three_classes(*_SIX, "neutral"),
     },

@@ -105,14 +105,14 @@ def read_repairs(path: Path, dataset: str) -> list[Correction]:
         if dataset_key(cells["dataset"]) != dataset_key(dataset):
             continue
         try:
-            found.append(_repair(where, cells))
+            found.append(_correction(where, cells))
         except ValueError as error:
             bad.append(f"{where}: {error}")
     raise_for_rows(bad, f"{path}: repairs that cannot be used:", "Correct the lines.")
     return found
 
 
-def _repair(where: str, cells: dict[str, str]) -> Correction:
+def _correction(where: str, cells: dict[str, str]) -> Correction:
     column = cells["column"].casefold()
     empty = [name for name in ("subject", "clip", "reason") if not cells[name]]
     if empty:

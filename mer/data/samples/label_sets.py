@@ -85,13 +85,13 @@ MEGC2019 = LabelSet(
 def emotion_labels(
     *classes: str,
     source: str,
-    left_out: Collection[str] = (),
+    excluded: Collection[str] = (),
     published: Mapping[str, int] | None = None,
     releases: Mapping[str, Mapping[str, int]] | None = None,
 ) -> LabelSet:
-    """Return a label set with annotated emotions as classes; `left_out` lists the emotions without a class."""
+    """Return a label set with annotated emotions as classes; `excluded` lists the emotions without a class."""
     mapping = identity_mapping(*classes)
-    return LabelSet(classes, mapping, source, left_out, published=published or {}, releases=releases or {})
+    return LabelSet(classes, mapping, source, excluded, published=published or {}, releases=releases or {})
 
 
 def three_classes(*known: str, published: Mapping[str, int] | None = None, note: str = "") -> LabelSet:

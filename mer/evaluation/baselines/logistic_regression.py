@@ -24,19 +24,19 @@ class LinearModel:
     """A fitted model.
 
     Attributes:
-        shown: classes with a training sample, sorted.
+        present: classes with a training sample, sorted.
         classes: how many there are in all, K.
-        pipeline: of scikit-learn, over `shown`; None where only one class was shown.
+        pipeline: of scikit-learn, over `present`; None where only one class was present.
     """
 
-    shown: Indices
+    present: Indices
     classes: int
     pipeline: Any
 
     def probabilities(self, inputs: npt.NDArray) -> Floats:
         """Return class probabilities (N, K) of inputs (N, D); 0 for a class without a training sample."""
         found = np.zeros((len(inputs), self.classes))
-        found[:, self.shown] = 1.0 if self.pipeline is None else self.pipeline.predict_proba(inputs)
+        found[:, self.present] = 1.0 if self.pipeline is None else self.pipeline.predict_proba(inputs)
         return found
 
     def predict(self, inputs: npt.NDArray) -> Indices:
@@ -61,9 +61,9 @@ def fit(
         inverse_penalty: C of scikit-learn: the larger, the weaker the penalty.
         standardise: divide each input by its deviation and by sqrt(D), so that C means the same at any size.
     """
-    shown = np.unique(targets)
-    if len(shown) == 1:
-        return LinearModel(shown, classes, None)
+    present = np.unique(targets)
+    if len(present) == 1:
+        return LinearModel(present, classes, None)
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -71,8 +71,8 @@ def fit(
     # inputs divided by sqrt(D) under C are inputs as they are under C / D
     strength = inverse_penalty / inputs.shape[1] if standardise else inverse_penalty
     # scikit-learn has one weight vector for two classes, where one a class pays half the penalty
-    strength *= 2 if len(shown) == 2 else 1
+    strength *= 2 if len(present) == 2 else 1
     scaler = StandardScaler() if standardise else "passthrough"
     model = LogisticRegression(C=strength, class_weight="balanced", max_iter=5000, tol=1e-6)
     pipeline = make_pipeline(scaler, model).fit(np.asarray(inputs, dtype=np.float64), targets)
-    return LinearModel(shown, classes, pipeline)
+    return LinearModel(present, classes, pipeline)

@@ -23,31 +23,31 @@ from mer.protocols.registry import Fold
 LINEAR_SIDE = 28
 
 
-def linear_inputs(pixels: npt.NDArray) -> npt.NDArray[np.float64]:
+def linear_inputs(inputs: npt.NDArray) -> npt.NDArray[np.float64]:
     """Return inputs (N, C, S, S) as rows (N, D), with sides above `LINEAR_SIDE` averaged down to it."""
-    count, channels, height, width = pixels.shape
+    count, channels, height, width = inputs.shape
     if max(height, width) <= LINEAR_SIDE:
-        return np.asarray(pixels, dtype=np.float64).reshape(count, -1)
+        return np.asarray(inputs, dtype=np.float64).reshape(count, -1)
     size = (LINEAR_SIDE, LINEAR_SIDE)
     small = np.empty((count, channels, *size))
-    for row, image in enumerate(pixels):
+    for row, image in enumerate(inputs):
         for channel, plane in enumerate(image):
             small[row, channel] = cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     return small.reshape(count, -1)
 
 
-def linear_predictions(pixels: npt.NDArray, table: SampleTable, folds: Sequence[Fold]) -> list[pd.DataFrame]:
-    """Predictions of each fold by class-balanced logistic regression on pixels, fitted on the fold's training part.
+def linear_predictions(inputs: npt.NDArray, table: SampleTable, folds: Sequence[Fold]) -> list[pd.DataFrame]:
+    """Return the predictions of each fold by class-balanced logistic regression on inputs.
 
-    The inner split is not looked at: nothing is chosen. Every fold must have a training part.
+    It is fitted on the fold's training part; the inner split is not used. Every fold must have a training part.
     """
-    inputs, frame, targets = linear_inputs(pixels), table.frame, table.targets
+    rows, frame, targets = linear_inputs(inputs), table.frame, table.targets
     place = {sample: row for row, sample in enumerate(frame["sample_id"])}
     found = []
     for fold in folds:
         train, test = ([place[sample] for sample in part] for part in (fold.train, fold.test))
-        model = fit(inputs[train], targets[train], classes=len(table.classes))
-        probabilities = model.probabilities(inputs[test])
+        model = fit(rows[train], targets[train], classes=len(table.classes))
+        probabilities = model.probabilities(rows[test])
         part = frame.iloc[test][["sample_id", "dataset", "subject", "label"]].reset_index(drop=True)
         part.insert(3, "fold", fold.name)
         part["predicted"] = [table.classes[k] for k in probabilities.argmax(axis=1)]

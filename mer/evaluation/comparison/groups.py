@@ -38,7 +38,7 @@ class RunGroup:
 def group_by_config(runs: Sequence[FinishedRun]) -> list[RunGroup]:
     """Return the runs by configuration; runs that differ only in the seed form one group. Names are unique.
 
-    A name begins with LEAKY or NULL where its scores are no result (`reading.name_prefix`).
+    A name begins with LEAKY or NULL where its scores are no result (`caveats.name_prefix`).
     """
     members: dict[str, list[FinishedRun]] = {}
     for run in runs:

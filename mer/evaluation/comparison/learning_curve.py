@@ -1,6 +1,6 @@
 """Draw the learning curve of compared runs: UF1 over training subjects, one line per configuration, one dot per run.
 
-Contract: pure functions of the groups of `comparable.group`; matplotlib through its objects, as in `heat_map`.
+Contract: pure functions of the groups of `groups.group_by_config`; matplotlib through its objects, as in `heat_map`.
 """
 
 from __future__ import annotations

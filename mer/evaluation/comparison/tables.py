@@ -18,7 +18,7 @@ from mer.evaluation.caveats import HEADINGS
 from mer.evaluation.comparison.compare import TESTED
 from mer.evaluation.report.templating import p_text, score_text, signed_text
 
-#: Columns of `reading.score_flags`, which say what a score must not be read without.
+#: Columns of `caveats.score_flags`, which say what a score must not be read without.
 MARKS = ("selection", "null", "waived")
 #: How the tests work, for console and page.
 METHOD = (

@@ -20,7 +20,7 @@ class Published:
 
     Attributes:
         method: its name.
-        scores: by the keys of `reading.HEADINGS`.
+        scores: by the keys of `caveats.HEADINGS`.
         selected: whether the epoch was chosen on the held-out subject; None = not known.
         source: where the number stands.
         note: what else is known, e.g. of a rerun.

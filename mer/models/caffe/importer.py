@@ -26,7 +26,7 @@ from mer.models.grey_input import to_grey_input
 #: Order of the three colour channels in Caffe; this package reads images with red first.
 BLUE_FIRST = "blue, green, red"
 
-#: Largest number of problems shown; a file of another network has one for nearly every layer.
+#: Largest number of errors shown; a file of another network has one for nearly every layer.
 SHOWN = 8
 
 
@@ -95,21 +95,21 @@ def import_caffemodel(path: str | Path, *, grey: bool = False, release: str | No
         raise MerError(f"release: expected one of {list(RELEASES)} or none, got {release!r}")
     data = read_bytes(path)
     net = parse_net(data, path)
-    problems: list[str] = []
-    layers = _by_name(net.layers, problems)
+    errors: list[str] = []
+    layers = _by_name(net.layers, errors)
     stages = [s for s, channels in enumerate(CHANNELS, 1) if any(name in layers for name in mask_layers(channels))]
     in_channels = _in_channels(layers.get("conv1"))
-    classifier, classes = _classifier(layers, {slot.layer for slot in slots(stages, "")}, problems)
-    release = release or _release(classifier, stages, problems)
+    classifier, classes = _classifier(layers, {slot.layer for slot in slots(stages, "")}, errors)
+    release = release or _release(classifier, stages, errors)
     model = ModelConfig(release=release, attention=AttentionConfig(unit="micro", form="released", stages=stages))
     shell = _shell(model, in_channels, classes)
     wanted = [slot for slot in slots(stages, classifier) if slot.layer]
     for slot in wanted:
-        problems.extend(misfits(slot, layers.get(slot.layer), shell))
+        errors.extend(misfits(slot, layers.get(slot.layer), shell))
     places = {slot.layer: slot.module for slot in wanted}
-    problems.extend(_deeper(layers, places))
-    if problems:
-        raise MerError(_refusal(path, problems))
+    errors.extend(_deeper(layers, places))
+    if errors:
+        raise MerError(_refusal(path, errors))
     state = decode(wanted, layers, shell)
     notes = list(_notes(wanted, layers))
     if grey and in_channels > 1:
@@ -130,12 +130,12 @@ def _shell(model: ModelConfig, in_channels: int, classes: int) -> MicroAttention
         return MicroAttentionResNet(model, in_channels=in_channels, classes=classes)
 
 
-def _by_name(layers: tuple[CaffeLayer, ...], problems: list[str]) -> dict[str, CaffeLayer]:
+def _by_name(layers: tuple[CaffeLayer, ...], errors: list[str]) -> dict[str, CaffeLayer]:
     """Return the layers by name; of two with the same name (a training and a test input) the one with weights."""
     found: dict[str, CaffeLayer] = {}
     for layer in layers:
         if layer.blobs and layer.name in found and found[layer.name].blobs:
-            problems.append(f"layer {layer.name}: expected one layer with weights of this name, got two")
+            errors.append(f"layer {layer.name}: expected one layer with weights of this name, got two")
         elif layer.blobs or layer.name not in found:
             found[layer.name] = layer
     return found
@@ -147,7 +147,7 @@ def _in_channels(conv1: CaffeLayer | None) -> int:
     return max(1, int(shape[1])) if len(shape) == 4 else 1
 
 
-def _classifier(layers: dict[str, CaffeLayer], known: set[str], problems: list[str]) -> tuple[str, int]:
+def _classifier(layers: dict[str, CaffeLayer], known: set[str], errors: list[str]) -> tuple[str, int]:
     """Return (name, classes) of the classifier, found by its name, else by its shapes.
 
     If there is not exactly one, it adds a problem and returns ("", 2).
@@ -159,12 +159,12 @@ def _classifier(layers: dict[str, CaffeLayer], known: set[str], problems: list[s
     expected = f"expected one classifier of blobs (K, {width}) + (K,), K 2 or more"
     if len(candidates) != 1:
         named = f"named {' or '.join(CLASSIFIERS)}, or otherwise if its shapes fit"
-        problems.append(f"{expected} ({named}), got {', '.join(candidates) or 'none'}")
+        errors.append(f"{expected} ({named}), got {', '.join(candidates) or 'none'}")
         return "", 2
     classes = _classes(layers[candidates[0]])
     if classes < 2:
         shapes = shapes_text([blob.shape for blob in layers[candidates[0]].blobs])
-        problems.append(f"layer {candidates[0]}: {expected}, got {shapes or 'no weights'}")
+        errors.append(f"layer {candidates[0]}: {expected}, got {shapes or 'no weights'}")
         return "", 2
     return candidates[0], classes
 
@@ -178,13 +178,13 @@ def _classes(layer: CaffeLayer) -> int:
     return classes if matrix and same_shape(layer.blobs[1].shape, (classes,)) else 0
 
 
-def _release(classifier: str, stages: list[int], problems: list[str]) -> str:
+def _release(classifier: str, stages: list[int], errors: list[str]) -> str:
     """Return the release by the classifier's name; a network without attention is the common ResNet-10, `single`."""
     if classifier in CLASSIFIERS:
         return CLASSIFIERS[classifier]
     if classifier and stages:
         names = ", ".join(f"{name} ({release})" for name, release in CLASSIFIERS.items())
-        problems.append(
+        errors.append(
             f"layer {classifier}: expected a classifier whose name gives the release of a network with attention, "
             f"{names}; pass the release (release=..., --release ...)"
         )
@@ -199,10 +199,10 @@ def _deeper(layers: dict[str, CaffeLayer], places: dict[str, str]) -> Iterator[s
         yield f"layers {', '.join(more)}: expected only the blocks of a ResNet-10, got weights of others"
 
 
-def _refusal(path: str | Path, problems: list[str]) -> str:
-    lines = [f"  {i}. {problem}" for i, problem in enumerate(problems[:SHOWN], 1)]
-    if len(problems) > SHOWN:
-        lines.append(f"  and {len(problems) - SHOWN} more")
+def _refusal(path: str | Path, errors: list[str]) -> str:
+    lines = [f"  {i}. {error}" for i, error in enumerate(errors[:SHOWN], 1)]
+    if len(errors) > SHOWN:
+        lines.append(f"  and {len(errors) - SHOWN} more")
     return "\n".join(
         [
             f"{path} does not fit the ResNet-10 of the micro-attention authors, with attention or without:",

@@ -180,11 +180,11 @@ def _probe_fold(experiment: Experiment, run: Path, fold: Fold) -> dict[str, Any]
 
 
 @torch.inference_mode()
-def features(network: RecognitionNetwork, pixels: np.ndarray, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+def features(network: RecognitionNetwork, inputs: np.ndarray, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     """Return the classifier's input (N, D) float64 for these rows of the inputs."""
     parts = []
     for start in range(0, len(rows), EVALUATION_BATCH):
-        batch = np.asarray(pixels[rows[start : start + EVALUATION_BATCH]], dtype=np.float32)
+        batch = np.asarray(inputs[rows[start : start + EVALUATION_BATCH]], dtype=np.float32)
         parts.append(network.features(torch.from_numpy(batch)).double().numpy())
     return np.concatenate(parts)
 

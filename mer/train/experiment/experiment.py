@@ -107,8 +107,8 @@ def load_experiment(config: Config, *, progress: bool = False) -> Experiment:
     if any(not fold.train for fold in folds):
         _refuse_other_classes(table, stages, config)
     other = config.cotrain.data
-    companions = None if other is None else _companions(other, samples, config, progress=progress)
-    return Experiment(config, table, samples.inputs, tuple(folds), tuple(stages), companions)
+    cotraining = None if other is None else _load_cotraining(other, samples, config, progress=progress)
+    return Experiment(config, table, samples.inputs, tuple(folds), tuple(stages), cotraining)
 
 
 def look_at_frames(experiment: Experiment) -> Experiment:
@@ -180,7 +180,7 @@ def _refuse_other_classes(table: SampleTable, stages: list[PretrainingStage], co
         )
 
 
-def _companions(data: DataConfig, own: PreparedSamples, config: Config, *, progress: bool) -> PreparedSamples:
+def _load_cotraining(data: DataConfig, own: PreparedSamples, config: Config, *, progress: bool) -> PreparedSamples:
     """Load the co-training samples; raise SampleError if they have classes that the run does not have."""
     samples = _other_samples(data, own, config, "cotrain", progress=progress)
     unknown = [name for name in samples.table.classes if name not in own.table.classes]

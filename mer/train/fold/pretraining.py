@@ -40,14 +40,14 @@ class StageResult:
         config: the run's configuration with the data and optimiser of the stage.
         trained: network and curves.
         record: content of `stage.json`.
-        seen: subjects and samples that trained the network.
+        trained_on: subjects and samples that trained the network.
     """
 
     stage: PretrainingStage
     config: Config
     trained: Trained
     record: dict[str, Any]
-    seen: TrainedOn
+    trained_on: TrainedOn
 
     @property
     def start(self) -> InitialWeights:
@@ -66,7 +66,7 @@ class StageResult:
                 "data": table.name,
                 "synthetic": table.synthetic,
                 "held_out": self.record["fold"],
-                **self.seen.as_card(),
+                **self.trained_on.as_card(),
             },
             "stage": self.stage.name,
             "chain": self.record["chain"],

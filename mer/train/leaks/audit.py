@@ -39,7 +39,7 @@ def audit_leaks(experiment: Experiment) -> dict[str, Any]:
     return {
         "selection": selection_mode(protocol),
         "weights": weights(experiment.config.init),
-        "checked": checked(experiment),
+        "checked": describe_checks(experiment),
         "findings": [
             {"name": leak.name, "kind": leak.kind, "text": leak.text, "rows": [list(row) for row in leak.rows]}
             for leak in found
@@ -72,7 +72,7 @@ def read(run: Path) -> dict[str, Any] | None:
     return read_json(path) if path.is_file() else None
 
 
-def checked(experiment: Experiment) -> list[str]:
+def describe_checks(experiment: Experiment) -> list[str]:
     """Return what the audit checked and what it could not see, one sentence each."""
     config, count = experiment.config, len(experiment.table)
     with_files = sum(bool(pictures) for pictures in experiment.samples.pictures)

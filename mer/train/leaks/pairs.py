@@ -112,7 +112,7 @@ def _near(left: SampleTable, right: SampleTable, cache: Path) -> Iterator[Pair]:
             yield Pair(a, b, f"{distance:.1%} of the look's bits differ, stills")
 
 
-def _inputs(pixels: np.ndarray) -> list[tuple[str, ...]]:
+def _inputs(inputs: np.ndarray) -> list[tuple[str, ...]]:
     """Return the hash of each row's input; () if the input is constant."""
-    rows = (np.ascontiguousarray(row) for row in pixels)
+    rows = (np.ascontiguousarray(row) for row in inputs)
     return [() if row.min() == row.max() else (hashlib.blake2b(row.data, digest_size=16).hexdigest(),) for row in rows]

@@ -1,4 +1,4 @@
-"""Batches of a fold's own samples and companions: how many, which, in which order, on how many processes."""
+"""Batches of a fold's own samples and co-training samples: how many, which, in which order, on how many processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.inputs.conftest import table_of
 OFFSET = 1000
 
 
-def companions(count: int, *, share: float = 0.5, rows: list[int] | None = None) -> CotrainingSamples:
+def cotraining_samples(count: int, *, share: float = 0.5, rows: list[int] | None = None) -> CotrainingSamples:
     pixels = np.full((count, 1, 28, 28), 200, dtype=np.uint8)
     targets = np.arange(count) % 4 // 3  # three of class 0, one of class 1, and so on
     return CotrainingSamples(pixels, targets, np.arange(count) if rows is None else np.array(rows), share)
@@ -40,9 +40,9 @@ def sampler(
 
 @settings(max_examples=60, deadline=None)
 @given(own=st.integers(2, 40), other=st.integers(1, 50), batch=st.integers(2, 12), data=st.data())
-def test_every_batch_has_its_companions_and_the_epoch_every_own_draw(own, other, batch, data):
+def test_every_batch_has_its_cotraining_samples_and_the_epoch_every_own_draw(own, other, batch, data):
     count = data.draw(st.integers(1, batch - 1))
-    mixed = sampler(own, companions(other), batch=batch, count=count)
+    mixed = sampler(own, cotraining_samples(other), batch=batch, count=count)
     mixed.set_epoch(data.draw(st.integers(0, 3)))
     draws = [draw.row for draw in mixed]
     assert len(draws) == len(mixed)
@@ -55,7 +55,7 @@ def test_every_batch_has_its_companions_and_the_epoch_every_own_draw(own, other,
 
 
 def test_only_rows_that_may_be_drawn_are_and_another_epoch_draws_others():
-    mixed = sampler(20, companions(50, rows=[3, 7, 8, 30, 31, 32, 40]), batch=8, count=4)
+    mixed = sampler(20, cotraining_samples(50, rows=[3, 7, 8, 30, 31, 32, 40]), batch=8, count=4)
     epochs = []
     for epoch in (0, 1, 0):
         mixed.set_epoch(epoch)
@@ -64,16 +64,16 @@ def test_only_rows_that_may_be_drawn_are_and_another_epoch_draws_others():
     assert epochs[0] == epochs[2] != epochs[1]
 
 
-def test_oversampling_draws_classes_of_companions_evenly():
-    other = companions(40)
+def test_oversampling_draws_classes_of_cotraining_samples_evenly():
+    other = cotraining_samples(40)
     mixed = sampler(60, other, batch=8, count=4, oversample=True)
     drawn = Counter(int(other.targets[draw.row - OFFSET]) for draw in mixed if draw.row >= OFFSET)
     assert abs(drawn[0] - drawn[1]) <= 2 + len(mixed) // 60
 
 
 def test_the_processes_share_one_draw():
-    whole = sampler(24, companions(30), batch=8, count=4)
-    parts = [sampler(24, companions(30), batch=4, count=2, rank=rank, world=2) for rank in range(2)]
+    whole = sampler(24, cotraining_samples(30), batch=8, count=4)
+    parts = [sampler(24, cotraining_samples(30), batch=4, count=2, rank=rank, world=2) for rank in range(2)]
     ours = [draw for draw in whole if draw.row >= OFFSET]
     shared = [[draw for draw in part if draw.row >= OFFSET] for part in parts]
     assert [draw for pair in zip(*shared, strict=True) for draw in pair] == ours
@@ -81,7 +81,7 @@ def test_the_processes_share_one_draw():
 
 @pytest.mark.parametrize(("share", "batch", "count"), [(0.5, 8, 4), (0.01, 8, 1), (0.99, 8, 7), (0.3, 10, 3)])
 def test_the_share_leaves_both_kinds(share, batch, count):
-    assert companions(3, share=share).in_batch(batch) == count
+    assert cotraining_samples(3, share=share).in_batch(batch) == count
 
 
 @pytest.mark.filterwarnings("ignore:.*does not have many workers")
@@ -97,7 +97,7 @@ def test_a_fold_trains_on_both_and_tests_its_own(tmp_path: Path):
         optim=OptimConfig(batch_size=8, balance="none"),
     )
     fold = Fold("x", ids[4:], (), ids[:4])
-    joined = companions(30, share=0.25)
+    joined = cotraining_samples(30, share=0.25)
     data = FoldDataModule(PreparedSamples(table, pixels), fold, config, seed=3, cotraining=joined)
     data.setup("fit")
     batches = list(data.train_dataloader())

@@ -291,7 +291,7 @@ def test_a_source_that_draws_its_inputs_is_learnt_and_tested_zero_shot(base, dra
     assert not load_experiment(same).stages[0].shared
 
 
-def test_companions_join_the_folds_without_the_people_they_test(base, drawn_source, tmp_path):
+def test_cotraining_samples_join_the_folds_without_the_people_they_test(base, drawn_source, tmp_path):
     config = replace(base, cotrain=CotrainConfig(data=drawn_source, share=0.5))
     results = run(config, tmp_path / "run")
     assert any(note.startswith("Co-training: 50% of each training batch") for note in results["notes"])
@@ -303,7 +303,7 @@ def test_companions_join_the_folds_without_the_people_they_test(base, drawn_sour
     ).read_bytes()
 
 
-def test_companions_may_count_as_so_many_clips(base, drawn_source, tmp_path):
+def test_cotraining_samples_may_count_as_so_many_clips(base, drawn_source, tmp_path):
     from mer.train.fold.fold_cotraining import cotraining_samples
 
     config = replace(base, cotrain=CotrainConfig(data=drawn_source, share=0.9, clips=7))
@@ -318,13 +318,13 @@ def test_companions_may_count_as_so_many_clips(base, drawn_source, tmp_path):
         check_config(replace(config, cotrain=CotrainConfig(data=drawn_source, clips=0)))
 
 
-def test_companions_of_tested_people_are_left_out_and_none_left_is_said(base):
+def test_cotraining_samples_of_tested_people_are_left_out_and_none_left_is_said(base):
     from mer.train.fold.fold_cotraining import cotraining_samples
 
     experiment = load_experiment(replace(base, cotrain=CotrainConfig(data=replace(MICRO), share=0.5)))
     for fold in experiment.folds:
-        companions = cotraining_samples(experiment, fold)
-        ids = experiment.cotraining.table.frame["sample_id"].to_numpy()[companions.rows]
+        cotraining = cotraining_samples(experiment, fold)
+        ids = experiment.cotraining.table.frame["sample_id"].to_numpy()[cotraining.rows]
         assert set(ids) == set(fold.train)
     everyone = replace(experiment.folds[0], test=tuple(experiment.table.frame["sample_id"]))
     with pytest.raises(MerError, match="nobody is left to join"):
@@ -393,7 +393,7 @@ def test_a_nested_search_is_refused_where_a_stage_shows_the_people_it_compares_r
         load_experiment(replace(staged(base, same=replace(MICRO)), protocol=nested))
 
 
-def test_permuted_labels_are_those_of_stages_and_companions_too(base):
+def test_permuted_labels_are_those_of_stages_and_cotraining_too(base):
     config = replace(staged(base, macro=MACRO, same=replace(MICRO)), cotrain=CotrainConfig(data=replace(MICRO)))
     real, null = load_experiment(config), load_experiment(replace(config, null="permuted_labels"))
     pairs = [(one.samples, other.samples) for one, other in zip(real.stages, null.stages, strict=True)]

@@ -268,8 +268,8 @@ def test_weights_say_whom_they_saw_and_may_not_meet_them_again(base: Config, tmp
     held_out = set(experiment.table.subjects[experiment.table.frame["sample_id"].isin(first.test)])
     assert {leak.kind for leak in leaks_found} == {"init"}
     assert (leaks.weights(config.init), leaks.weights(again.init)) == ("random", "known")
-    assert any(line.startswith("Copies are not found") for line in leaks.checked(experiment))
-    assert any("pictures (byte by byte)" in line for line in leaks.checked(load_experiment(again)))
+    assert any(line.startswith("Copies are not found") for line in leaks.describe_checks(experiment))
+    assert any("pictures (byte by byte)" in line for line in leaks.describe_checks(load_experiment(again)))
     assert {leak.who[0] for leak in leaks_found} == set(experiment.table.subjects) - held_out
     # where only the person whom it did not see is tested, nothing meets
     assert list(find_leaks(replace(load_experiment(again), folds=(first,)))) == []
