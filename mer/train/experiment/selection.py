@@ -44,7 +44,7 @@ class ResultFiles:
         protocol: the protocol of the run.
 
     Attributes:
-        mode: what chose the epoch, one of `mer.protocols.registry.SELECTIONS`.
+        mode: what chose the epoch: `fixed`, `inner` or `leaky`.
     """
 
     def __init__(self, folder: Path, protocol: ProtocolConfig) -> None:
