@@ -7,7 +7,7 @@ logits, `attend(x)` logits and attention maps from one pass, `attention_maps(x)`
 
 from mer.models.attention import MicroAttention
 from mer.models.backbones.preact_resnet import MicroAttentionResNet
-from mer.models.build import MIN_SIDE, build, config_errors, count_parameters, fold_attention
+from mer.models.build import build, config_errors, count_parameters, fold_attention
 from mer.models.checkpoint import load_network as load
 from mer.models.network import FeatureInfo, RecognitionNetwork
 from mer.models.parameter_groups import freeze, parameter_groups
@@ -15,7 +15,6 @@ from mer.models.pretrained.initialise import config_errors as init_config_errors
 from mer.models.pretrained.initialise import initialise
 
 __all__ = [
-    "MIN_SIDE",
     "FeatureInfo",
     "MicroAttention",
     "MicroAttentionResNet",

@@ -20,11 +20,6 @@ from mer.models.backbones.registry import BACKBONES, PASSED
 from mer.models.network import RecognitionNetwork
 from mer.utils.registry import option_errors
 
-#: Smallest side of the input in pixels, the same for every backbone. A network halves it up to five times,
-#: 28 -> 14 -> 7 -> 4 -> 2 -> 1 (with the small stem three times, 28 -> 14 -> 7 -> 4).
-MIN_SIDE = 28
-
-
 Network = TypeVar("Network", bound=RecognitionNetwork)
 
 

@@ -92,23 +92,6 @@ class RecognitionNetwork(nn.Module, ABC):
         """Return the number of logits."""
         return self.fc.out_features
 
-    def reset_classifier(self, classes: int) -> None:
-        """Replace `fc` by a randomly initialised classifier of `classes` logits.
-
-        Raises:
-            ValueError: if `classes` is below 2.
-        """
-        if classes < 2:
-            raise ValueError(f"classes: expected 2 or more, got {classes}")
-        self.fc = self.new_classifier(classes)
-
-    def new_classifier(self, classes: int) -> nn.Linear:
-        """Return a randomly initialised classifier of the same features, device and precision as `fc`."""
-        weight = self.fc.weight
-        fc = nn.Linear(self.fc.in_features, classes, device=weight.device, dtype=weight.dtype)
-        draw_classifier(fc)
-        return fc
-
     @property
     def levels(self) -> tuple[str, ...]:
         """Return the names of the levels from the input to the classifier; the last one, `head`, is `fc` alone."""

@@ -61,10 +61,6 @@ class TemplateNetwork(RecognitionNetwork):
         """Return the means of `CELLS` x `CELLS` cells as one vector of length 1, (N, C * CELLS^2), and no maps."""
         return F.normalize(grid_means(x, CELLS).flatten(1), dim=1), []
 
-    def new_classifier(self, classes: int) -> nn.Linear:
-        """Return untrained templates for `classes` classes."""
-        return TemplateClassifier(self.fc.in_features, classes).to(self.fc.weight)
-
     def templates(self) -> Tensor:
         """Return the templates of each class, (classes, TEMPLATES, C, CELLS, CELLS), each of length 1."""
         return self.fc.directions().detach().unflatten(2, (self.in_channels, CELLS, CELLS))
