@@ -49,3 +49,12 @@ def test_files_that_pages_name_exist() -> None:
     for page in PAGES.glob("*.md"):
         for name in re.findall(r"`((?:mer|conf)/[\w/.<>]+)`", page.read_text(encoding="utf-8")):
             assert "<" in name or (ROOT / name).exists(), (page.name, name)
+
+
+def test_readme_and_pages_say_what_licences_ask() -> None:
+    for page in (ROOT / "README.md", PAGES / "README.md"):
+        text = page.read_text(encoding="utf-8")
+        assert "licence" in text and "evaluation.pictures=true" in text and "logger.media=true" in text, page
+    for name, dataset in DATASETS.items():
+        if "licence" in dataset.card.how_to_get:
+            assert "licence" in (PAGES / f"{name}.md").read_text(encoding="utf-8"), name

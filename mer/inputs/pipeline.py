@@ -7,6 +7,7 @@ not needed, and torch only if something has to be computed.
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -45,9 +46,9 @@ def source_config_errors(data: DataConfig, config: Config) -> list[str]:
 
 
 def cache_config_errors(config: Config) -> list[str]:
-    """Return what is wrong with the folder of the cache."""
+    """Return what is wrong with the folder of the cache; one that can only be read may hold all that is needed."""
     fault = folder_fault(cache_of(config)) if config.cache_dir.strip() else "an empty name"
-    if fault is None:
+    if fault is None or (config.cache_dir.strip() and os.path.isdir(cache_of(config))):  # noqa: PTH112  # never raises
         return []
     return [
         f"cache_dir: expected a folder that can be written to, got {fault}; give another one by cache_dir=... or the "

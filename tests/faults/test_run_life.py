@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import re
@@ -16,6 +17,8 @@ import pytest
 from rich.console import Console
 
 from mer import run_files
+from mer.__main__ import COMMANDS
+from mer.cli import guarded
 from mer.compose import load_config
 from mer.config import Config
 from mer.errors import ConfigError, MerError
@@ -27,7 +30,7 @@ from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import load_experiment
 from tests.conftest import tiny
 from tests.faults.counts import counted
-from tests.helpers.command import command
+from tests.helpers.command import TINY, command
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +139,31 @@ def test_a_signal_before_the_command_is_ready_is_one_sentence(number: signal.Sig
     )
     assert done.returncode == 128 + number
     assert done.stderr.startswith("mer: ") and len(done.stderr.splitlines()) == 1 and not done.stdout
+
+
+@pytest.mark.parametrize("word", COMMANDS)
+def test_every_command_is_guarded(word: str):
+    main = importlib.import_module(COMMANDS[word][0] + (".__main__" if word in ("benchmark", "synthetic") else "")).main
+    assert main.__wrapped__ and main.__code__ is guarded(lambda: 0).__code__
+
+
+@pytest.mark.slow
+@counted("sweep ended in the middle")
+def test_a_sweep_is_resumed_by_its_folder_alone(cache_dir: Path, tmp_path: Path):
+    line = ["-m", "+experiment=synthetic_loso", *TINY, f"cache_dir={cache_dir}", "seed=0,1", "hydra.sweep.dir=sweep"]
+    assert command("mer.run", *line, cwd=tmp_path).returncode == 0
+    sweep = tmp_path / "sweep"
+    before = [(sweep / job / run_files.PREDICTIONS).read_bytes() for job in ("0", "1")]
+    shutil.rmtree(sweep / "1")
+    shutil.rmtree(run_files.completed_folds(sweep / "0")[0])
+    done = command("mer.run", f"resume={sweep}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [(sweep / job / run_files.PREDICTIONS).read_bytes() for job in ("0", "1")] == before
+    assert "1 to train" in done.stdout and "4 to train" in done.stdout
+
+
+def test_the_map_of_faults_names_tests_that_are_there():
+    root = Path(__file__).parents[1]
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", (root / "faults" / "README.md").read_text(encoding="utf-8"))
+    assert len(named) > 80
+    assert [test for file, test in named if f"def {test}(" not in (root / file).read_text(encoding="utf-8")] == []

@@ -9,9 +9,11 @@ import pytest
 
 from mer import run_files
 from mer.config import Config, StageConfig
-from mer.errors import ConfigError
+from mer.errors import ConfigError, MerError
+from mer.evaluation.comparison.runs import read_run
 from mer.run import run
 from mer.train.experiment.config_checks import check_config
+from mer.weights import inspect
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,10 @@ def test_a_run_that_keeps_fewer_networks_lacks_nothing_else(
         assert (tmp_path / name).read_bytes() == (whole / name).read_bytes(), name
     for folder in run_files.completed_folds(tmp_path):
         assert run_files.damage(folder, run_files.FOLD) is None
+    # what reads a finished run reads this one too; what needs a network says where there is none
+    assert (tmp_path / run_files.REPORT).is_file() and len(read_run(tmp_path).predictions) == 24
+    with pytest.raises(MerError, match=r"model\.ckpt"):
+        list(inspect(run_files.fold_folder(tmp_path, "synthetic-s001") / run_files.CHECKPOINT))
     # the same command finds every fold finished, and what is deleted of a fold is still noticed
     before = {name: (tmp_path / name).stat().st_mtime_ns for name in names(tmp_path) if name.startswith("folds/")}
     run(config, tmp_path)
