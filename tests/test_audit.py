@@ -88,8 +88,9 @@ def test_a_manifest_is_audited(tmp_path: Path, capsys: pytest.CaptureFixture[str
     cv2.imwrite(str(tmp_path / "2_1.png"), np.zeros((32, 64), np.uint8))
     rows[4] = "c4,mine,p1,a,4_1.png,4_1.png"
     rows.append("c6,mine,p2,a,0_0.png,0_1.png")
-    assert audit.main([*given, f"data.manifest={manifest(tmp_path, *rows)}", "--json"]) == 1
+    assert audit.main([*given, f"data.manifest={manifest(tmp_path, *rows)}", "--json"]) == 2  # a run refuses it too
     found = json.loads(capsys.readouterr().out)
+    assert "1 key frames cannot be read" in found["unusable"] and "1_1.png" in found["unusable"]
     kinds = {(finding["kind"], finding["where"]) for finding in found["findings"]}
     assert kinds == {("unreadable", "c1"), ("size", "c2"), ("apex", "c4"), ("copy", "c6")}
     assert audit.main([*given, f"data.manifest={manifest(tmp_path, rows[0], rows[0])}"]) == 2

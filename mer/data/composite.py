@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from mer.config import CompositeData, DataConfig
-from mer.data.loading.annotations import ALL
+from mer.data.loading.annotations import ALL, clip_name
 from mer.data.loading.official_list import MEGC2019_COUNTS, class_of, read_list
 from mer.data.samples.identity import clip_keys, number_key, people_of, person_key
 from mer.data.samples.schema import raise_for_rows
@@ -88,7 +88,7 @@ def _listed(frame: pd.DataFrame, path: Path, classes: tuple[str, ...], notes: li
     for entry in read_list(path):
         shown = f"line {entry['row']}: {entry['dataset']}, subject {entry['subject']}, clip {entry['clip']}"
         # exact names are tried first, since CASME II has clips that differ in a padding zero
-        keys = _keys(entry["dataset"], entry["subject"], entry["clip"])
+        keys = _keys(entry["dataset"], entry["subject"], clip_name(entry["clip"]))
         found = next((rows_of[key] for key in keys if key in rows_of), [])
         label = class_of(entry["label"], classes)
         if len(found) != 1:

@@ -58,10 +58,9 @@ def load(data: ManifestData, cache_dir: Path) -> SampleTable:
     listed, notes = _labelled(_with_one_spelling(listed, data.labels), data.labels, path)
     folder = path.parent
     images = {
-        column: [str(folder / cell) if cell else "" for cell in listed.get(column, [""] * len(listed))]
-        for column in ("path", *FRAMES)
+        column: [_path(folder, cell) for cell in listed.get(column, [""] * len(listed))] for column in ("path", *FRAMES)
     }
-    folders = [str(folder / cell) if cell else "" for cell in listed.get("folder", [""] * len(listed))]
+    folders = [_path(folder, cell) for cell in listed.get("folder", [""] * len(listed))]
     _check_images(listed, images, folders, path)
     _refuse_alike_subjects(listed, path)
     classes = _classes(listed, data.labels, path)
@@ -196,6 +195,14 @@ def _notes(frame: pd.DataFrame, listed: pd.DataFrame) -> list[str]:
     if unread:
         found.append(f"Action units: {len(unread)} clips have a part that is not a unit, kept as text: {_few(unread)}.")
     return found
+
+
+def _path(folder: Path, cell: str) -> str:
+    """Return the path in a cell, "" if it is empty; backslashes, as Windows writes them, are tried as slashes."""
+    path = folder / cell
+    if "\\" in cell and not path.exists():
+        path = folder / cell.replace("\\", "/")
+    return str(path) if cell else ""
 
 
 def _few(rows: list[str]) -> str:

@@ -199,3 +199,16 @@ def test_units_emotions_and_folders_are_read(folder: Path) -> None:
     assert table.frame["folder"].tolist() == [str((folder / "img").resolve()), ""]
     assert len(table.notes) == 1 and "'glare'" in table.notes[0]
     assert "no such folder" in refused(folder, f"{HEADER},folder", f"{GOOD[0]},none", GOOD[1])
+
+
+def test_paths_that_windows_wrote(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    for name in ("0.png", "1.png"):
+        cv2.imwrite(str(tmp_path / "clips" / name), np.full((8, 8), 9, np.uint8))
+    listed = tmp_path / "mine.csv"
+    listed.write_text(
+        "sample_id,dataset,subject,label,path,folder\nc0,m,p,a,clips\\0.png,clips\\\nc1,m,q,b,clips/1.png,clips\n"
+    )
+    frame = catalog.load_samples(ManifestData(name="manifest", manifest=str(listed)), tmp_path).frame
+    assert frame["apex_path"].tolist() == [str(tmp_path / "clips" / name) for name in ("0.png", "1.png")]
+    assert {Path(folder) for folder in frame["folder"]} == {tmp_path / "clips"}

@@ -7,7 +7,7 @@ an audit and a run always agree. A finding is harmless if the official release i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +119,8 @@ def audit(
     described = len({(clip.subject, clip.clip) for clip in clips}) if card.recordings else len(clips)
     totals = () if drawn else tuple(card.totals.get(card.part(data), ()))
     known = apexes_as_released(clips, card, drawn=drawn)
+    used = [item for item, word in zip(whole, words, strict=True) if item and word in labels.mapping]
+    lost = [text for item in used for text in item.lost]
     findings = [
         *(Finding("cell", fault.split(":")[0].split(",")[0], "", "", fault) for fault in reading.errors),
         *(Finding("doubt", doubt.split(",")[0], "", "", doubt) for doubt in reading.inconsistencies),
@@ -149,9 +151,16 @@ def audit(
         excluded=dict(Counter(word or "none given" for word in words if word in labels.excluded)),
         findings=tuple(sorted(findings, key=lambda found: list(KINDS).index(found.kind))),
         notes=(*reading.notes, *repaired, *([f"Counts are compared with the release {release}."] if release else [])),
-        unusable=_refusal(reading, data, card),
+        unusable=_refusal(reading, data, card) or lost_frames(lost),
         synthetic=drawn,
     )
+
+
+def lost_frames(lost: Sequence[str]) -> str:
+    """Return why clips with unreadable key frames cannot be used, "" if there are none."""
+    if not lost:
+        return ""
+    return f"{len(lost)} key frames cannot be read, so that every run refuses them: {'; '.join(lost[:3])}"
 
 
 def _refusal(reading: Annotations, data: FolderData, card: DatasetCard) -> str:

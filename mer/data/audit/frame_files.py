@@ -32,6 +32,7 @@ class ClipFiles:
         frames: number of frames in its folder.
         read: number of frames from onset to offset.
         unreadable: a sentence for each frame that cannot be read.
+        lost: the same for the onset and the apex, without which a run refuses the clip.
         sizes: (width, height) of the readable frames, each once.
         gaps: numbers between onset and offset without a frame.
         stray: files that are not frames and were not left by a file manager.
@@ -46,6 +47,7 @@ class ClipFiles:
     frames: int
     read: int
     unreadable: tuple[str, ...]
+    lost: tuple[str, ...]
     sizes: tuple[tuple[int, int], ...]
     gaps: tuple[int, ...]
     stray: tuple[str, ...]
@@ -68,7 +70,7 @@ def examine(clip: ClipAnnotation, read: Callable[[Path], np.ndarray]) -> ClipFil
     onset = min(files, default=0) if clip.onset is None else clip.onset
     offset = max(files, default=0) if clip.offset is None else clip.offset
     apex = (onset + offset) // 2 if clip.apex is None else clip.apex
-    unreadable, total = [], hashlib.sha256()
+    unreadable, lost, total = [], [], hashlib.sha256()
     sizes: dict[tuple[int, int], None] = {}
     key: dict[int, np.ndarray] = {}
     wanted = [number for number in files if onset <= number <= offset]
@@ -78,6 +80,7 @@ def examine(clip: ClipAnnotation, read: Callable[[Path], np.ndarray]) -> ClipFil
             pixels = read(files[number])
         except SampleError as error:
             unreadable.append(f"frame {number}: {error}")
+            lost += unreadable[-1:] if number in (clip.onset, clip.apex) else []
             continue
         sizes[pixels.shape[1], pixels.shape[0]] = None
         if number in (onset, apex):
@@ -91,6 +94,7 @@ def examine(clip: ClipAnnotation, read: Callable[[Path], np.ndarray]) -> ClipFil
         frames=len(files),
         read=len(wanted),
         unreadable=tuple(unreadable),
+        lost=tuple(lost),
         sizes=tuple(sizes),
         gaps=tuple(gaps),
         stray=tuple(name for name in others if name not in system),

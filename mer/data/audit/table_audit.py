@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mer.data.audit.dataset_audit import Audit
+from mer.data.audit.dataset_audit import Audit, lost_frames
 from mer.data.audit.findings import KINDS, Finding
 from mer.data.samples.fingerprints import VIEWS, clip_prints, near_copies
 from mer.data.samples.schema import IMAGE_COLUMNS
@@ -73,7 +73,7 @@ def audit_table(
         excluded={},
         findings=tuple(sorted(findings, key=lambda found: list(KINDS).index(found.kind))),
         notes=table.notes,
-        unusable="",
+        unusable=lost_frames([text for clip in clips for text in clip.unreadable]),
         synthetic=table.synthetic,
     )
 

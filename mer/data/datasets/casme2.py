@@ -16,6 +16,7 @@ from mer.data.loading.annotations import Annotations, ClipAnnotation
 from mer.data.loading.coding_sheets import CASME_COLUMNS, SheetSet, find_sheet, read_sheet_set
 from mer.data.loading.dataset_card import USUAL, DatasetCard, open_root
 from mer.data.loading.dataset_registry import DATASETS
+from mer.data.samples.identity import text_key
 from mer.data.samples.label_sets import MEGC2019, OBJECTIVE, LabelSet, emotion_labels, identity_mapping
 
 #: Three emotions (sadness -> surprise, sub24) and 57 cells of units differ from the sheet of 2014.
@@ -114,5 +115,5 @@ def _with_objective(clips: tuple[ClipAnnotation, ...], sheet: Path) -> tuple[Cli
     """Return the clips with the objective class from the separate sheet, "" for clips that are not in it."""
     rows = spreadsheets.read_sheet(sheet, {**_KEY, "objective": ("Objective Class", "Objective Classes")})
     texts = ({column: spreadsheets.text(row[column]) for column in row} for row in rows)
-    classes = {(LAYOUT.named(row["subject"]), row["clip"].casefold()): row["objective"] for row in texts}
-    return tuple(replace(clip, objective=classes.get((clip.subject, clip.clip.casefold()), "")) for clip in clips)
+    classes = {(LAYOUT.named(row["subject"]), text_key(row["clip"])): row["objective"] for row in texts}
+    return tuple(replace(clip, objective=classes.get((clip.subject, text_key(clip.clip)), "")) for clip in clips)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mer.config import FolderData
 from mer.data.loading.annotations import Annotations
-from mer.data.loading.coding_sheets import SheetSet, read_sheet_set
+from mer.data.loading.coding_sheets import CASME_COLUMNS, SheetSet, read_sheet_set
 from mer.data.loading.dataset_card import USUAL, DatasetCard
 from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.label_sets import MEGC2019, OBJECTIVE, LabelSet, emotion_labels, identity_mapping
@@ -51,16 +51,7 @@ CARD = DatasetCard(
 
 LAYOUT = SheetSet(
     sheet=r"samm[-_ ](\d{8}[-_ ])?micro[-_ ]facs[-_ ]codes.*",
-    columns={
-        "subject": ("Subject",),
-        "clip": ("Filename",),
-        "onset": ("Onset Frame", "Onset"),
-        "apex": ("Apex Frame", "Apex"),
-        "offset": ("Offset Frame", "Offset"),
-        "aus": ("Action Units",),
-        "emotion": ("Estimated Emotion",),
-        "objective": ("Objective Classes", "Objective Class"),
-    },
+    columns={**CASME_COLUMNS, "objective": ("Objective Classes", "Objective Class")},
     optional=("objective",),
     person=r"0*(\d+)",
     subject="{:03d}",

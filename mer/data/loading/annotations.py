@@ -6,6 +6,7 @@ rows, so that the loader reports all of them at once and the audit shows them al
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from mer.data.loading import spreadsheets
 from mer.data.loading.file_search import index_frames
 
-#: Columns of which a clip has at least one; a row with text as its subject and none of them is a remark.
+#: Columns that describe a clip.
 _OF_A_CLIP = ("clip", "onset", "apex", "offset", "aus", "emotion", "objective")
 #: Most wrong rows that a message lists; to repair a sheet one needs all of them.
 ALL = 1000
@@ -119,10 +120,11 @@ def clips_of_rows(
         where, person, clip = (
             f"row {row['row']}",
             subject(spreadsheets.text(row["subject"])),
-            spreadsheets.text(row["clip"]),
+            clip_name(spreadsheets.text(row["clip"])),
         )
-        if not person and not any(spreadsheets.text(row.get(column)) for column in _OF_A_CLIP):
-            notes.append(f"Remark in {where}: {spreadsheets.text(row['subject'])!r}.")
+        if not person and _is_remark(row):
+            told = [spreadsheets.text(row.get(column)) for column in ("subject", *_OF_A_CLIP)]
+            notes.append(f"Remark in {where}: {', '.join(map(repr, filter(None, told)))}.")
             continue
         (onset, apex, offset), bad = _frame_numbers(row)
         if not person:
@@ -137,6 +139,23 @@ def clips_of_rows(
             found = ClipAnnotation(where, person, clip, onset, apex or None, offset, aus, emotion, objective, Path())
             clips.append(replace(found, folder=folder(found)))
     return Annotations(tuple(clips), origin, tuple(notes), tuple(faults))
+
+
+def _is_remark(row: Mapping[str, Any]) -> bool:
+    """Return whether a row without a person is a remark: one more cell at most, or no clip and no number of a frame."""
+    filled = [column for column in _OF_A_CLIP if spreadsheets.text(row.get(column))]
+    if len(filled) <= 1:
+        return True
+    if spreadsheets.text(row["subject"]) or "clip" in filled:
+        return False
+    (*numbers,), _ = _frame_numbers({"row": "", **row})
+    return numbers == [None] * len(numbers)
+
+
+def clip_name(text: str) -> str:
+    """Return the name of a clip without folders before it and without the ending of a video file."""
+    name = re.split(r"[\\/]", text)[-1] or text
+    return re.sub(r"\.(avi|mp4|mov|wmv|mkv)$", "", name, flags=re.IGNORECASE)
 
 
 def _frame_numbers(row: Mapping[str, Any]) -> tuple[list[int | None], list[str]]:

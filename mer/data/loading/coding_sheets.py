@@ -15,17 +15,27 @@ from mer.config import FolderData
 from mer.data.loading.annotations import Annotations, ClipAnnotation, read_coding_sheet
 from mer.data.loading.dataset_card import DatasetCard, frames_note, open_root
 from mer.data.loading.file_search import clip_folder, find_file, find_folder, numbered_folders, subfolders
+from mer.data.samples.identity import text_key
 from mer.errors import SampleError
 
 #: Headings in the sets of the CASME group; others use them too.
 CASME_COLUMNS: Mapping[str, Collection[str]] = {
-    "subject": ("Subject",),
-    "clip": ("Filename",),
-    "onset": ("OnsetFrame", "Onset", "OnsetF"),
-    "apex": ("ApexFrame", "Apex", "ApexF1", "ApexF"),
-    "offset": ("OffsetFrame", "Offset", "OffsetF"),
-    "aus": ("Action Units", "AU", "AUs"),
-    "emotion": ("Estimated Emotion", "Emotion"),
+    "subject": ("Subject", "Subjects", "Subject ID", "Sub", "Participant", "\u88ab\u8bd5", "\u53d7\u8bd5\u8005"),
+    "clip": ("Filename", "File", "Clip", "Clip name", "Video", "Video name", "\u6587\u4ef6\u540d", "\u89c6\u9891"),
+    "onset": ("OnsetFrame", "Onset", "OnsetF", "\u8d77\u59cb\u5e27", "\u5f00\u59cb\u5e27"),
+    "apex": ("ApexFrame", "Apex", "ApexF1", "ApexF", "\u9876\u70b9\u5e27", "\u9876\u5cf0\u5e27", "\u5cf0\u503c\u5e27"),
+    "offset": ("OffsetFrame", "Offset", "OffsetF", "\u7ed3\u675f\u5e27", "\u7ec8\u6b62\u5e27"),
+    "aus": (
+        "Action Units",
+        "Action Unit",
+        "AU",
+        "AUs",
+        "AU code",
+        "FACS",
+        "\u52a8\u4f5c\u5355\u5143",
+        "\u8fd0\u52a8\u5355\u5143",
+    ),
+    "emotion": ("Estimated Emotion", "Emotion", "Emotion Label", "Label", "\u60c5\u7eea", "\u8868\u60c5"),
 }
 
 
@@ -60,7 +70,8 @@ class SheetSet:
 
     def named(self, text: str) -> str | None:
         """Return the subject for a cell: "3", "03" or "sub03" -> "sub03"; None if the cell is not a subject."""
-        match = re.fullmatch(rf"(?:{self.person})|0*(\d+)", text, re.IGNORECASE)
+        plain = re.sub(r"(?<=\d)\.0+$", "", text_key(text))
+        match = re.fullmatch(rf"(?:{self.person})|(?:subject|sub|s)?[-_.]?0*(\d+)", plain, re.IGNORECASE)
         return self.subject.format(int(next(filter(None, match.groups())))) if match else None
 
 
@@ -89,7 +100,7 @@ def _read(sheet: Path, frames: Path, layout: SheetSet, *, asked: bool) -> tuple[
     finder = Finder(frames, layout)
     try:
         found = read_coding_sheet(
-            sheet, layout.columns, optional=layout.optional, subject=layout.named, folder=finder.folder
+            sheet, layout.columns, optional={*layout.optional, "aus"}, subject=layout.named, folder=finder.folder
         )
     except SampleError:
         if asked:

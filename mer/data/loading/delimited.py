@@ -40,6 +40,10 @@ def decode(content: bytes, path: Path) -> str:
                 return content.decode(encoding)
             except UnicodeDecodeError as error:
                 raise SampleError(f"{path}: expected {encoding} text, got other bytes. Save it as UTF-8.") from error
+    half = len(content) // 4
+    for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):  # without a mark: half of the bytes are zero
+        if content[start::2].count(0) > half > 0 and len(content) % 2 == 0:
+            return content.decode(encoding, "replace")
     if b"\0" in content:
         raise SampleError(f"{path}: expected a text table, got bytes that are no text. Save it as CSV (UTF-8).")
     pairs = all(len(run) % 2 == 0 for run in re.findall(rb"[\x80-\xff]+", content))
@@ -76,4 +80,7 @@ def _separator(text: str) -> str:
         count = max(several, key=lambda one: (several[one], one))
         return several[count], count
 
-    return max(SEPARATORS, key=agreement) if lines else ","
+    best = max(SEPARATORS, key=agreement) if lines else ","
+    # blanks only where all lines agree, as in lists "casme2 sub01 EP02_01f 0"
+    blanks = {len(line.split(" ")) for line in lines}
+    return " " if agreement(best) == (0, 0) and len(blanks) == 1 and min(blanks) > 1 else best

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from mer.data.loading import spreadsheets
 from mer.data.loading.annotations import ALL
-from mer.data.samples.label_sets import ROMAN, canonical_objective
+from mer.data.samples.identity import text_key
+from mer.data.samples.label_sets import MEGC2019, ROMAN, canonical_emotion, canonical_objective
 from mer.data.samples.schema import raise_for_rows
 from mer.errors import DatasetNotFoundError, SampleError
 
@@ -19,10 +20,31 @@ LIST_COLUMNS = ("dataset", "subject", "clip", "label")
 #: Column -> its headings in lists, without case, blanks and punctuation.
 HEADINGS: Mapping[str, frozenset[str]] = {
     "dataset": frozenset({"dataset", "datasets", "database", "db", "source", "set"}),
-    "subject": frozenset({"subject", "subjects", "sub", "subjectid", "person", "participant", "subid"}),
-    "clip": frozenset({"clip", "filename", "file", "video", "videoname", "sample", "clipname", "material", "sampleid"}),
-    "label": frozenset({"label", "labels", "class", "gt", "target", "emotion", "category", "3class", "classlabel"}),
+    "subject": frozenset({"subject", "subjects", "sub", "subjectid", "person", "participant", "subid", "subjectname"}),
+    "clip": frozenset(
+        {"clip", "filename", "file", "video", "videoname", "sample", "clipname", "material", "sampleid", "imagename"}
+    ),
+    "label": frozenset(
+        {
+            "label",
+            "labels",
+            "class",
+            "gt",
+            "target",
+            "emotion",
+            "category",
+            "3class",
+            "label3class",
+            "classlabel",
+            "emotionlabel",
+            "emotionclass",
+            "objectiveclass",
+            "objectiveclasses",
+        }
+    ),
 }
+#: Most rows down to the header; a title may stand above it.
+_ABOVE = 10
 #: Classes of the organisers' list of MEGC 2019, given as numbers.
 NUMBERS = {"0": "negative", "1": "positive", "2": "surprise"}
 #: Samples of each class in the whole list of MEGC 2019, 442 in all.
@@ -59,26 +81,37 @@ def read_list(path: Path) -> list[dict[str, str]]:
 
 def class_of(label: str, classes: Sequence[str]) -> str | None:
     """Return the class of a list's label, given by name in any case, or by number for the classes of MEGC 2019."""
-    named = {name.casefold(): name for name in classes}
+    named = {text_key(name): name for name in classes}
     if set(classes) <= set(ROMAN):  # objective classes, as in MEGC 2018
         return named.get(canonical_objective(label).casefold())
     if set(classes) == set(NUMBERS.values()):
         named |= {number: name for number, name in NUMBERS.items() if number not in named}
-    plain = label.casefold()
+        named |= {
+            short: name for name in classes for short in (name[:2], name[:3]) if name != "surprise" or short == "sur"
+        }
+        if (emotion := canonical_emotion(label)) in MEGC2019.mapping:
+            return MEGC2019.mapping[emotion]
+    plain = text_key(label)
     return named.get(plain[:-2] if plain.endswith(".0") and plain not in named else plain)
+
+
+def _headed(cells: Sequence[str]) -> dict[str, int]:
+    """Return the index of each column whose heading is among the cells of a row."""
+    plain = [spreadsheets.plain_heading(cell) for cell in cells]
+    return {
+        name: next(place for place, cell in enumerate(plain) if cell in headings)
+        for name, headings in HEADINGS.items()
+        if not headings.isdisjoint(plain)
+    }
 
 
 def _places(rows: list[tuple[int, list[str]]], path: Path) -> tuple[dict[str, int], list[tuple[int, list[str]]]]:
     """Return the index of each column, and the rows below the header, or all rows if there is no header."""
     first = rows[0][1] if rows else []
-    headed = [spreadsheets.plain_heading(cell) for cell in first]
-    places = {
-        name: next(place for place, cell in enumerate(headed) if cell in headings)
-        for name, headings in HEADINGS.items()
-        if any(cell in headings for cell in headed)
-    }
-    if len(places) == len(LIST_COLUMNS):
-        return places, rows[1:]
+    for number, (_, cells) in enumerate(rows[:_ABOVE]):
+        if len(found := _headed(cells)) == len(LIST_COLUMNS):
+            return found, rows[number + 1 :]
+    places = _headed(first)
     width = max((len(cells) for _, cells in rows), default=0)
     # without a header the first row is a sample, so none of its cells is a heading or empty
     if not places and width >= len(LIST_COLUMNS) and all([*first, ""][: len(LIST_COLUMNS)]):

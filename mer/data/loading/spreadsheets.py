@@ -7,6 +7,7 @@ those of a spreadsheet program. Values are unchanged cells; `text` and `frame` c
 from __future__ import annotations
 
 import re
+import unicodedata
 import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ from mer.errors import SampleError
 NO_FRAME = frozenset(
     {"", "/", "\\", "-", "\u2013", "\u2014", "?", "n/a", "na", "nan", "none", "null", "\uff0f", "\uff1f"}
 )
+#: A frame number, also as the name of a frame's file.
+_FRAME = re.compile(r"(?:(?:reg_)?(?:img|image|frame)[-_ ]?)?(\d+)(?:\.0*|\.(?:jpe?g|png|bmp|tiff?))?")
 #: File name endings of text tables.
 TEXT_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 
@@ -53,7 +56,7 @@ def read_sheet(
                 nearest = (len(places), f"row {number} of sheet {title!r}: {', '.join(filter(None, map(text, cells)))}")
             if not set(names) - set(places) - set(optional):
                 return _rows(rows, places, names, start=number + 1)
-    wanted = ", ".join(sorted(headings)[0] for name, headings in columns.items() if name not in optional)
+    wanted = ", ".join(next(iter(headings)) for name, headings in columns.items() if name not in optional)
     raise SampleError(
         f"{path}: expected a header row with the headings {wanted} (case, spaces and punctuation are free), "
         f"got {nearest[1]}. Is this the official coding sheet? Take the file from the archive again."
@@ -76,6 +79,7 @@ def open_book(path: Path) -> dict[str, list[tuple[Any, ...]]]:
             _check_cells_of(path)
         # object: 006 stays text, and a number in a column of text stays a number instead of becoming 6.0
         sheets = pd.read_excel(path, sheet_name=None, header=None, engine="calamine", dtype=object)
+        merged = _merged_cells(path)
     except SampleError:
         raise
     # for damaged files calamine raises its own classes and panics, without a remedy
@@ -85,7 +89,8 @@ def open_book(path: Path) -> dict[str, list[tuple[Any, ...]]]:
             "Take the file from the official archive again, or open it and save it as xlsx."
         ) from error
     book = {str(title): list(sheet.itertuples(index=False, name=None)) for title, sheet in sheets.items()}
-    return {title: _marked(rows, unstored.get(k, {})) for k, (title, rows) in enumerate(book.items())}
+    marked = (_marked(rows, unstored.get(k, {})) for k, rows in enumerate(book.values()))
+    return {title: _filled_down(rows, merged[title]) for title, rows in zip(book, marked, strict=True)}
 
 
 def _is_workbook(path: Path) -> bool:
@@ -109,6 +114,27 @@ def _check_cells_of(path: Path) -> None:
         check_cells(path, found.total_height, found.total_width, f"sheet {sheet!r}")
 
 
+#: Range of merged cells: (row, column) of the first and of the last cell, from 0.
+_Range = tuple[tuple[int, int], tuple[int, int]]
+
+
+def _merged_cells(path: Path) -> dict[str, list[_Range]]:
+    """Return the ranges of merged cells of each sheet by title; none for an ods."""
+    with path.open("rb") as file:  # so that the content tells the format, and not the name
+        book = python_calamine.CalamineWorkbook.from_filelike(file)
+    return {title: list(book.get_sheet_by_name(title).merged_cell_ranges or ()) for title in book.sheet_names}
+
+
+def _filled_down(rows: list[tuple[Any, ...]], merged: Iterable[_Range]) -> list[tuple[Any, ...]]:
+    """Return the rows with the value of cells that are merged downwards in each of their rows."""
+    grid = [list(row) for row in rows]
+    for (top, left), (bottom, _) in merged:
+        for row in grid[top + 1 : bottom + 1]:
+            if left < min(len(row), len(grid[top])) and not text(row[left]):
+                row[left] = grid[top][left]
+    return [tuple(row) for row in grid]
+
+
 def _marked(rows: list[tuple[Any, ...]], unstored: Mapping[tuple[int, int], NotStored]) -> list[tuple[Any, ...]]:
     """Return the rows with `NotStored` cells filled in, extended where such cells lie beyond the last stored one."""
     if not unstored:
@@ -127,11 +153,11 @@ def text(cell: Any) -> str:
         return ""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return " ".join(str(cell).split())
+    return " ".join("".join(letter for letter in str(cell) if unicodedata.category(letter) != "Cf").split())
 
 
 def frame(cell: Any) -> int | None:
-    """Return the frame number in a cell, a number or a text (`46`, `46.0`); None for a mark of `NO_FRAME`.
+    """Return the frame number in a cell, as `46`, `46.0` or `reg_img46.jpg`; None for a mark of `NO_FRAME`.
 
     Raises:
         ValueError: the cell holds something else, or a negative number.
@@ -142,16 +168,26 @@ def frame(cell: Any) -> int | None:
             f"expected a frame number, '/' or nothing, got {word!r}, whose value is not stored; open the sheet in a "
             "spreadsheet program and save it"
         )
-    if word.casefold() in NO_FRAME:
+    plain = unicodedata.normalize("NFKC", word).casefold().lstrip("'")
+    if plain in NO_FRAME:
         return None
-    if not re.fullmatch(r"\d+(\.0*)?", word):
+    match = _FRAME.fullmatch(plain)
+    if match is None:
         raise ValueError(f"expected a frame number, '/' or nothing, got {word!r}")
-    return int(word.split(".")[0])
+    return int(match.group(1))
 
 
 def plain_heading(heading: Any) -> str:
-    """Return a heading without case, spaces and punctuation: `Onset Frame`, `onset_frame` -> `onsetframe`."""
-    return re.sub(r"[\W_]+", "", text(heading)).casefold()
+    """Return a heading without case, width, spaces and punctuation: `Onset Frame`, `onset_frame` -> `onsetframe`."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text(heading))).casefold()
+
+
+def _without_brackets(heading: Any) -> str:
+    """Return `plain_heading` without a remark in brackets, `Onset (frame 1 = 0)`; "" if it is a unit of time."""
+    plain = unicodedata.normalize("NFKC", text(heading))
+    if re.search(r"\(\s*(ms|s|secs?|seconds?|milliseconds?|time)\b", plain, re.IGNORECASE):
+        return ""
+    return plain_heading(re.sub(r"\(.*?\)", "", plain))
 
 
 def _places(cells: tuple[Any, ...], names: Mapping[str, Collection[str]]) -> dict[str, int]:
@@ -160,15 +196,21 @@ def _places(cells: tuple[Any, ...], names: Mapping[str, Collection[str]]) -> dic
     plain = [
         f"{cell}{seen}" if (seen := once[: i + 1].count(cell)) > 1 and cell else cell for i, cell in enumerate(once)
     ]
-    found = {name: next((i for i, cell in enumerate(plain) if cell in names[name]), None) for name in names}
+    bare = [_without_brackets(cell) for cell in cells]
+    found = {
+        name: next((i for row in (plain, bare) for i, cell in enumerate(row) if cell in names[name]), None)
+        for name in names
+    }
     return {name: place for name, place in found.items() if place is not None}
 
 
 def _rows(
-    rows: Iterable[tuple[Any, ...]], places: Mapping[str, int], names: Iterable[str], *, start: int
+    rows: Iterable[tuple[Any, ...]], places: Mapping[str, int], names: Mapping[str, Collection[str]], *, start: int
 ) -> list[dict[str, Any]]:
     kept = []
     for number, cells in enumerate(rows, start=start):
+        if set(places) <= set(_places(cells, names)):
+            continue  # the header again, as printed on top of every page
         values = {name: cells[places[name]] if places.get(name, len(cells)) < len(cells) else None for name in names}
         # formulas dragged down below the table do not make a row
         if any(text(value) for value in values.values() if not isinstance(value, NotStored)):

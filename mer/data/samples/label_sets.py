@@ -7,6 +7,7 @@ and never dropped in silence. The usual label set of a data set is defined in th
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,15 @@ ALIASES = {
     "surprised": "surprise",
     "disgusted": "disgust",
     "fearful": "fear",
+    **dict.fromkeys(("\u9ad8\u5174", "\u5feb\u4e50", "\u5f00\u5fc3"), "happiness"),
+    **dict.fromkeys(("\u60ca\u8bb6", "\u60ca\u5947"), "surprise"),
+    **dict.fromkeys(("\u5176\u4ed6", "\u5176\u5b83"), "others"),
+    **dict.fromkeys(("\u6124\u6012", "\u751f\u6c14"), "anger"),
+    **dict.fromkeys(("\u6050\u60e7", "\u5bb3\u6015"), "fear"),
+    "\u60b2\u4f24": "sadness",
+    "\u538c\u6076": "disgust",
+    "\u8f7b\u8511": "contempt",
+    "\u538b\u6291": "repression",
 }
 
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII")
@@ -52,8 +62,8 @@ class LabelSet:
 
 
 def canonical_emotion(text: str) -> str:
-    """Return an emotion in lower case, spaces trimmed, aliases resolved: ` Other ` -> `others`."""
-    word = " ".join(text.split()).casefold()
+    """Return an emotion in lower case, trimmed, aliases resolved: ` Other ` -> `others`."""
+    word = " ".join(unicodedata.normalize("NFKC", text).split()).casefold().strip(" .,;:\"'")
     return ALIASES.get(word, word)
 
 

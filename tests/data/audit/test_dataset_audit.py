@@ -105,6 +105,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str, int]] = {
     "stray file": (lambda root: (clip(root, 3) / "notes.txt").write_text("x"), "stray", "notes.txt", 1),
     "copied file": (lambda root: _copy_file(root, 3), "stray", "(1).jpg", 1),
     "half a frame": (lambda root: _halve(frame(clip(root, 3), 4)), "unreadable", "frame ", 1),
+    "half an apex": (lambda root: _halve(_apex_file(root, 3)), "unreadable", "frame ", 2),
     "frame of another size": (lambda root: _grow(frame(clip(root, 3), 4)), "size", "64x64 and", 1),
     "two files for a frame": (lambda root: _twice(root, 3), "frames", "two files for frame", 2),
     "row twice": (lambda root: _row_twice(root, 3, 4), "twice", "more than once", 2),

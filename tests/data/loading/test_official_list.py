@@ -35,6 +35,19 @@ FORMS: dict[str, Callable[[], bytes]] = {
     "header": lambda: joined(",", header="dataset,subject,clip,label").encode(),
     "other headings": lambda: joined(";", header="Database,Subject ID,File_Name,CLASS").encode(),
     "floats": lambda: joined(",").replace("\n", ".0\n").encode(),
+    "title above": lambda: ("MEGC 2019,,,\n\n" + joined(",", header="dataset,subject,clip,label")).encode(),
+    "blanks": lambda: joined(" ").encode(),
+    "short classes": lambda: (
+        joined(",").replace(",1\n", ",pos\n").replace(",0\n", ",NEG\n").replace(",2\n", ",sur\n").encode()
+    ),
+    "emotions": lambda: (
+        joined(",")
+        .replace(",1\n", ",Happiness\n")
+        .replace(",0\n", ",disgust\n")
+        .replace(",2\n", ",surprise\n")
+        .encode()
+    ),
+    "headings of MEGC 2019": lambda: joined(",", header="Dataset,Subject name,Image name,Label (3 class)").encode(),
     "old mac": lambda: joined(",", "\r").encode(),
 }
 
