@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -372,6 +373,39 @@ def test_a_full_disk_stops_the_run_and_more_room_finishes_it(size: str, config: 
         subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
         run(config, disk / "run", console=Console(quiet=True))
         assert (disk / "run" / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("mount") is None or os.name != "posix", reason="no mount")
+@pytest.mark.parametrize(
+    "file", [run_files.PREDICTIONS, run_files.REPORT, *slow(run_files.RESULTS, run_files.CONFUSION)]
+)
+@counted("full disk")
+def test_a_disk_that_is_full_when_results_are_written_loses_no_fold(
+    file: str, config: Config, whole: Path, tmp_path: Path
+):
+    with small_disk(tmp_path / "disk", "64m") as disk:
+        copy = Path(shutil.copytree(whole, disk / "run"))
+        before = (copy / file).read_bytes()
+        real = atomic_files.tempfile.mkstemp
+        rest = disk / "rest"
+
+        def fill(**named: Any) -> tuple[int, str]:
+            """Take what is left of the disk as soon as this file is begun."""
+            if named["prefix"].startswith(f".{Path(file).stem}-") and not rest.exists():
+                with contextlib.suppress(OSError), rest.open("wb") as blocks:
+                    while True:
+                        blocks.write(bytes(4096))
+                        blocks.flush()
+            return real(**named)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(atomic_files.tempfile, "mkstemp", fill)
+            with pytest.raises(DiskFullError, match=f"no space left in {copy}"):
+                run(config, copy, console=Console(quiet=True))
+        assert (copy / file).read_bytes() == before  # the old file, whole
+        rest.unlink()
+        assert "0 to train" in rerun(config, copy)
+        assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
 
 
 @counted("full disk")
