@@ -144,9 +144,10 @@ def clips_of_rows(
 def _is_remark(row: Mapping[str, Any]) -> bool:
     """Return whether a row without a person is a remark: one more cell at most, or no clip and no number of a frame."""
     filled = [column for column in _OF_A_CLIP if spreadsheets.text(row.get(column))]
-    if len(filled) <= 1:
-        return True
-    if spreadsheets.text(row["subject"]) or "clip" in filled:
+    named = bool(spreadsheets.text(row["subject"]))
+    if len(filled) <= 1:  # text before a number of a frame may be a clip of an unknown person
+        return not (named and set(filled) & {"onset", "apex", "offset"})
+    if named or "clip" in filled:
         return False
     (*numbers,), _ = _frame_numbers({"row": "", **row})
     return numbers == [None] * len(numbers)
