@@ -35,6 +35,8 @@ def test_page_names_what_the_loader_knows(name: str, monkeypatch: pytest.MonkeyP
         wanted.append(labels.source)
     whole = not card.crops or any(part not in card.crops for part in card.parts)
     wanted.append("`face=auto`" if whole else "crops of faces already")
+    (command,) = (line for line in page.splitlines() if line.startswith("mer run "))
+    assert (" face=auto " in command) == whole, f"{name}: {command}"
     if card.people:
         wanted.append(f"subjects: {card.people}.")
     assert [part for part in wanted if part not in page] == []
