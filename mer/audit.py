@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from mer.cli import guarded
 from mer.compose import load_config
@@ -99,11 +100,11 @@ def show(found: Audit, console: Console) -> None:
     say(console, f"read from {found.origin}")
     for note in found.notes:
         say(console, f"note: {note}")
-    table = Table(title=f"label set {found.labels}{' (drawn clips)' if found.synthetic else ''}")
+    table = Table(title=Text(f"label set {found.labels}{' (drawn clips)' if found.synthetic else ''}"))
     for heading in ("class", "clips", "published"):
         table.add_column(heading, justify="left" if heading == "class" else "right")
     for name, count in found.counts.items():
-        table.add_row(name, str(count), str(found.expected.get(name, "?")))
+        table.add_row(Text(name), str(count), str(found.expected.get(name, "?")))
     table.add_row("in all", str(sum(found.counts.values())), str(sum(found.expected.values()) or "?"))
     table.add_row("subjects", str(len(found.people)), str(found.expected_people or "?"))
     table.add_row("described, whatever the label", str(found.described), " or ".join(map(str, found.totals)) or "?")

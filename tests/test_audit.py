@@ -79,11 +79,11 @@ def test_a_manifest_is_audited(tmp_path: Path, capsys: pytest.CaptureFixture[str
         for frame in range(2):
             picture = np.clip(base + cv2.resize(noise.normal(0, 30, (9, 9)), (64, 64)), 0, 255).astype(np.uint8)
             cv2.imwrite(str(tmp_path / f"{clip}_{frame}.png"), picture)
-    rows = [f"c{k},mine,p{k % 3},{'ab'[k % 2]},{k}_0.png,{k}_1.png" for k in range(6)]
+    rows = [f"c{k},mine,p{k % 3},{('a', 'b[/c]')[k % 2]},{k}_0.png,{k}_1.png" for k in range(6)]
     given = [f"data.manifest={manifest(tmp_path, *rows)}", "data=manifest"]
     assert audit.main(given) == 0
     shown = capsys.readouterr().out
-    assert "mine.csv: 6 clips of 3 subjects, 12 frames" in shown and "no findings" in shown
+    assert "mine.csv: 6 clips of 3 subjects, 12 frames" in shown and "no findings" in shown and "b[/c]" in shown
     (tmp_path / "1_1.png").write_bytes((tmp_path / "1_1.png").read_bytes()[:50])
     cv2.imwrite(str(tmp_path / "2_1.png"), np.zeros((32, 64), np.uint8))
     rows[4] = "c4,mine,p1,a,4_1.png,4_1.png"

@@ -46,9 +46,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_a_run_on_whole_frames_is_warned_of_in_its_results_and_finds_no_leak(scene: Path, tmp_path: Path) -> None:
     config = load_config([*RAW, *TINY, "face=none", f"data.root={scene}", f"cache_dir={tmp_path / 'cache'}"])
-    console = Console(file=io.StringIO(), width=200)
+    console = Console(file=io.StringIO(), width=400)
     run(replace(config, dry_run=True), tmp_path / "run", console=console)
-    assert "note: Look at the frames: smic:" in console.file.getvalue()  # type: ignore[attr-defined]
+    told = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "note: Look at the frames: smic:" in told
+    assert told.count("face=auto crops them (pip install mer[face])") == 2  # its row and its note, brackets and all
     results = run(config, tmp_path / "run", console=console)
     assert [note for note in results["notes"] if note.startswith("Look at the frames: smic:")]
     (warned,) = (note for note in results["notes"] if "NOT cropped" in note)

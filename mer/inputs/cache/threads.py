@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import cv2
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 R = TypeVar("R")
@@ -23,7 +24,7 @@ def with_progress(results: Iterable[R], title: str, total: int, *, progress: boo
     """Return the results, with a progress bar on standard error if `progress` is set."""
     if not progress:
         return results
-    return track(results, title, total=total, console=Console(stderr=True), transient=True)
+    return track(results, escape(title), total=total, console=Console(stderr=True), transient=True)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from datetime import timedelta
 import torch
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from torch import nn
 
 from mer.config import Config, with_overrides
@@ -88,7 +89,7 @@ def describe(
     }
     shown = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for key, value in rows.items():
-        shown.add_row(f"[bold]{key}[/bold]", value)
+        shown.add_row(Text(key, style="bold"), Text(value))  # brackets, of classes say, are no markup
     console.print(shown)
     for note in (*experiment.notes, *stage_notes.notes(experiment)):
         say(console, f"note: {note}")
