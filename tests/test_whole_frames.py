@@ -19,6 +19,7 @@ from mer.inputs.faces import mtcnn
 from mer.inputs.faces.quick_look import look_at_faces
 from mer.inputs.frames.image_files import read_image
 from mer.run import run
+from tests.inputs.conftest import table_of
 
 FEW = ("--layout", "smic", "--variant", "hs_raw", "--subjects", "4", "--clips", "12", "--size", "96")
 RAW = ("data=smic", "data.part=hs_raw", "data.missing_apex=middle", "input=flow", "input.size=28")
@@ -60,6 +61,37 @@ def test_a_run_on_whole_frames_is_warned_of_in_its_results_and_finds_no_leak(sce
     report = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "NOT cropped" in report and "Look at the frames: smic:" in report
     assert results["leaks"]["findings"] == []
+
+
+@pytest.mark.slow
+def test_whole_frames_of_stages_and_of_co_training_are_warned_of(scene: Path, tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=400)
+    for key, word in (("stages.first.data", "stage first"), ("cotrain.data", "co-training")):
+        whole = [
+            f"+data@{key}=smic",
+            *(f"{key}.{one.removeprefix('data.')}" for one in (*RAW[1:3], f"data.root={scene}")),
+        ]
+        drawn = ["data=synthetic", "data.subjects=4", "data.clips=12", *RAW[3:], "face=none", "dry_run=true"]
+        run(load_config([*drawn, *whole, *TINY, f"cache_dir={tmp_path / 'cache'}"]), tmp_path / "run", console=console)
+        told = console.file.getvalue()  # type: ignore[attr-defined]
+        assert f"{word}: frames of smic show more than the face and are NOT cropped" in told
+        assert f"{word.capitalize()}: Look at the frames: smic:" in told
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            ("+experiment=manifest_loso", "data.manifest=none.csv"),
+            "motion maps are read as they are; there are no frames",
+        ),
+        (("data=motion_prior",), "motion maps are drawn; there are no frames"),
+        (("data=manifest", "data.manifest=none.csv", "input=flow"), "frames are taken as crops of faces"),
+    ],
+)
+def test_motion_maps_have_no_frames_to_crop(settings: tuple[str, ...], words: str) -> None:
+    config = load_config(settings)
+    assert pipeline.faces_in_words(table_of([f"/{name}.png" for name in "abcd"]), config.data, config) == words
 
 
 @needs_weights

@@ -22,6 +22,7 @@ from mer.inputs import drawn_arrays, input_files
 from mer.inputs.apex.spotting import spot_apexes
 from mer.inputs.cache.cached_step import Watch, ignore_step
 from mer.inputs.drawn_arrays import drawn_cache
+from mer.inputs.faces.choice import describe_faces
 from mer.inputs.faces.crops import align_faces
 from mer.inputs.input_arrays import compute_inputs
 from mer.utils.atomic_files import folder_fault, remove_abandoned
@@ -124,6 +125,15 @@ def refuse_faces(table: SampleTable, data: DataConfig, config: Config) -> None:
             f"{table.frame['sample_id'].iloc[rows[0]]}), so they look like frames of faces. "
             "For frames of faces: +experiment=manifest_plain input=flow. For motion maps: remove the column onset."
         )
+
+
+def faces_in_words(table: SampleTable, data: DataConfig, config: Config) -> str:
+    """Return what is done with the faces of the samples that `load_samples` gave, or that there are no frames."""
+    if is_drawn(data):
+        return "motion maps are drawn; there are no frames"
+    if config.input.representation == "motion_map":
+        return "motion maps are read as they are; there are no frames"
+    return describe_faces(table, config.face)
 
 
 def is_drawn(data: DataConfig) -> bool:

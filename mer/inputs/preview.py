@@ -16,7 +16,6 @@ from mer.data import registry as catalog
 from mer.data.samples.schema import validate_rows
 from mer.data.samples.table import SampleTable
 from mer.inputs import pipeline
-from mer.inputs.faces.choice import describe_faces
 from mer.inputs.frames.image_files import read_image
 from mer.inputs.input_arrays import compute_rows
 
@@ -99,7 +98,7 @@ def _section(
     crops: dict[str, str] = {}
     if pipeline.is_drawn(data):
         inputs = dict(zip(chosen["sample_id"], pipeline.load_inputs(table, data, config)[rows], strict=True))
-        faces = "motion maps are drawn; there are no frames"
+        faces = pipeline.faces_in_words(table, data, config)
     else:
         present = set(chosen["dataset"])
         uncropped = tuple(one for one in table.uncropped if one in present)
@@ -107,7 +106,7 @@ def _section(
         lenient = replace(config, face=replace(config.face, missed="drop"))  # the sheet marks a clip without a face
         ready = pipeline.prepare_samples(few, lenient, progress=progress)
         pipeline.refuse_faces(ready, data, config)
-        faces = describe_faces(ready, config.face)
+        faces = pipeline.faces_in_words(ready, data, config)
         ids = ready.frame["sample_id"]
         inputs = dict(zip(ids, compute_rows(view(ready), config.input, range(len(ready))), strict=True))
         crops = dict(zip(ids, _first_frames(ready), strict=True))

@@ -17,8 +17,8 @@ from rich.text import Text
 from torch import nn
 
 from mer.config import Config, with_overrides
+from mer.inputs import pipeline
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
-from mer.inputs.faces.choice import describe_faces
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.models import count_parameters
 from mer.models.attention import describe as describe_attention
@@ -73,7 +73,7 @@ def describe(
         + (" (synthetic: drawn, not recorded)" if table.synthetic else ""),
         "classes": ", ".join(f"{name} {(table.frame['label'] == name).sum()}" for name in table.classes),
         "protocol": f"{config.protocol.name}: {len(experiment.folds)} folds; {parts} clips",
-        "faces": describe_faces(table, config.face),
+        "faces": "\n".join(_faces(experiment)),
         "input": f"{config.input.representation} {'x'.join(map(str, experiment.inputs.shape[1:]))}",
         "network": f"{describe_model(config.model)}, {describe_attention(config.model.attention)}, "
         f"{_parameters(module.network)}",
@@ -94,6 +94,16 @@ def describe(
     for note in (*experiment.notes, *stage_notes.notes(experiment)):
         say(console, f"note: {note}")
     console.print("dry run: nothing was trained")
+
+
+def _faces(experiment: Experiment) -> Iterable[str]:
+    """Yield a line on the faces of each source, the run's own first."""
+    config = experiment.config
+    yield pipeline.faces_in_words(experiment.table, config.data, config)
+    for stage in experiment.stages:
+        yield f"stage {stage.name}: {pipeline.faces_in_words(stage.samples.table, stage.config.data, config)}"
+    if experiment.cotraining is not None and config.cotrain.data is not None:
+        yield f"co-training: {pipeline.faces_in_words(experiment.cotraining.table, config.cotrain.data, config)}"
 
 
 @dataclass(frozen=True)

@@ -114,14 +114,26 @@ def load_experiment(config: Config, *, progress: bool = False) -> Experiment:
 def look_at_frames(experiment: Experiment) -> Experiment:
     """Return the experiment with a note for each data set in whose frames the face is too small.
 
-    Reads a few frames of the run's own samples; not for drawn samples, motion maps or null runs.
+    Reads a few frames of the run's own samples, of stages and of co-training; not of drawn samples, motion maps or
+    null runs.
     """
-    config, table = experiment.config, experiment.table
-    drawn = pipeline.is_drawn(config.data) or config.data.name.startswith("synthetic")
-    if drawn or config.input.representation == "motion_map" or config.null != null_runs.NONE:
+    config = experiment.config
+    if config.input.representation == "motion_map" or config.null != null_runs.NONE:
         return experiment
-    found = look_at_faces(table, config.face)
-    return replace(experiment, table=replace(table, notes=(*table.notes, *found))) if found else experiment
+
+    def looked_at(table: SampleTable, data: DataConfig) -> SampleTable:
+        drawn = pipeline.is_drawn(data) or data.name.startswith("synthetic")
+        return table if drawn else replace(table, notes=(*table.notes, *look_at_faces(table, config.face)))
+
+    def with_notes(samples: PreparedSamples, data: DataConfig) -> PreparedSamples:
+        return replace(samples, table=looked_at(samples.table, data))
+
+    stages = [replace(one, samples=with_notes(one.samples, one.config.data)) for one in experiment.stages]
+    cotraining, other = experiment.cotraining, config.cotrain.data
+    if cotraining is not None and other is not None:
+        cotraining = with_notes(cotraining, other)
+    table = looked_at(experiment.table, config.data)
+    return replace(experiment, table=table, stages=tuple(stages), cotraining=cotraining)
 
 
 def load_data(config: Config, *, progress: bool = False) -> PreparedSamples:
