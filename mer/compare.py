@@ -21,8 +21,16 @@ from mer.evaluation.comparison.groups import group_by_config
 from mer.evaluation.comparison.hard_clips import clip_table, hard_clips
 from mer.evaluation.comparison.html_page import write_comparison
 from mer.evaluation.comparison.learning_curve import learning_curve
-from mer.evaluation.comparison.runs import read_run, run_folders
+from mer.evaluation.comparison.runs import FinishedRun, read_run, run_folders
 from mer.evaluation.comparison.tables import comparison_console, configuration_rows, pair_rows
+from mer.evaluation.comparison.unit_comparison import (
+    compare_units,
+    of_units,
+    unit_console,
+    unit_pair_rows,
+    unit_rows,
+    write_unit_comparison,
+)
 from mer.utils.atomic_files import write_json, write_png
 from mer.utils.console import say
 from mer.utils.csv_files import write_csv
@@ -40,6 +48,8 @@ def run(paths: Sequence[Path], out: Path, *, draws: int, seed: int, console: Con
         MerError: if a folder holds no run, or the runs cannot be compared.
     """
     runs = [read_run(folder) for path in paths for folder in run_folders(path)]
+    if of_units(runs):
+        return _units(runs, out, draws=draws, seed=seed, console=console)
     comparison = compare(runs, draws=draws, seed=seed)
     clips = clip_table(runs)
     for name, table in (
@@ -57,6 +67,18 @@ def run(paths: Sequence[Path], out: Path, *, draws: int, seed: int, console: Con
     say(console, hard_clips(clips, runs=len(runs)) + f" Every clip: {(out / CLIPS).resolve()}")
     if figure is not None:
         say(console, f"learning curve: {(out / CURVE).resolve()}")
+    say(console, f"report: {page.resolve()}")
+    return comparison
+
+
+def _units(runs: Sequence[FinishedRun], out: Path, *, draws: int, seed: int, console: Console) -> dict[str, Any]:
+    """The comparison of runs on action units, printed and written into `out`."""
+    comparison = compare_units(runs, draws=max(draws // 5, 1), seed=seed)
+    write_csv(out / TABLE, unit_rows(comparison))
+    write_csv(out / PAIRS, unit_pair_rows(comparison))
+    write_json(out / NUMBERS, comparison)
+    page = write_unit_comparison(out / PAGE, comparison)
+    console.print(unit_console(comparison))
     say(console, f"report: {page.resolve()}")
     return comparison
 

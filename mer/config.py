@@ -145,6 +145,26 @@ class ProtocolConfig:
 
 
 @dataclass
+class TaskConfig:
+    """What is recognised: the class of a clip, or each of several action units in it."""
+
+    #: `emotion` (one of the classes of `data.labels`) or `action_units` (each of `units`: present or absent; a clip may
+    #: show several).
+    name: str = choice("emotion", ("emotion", "action_units"))
+    #: `action_units` only: numbers of units in FACS, two or more; the default is that of the benchmark CD6ME.
+    units: list[int] = field(default_factory=lambda: [1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17])
+    #: `action_units` only: whether present and absent weigh alike in the loss of each unit, in stages too, however rare
+    #: it is; `optim.balance` is of classes. False for probabilities that tell how frequent a unit is.
+    balance: bool = True
+    #: `action_units` only: the probability from which a unit counts as present: `inner` (for each unit that with the
+    #: best F1 on `protocol.inner` parts of the fold's training subjects, which trains as many further networks a fold)
+    #: or `fixed` (0.5).
+    threshold: str = choice("fixed", ("fixed", "inner"))
+    #: `action_units` only: clips that must show a unit, of two people or more, for it to count in means over units.
+    support: int = option(5, at_least=1, at_most=100_000)
+
+
+@dataclass
 class InputConfig:
     """What the network gets as the input of a clip."""
 
@@ -407,6 +427,7 @@ class Config:
     #: `members=1`.
     members: int = option(1, at_least=1, at_most=100)
     data: DataConfig = field(default_factory=DataConfig)
+    task: TaskConfig = field(default_factory=TaskConfig)
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
     face: FaceConfig = field(default_factory=FaceConfig)
     input: InputConfig = field(default_factory=InputConfig)

@@ -50,6 +50,7 @@ KINDS = {
     "int": "whole number",
     "int | None": "whole number or null",
     "list[str]": "list of texts",
+    "list[int]": "list of whole numbers",
     "list[float]": "list of numbers",
     "dict[str, Any]": "keys and values",
     "dict[str, DataConfig]": "sources by name",

@@ -50,6 +50,8 @@ def result_config(config: Config) -> dict[str, Any]:
     # the same network however its stages are listed
     attention = part["model"]["attention"]
     part["model"] = {**part["model"], "attention": {**attention, "stages": sorted(set(attention["stages"]))}}
+    if config.task.name != "emotion":  # without it the hash is that of older versions
+        part["task"] = whole["task"]
     if config.plugins:
         part["plugins"] = code_hashes(config.plugins)
     # the order of a dict's keys has no part in a hash

@@ -22,7 +22,7 @@ from mer import run_files
 from mer.cli import guarded
 from mer.errors import MerError
 from mer.evaluation.comparison.heat_map import heat_map
-from mer.evaluation.comparison.sweep_table import SCORES, SEED, mean_over_seeds, sweep_table, varied_keys
+from mer.evaluation.comparison.sweep_table import SCORES, SEED, UNIT_SCORES, mean_over_seeds, sweep_table, varied_keys
 from mer.utils.atomic_files import write_json, write_png
 from mer.utils.console import say
 from mer.utils.csv_files import write_csv
@@ -97,7 +97,7 @@ def _printed(table: pd.DataFrame, width: int) -> Table:
     counts = set(table["parameters"].dropna()) if "parameters" in table else set()
     parameters = ["parameters"] if len(counts) > 1 else []
     marks = [mark for mark in SAID if mark in table]
-    ends = [name for name in ("status", *marks, *SCORES, *parameters, "seconds") if name in table]
+    ends = [name for name in ("status", *marks, *SCORES, *UNIT_SCORES, *parameters, "seconds") if name in table]
     keys = varied_keys(table)
     names = dict(zip(keys, _short(keys), strict=True))
     rows = table.to_dict("records")
@@ -119,7 +119,7 @@ def _printed(table: pd.DataFrame, width: int) -> Table:
     )
     shown = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in cells:
-        shown.add_column(name, no_wrap=name in SCORES, overflow="fold")
+        shown.add_column(name, no_wrap=name in (*SCORES, *UNIT_SCORES), overflow="fold")
     for row in zip(*cells.values(), strict=True):
         shown.add_row(*(Text(cell) for cell in row))
     return shown
@@ -155,7 +155,7 @@ def _cell(row: dict[Any, Any], name: str) -> str:
     value = row[name]
     if not _known(value):
         return "-"
-    if name in SCORES:
+    if name in (*SCORES, *UNIT_SCORES):
         low, high, deviation = (row.get(f"{name}_{part}") for part in ("low", "high", "deviation"))
         spread = f"\n[{low:.2f},{high:.2f}]" if _known(low) else f"\n±{deviation:.3f}" if _known(deviation) else ""
         return f"{value:.3f}{spread}".replace("0.", ".")

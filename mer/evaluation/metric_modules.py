@@ -1,4 +1,4 @@
-"""Provide UF1 and UAR as torchmetrics classes, for training loops and loggers.
+"""Provide UF1, UAR and the mean F1 of action units as torchmetrics classes, for training loops and loggers.
 
 Contract: each equals the function of `mer.evaluation.metrics` on the same samples, in float64. torchmetrics' own
 `average="macro"` leaves a class without samples out of the mean without a word; these do so only where asked.
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torchmetrics import Metric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mer.evaluation import metrics
@@ -68,3 +69,36 @@ class UnweightedAverageRecall(_MeanOverClasses):
     def of_each_class(self, confusion: np.ndarray) -> Scores:
         """Return the recall (K,) of each class."""
         return metrics.recall(confusion)
+
+
+class MeanUnitF1(Metric):
+    """Mean over action units of F1, of those units that the samples show at least once; `update(preds, target)`.
+
+    Args:
+        units: K.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.hits: Tensor
+        self.misses: Tensor
+        self.false: Tensor
+        for name in ("hits", "misses", "false"):
+            self.add_state(name, torch.zeros(units, dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Count what is said to be present (N, K) bool against targets (N, K), of which below 0 is not known."""
+        shown, absent = target > 0.5, (target >= 0) & (target <= 0.5)
+        self.hits += (preds & shown).sum(0)
+        self.misses += (~preds & shown).sum(0)
+        self.false += (preds & absent).sum(0)
+
+    def compute(self) -> Tensor:
+        """The score, 0..1, a scalar in float32; 0 where no unit is shown."""
+        shown = self.hits + self.misses > 0
+        f1 = 2 * self.hits / (2 * self.hits + self.misses + self.false).clamp(min=1)
+        return f1[shown].sum() / shown.sum().clamp(min=1)

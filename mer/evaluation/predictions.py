@@ -22,6 +22,8 @@ from mer.utils.csv_files import read_csv, write_csv
 #: Columns before the probabilities.
 COLUMNS = ("sample_id", "dataset", "subject", "fold", "label", "predicted")
 PROBABILITY_PREFIX = "prob_"
+#: Prefixes of the columns of one action unit, in place of label and predicted (`mer.evaluation.units.table`).
+TRUE_PREFIX, PREDICTED_PREFIX = "true_", "predicted_"
 #: Further column, last, of every table of a run whose epochs were chosen on held-out samples; no score looks at it.
 SELECTION_COLUMN = "selection"
 #: Seven significant digits: what float32 holds, and a fixed point of write -> read -> write.
@@ -78,17 +80,23 @@ def write_predictions(path: str | Path, predictions: pd.DataFrame) -> None:
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Predictions as `write_predictions` wrote them: ids and labels as text (`006`, `NA`), probabilities as float64."""
+    """Predictions as `write_predictions` wrote them: ids and labels as text (`006`, `NA`), probabilities as float64.
+
+    Truths and answers of action units, where the file holds units, are int64.
+    """
     try:
         frame = read_csv(path, dtype=str, keep_default_na=False)
     except ValueError as error:  # empty, cut, not UTF-8
         raise PredictionError(f"{path} was cut or edited ({error}); give the run's command again") from error
-    absent = [name for name in COLUMNS if name not in frame]
+    of_units = any(str(name).startswith(TRUE_PREFIX) for name in frame)
+    absent = [name for name in COLUMNS if name not in frame and not (of_units and name in ("label", "predicted"))]
     if absent:
         raise PredictionError(f"{path}: expected the columns {', '.join(COLUMNS)}, got no {', '.join(absent)}")
     # from text by numpy, which rounds correctly; the reader's own conversion need not
     try:
-        return frame.astype({name: "float64" for name in frame.columns if name.startswith(PROBABILITY_PREFIX)})
+        kinds = {name: "float64" for name in frame.columns if name.startswith(PROBABILITY_PREFIX)}
+        whole = {name: "int64" for name in frame.columns if name.startswith((TRUE_PREFIX, PREDICTED_PREFIX))}
+        return frame.astype(kinds | whole)
     except ValueError as error:
         raise PredictionError(f"{path} was cut or edited ({error}); give the run's command again") from error
 

@@ -19,6 +19,7 @@ from mer.evaluation.diagnostics.action_units import by_action_unit
 from mer.evaluation.diagnostics.calibration import calibration
 from mer.evaluation.diagnostics.challenge_scores import challenge_scores
 from mer.evaluation.diagnostics.ensemble_scores import member_scores
+from mer.evaluation.fold_facts import chosen_candidates, data_facts, error_line, failed_folds, mean_of, total_of
 from mer.evaluation.metrics import METRICS, MetricError, absent_classes, per_class, rounded
 from mer.evaluation.predictions import confusions_by_subject, encode_labels
 from mer.evaluation.statistics.bootstrap import METHOD, subject_bootstrap
@@ -72,7 +73,7 @@ def summarise(
         "null": config.null,
         "complete": complete,
         "selection": selection_mode(config.protocol),
-        "data": _data(table, predictions),
+        "data": data_facts(table, predictions),
         "classes": classes,
         "protocol": {"name": config.protocol.name, "folds": len(splits), "validation": config.protocol.validation},
         "input": config.input.representation,
@@ -87,12 +88,12 @@ def summarise(
         "baselines": _baselines(predictions, table, splits, config),
         "calibration": calibration(predictions, classes),
         "challenge": challenge_scores(predictions, classes, config.protocol.name),
-        "validation_uf1": _mean(folds, "validation_uf1"),
-        "candidates": _chosen(folds),
-        "failed_folds": _failed(folds),
+        "validation_uf1": mean_of(folds, "validation_uf1"),
+        "candidates": chosen_candidates(folds),
+        "failed_folds": failed_folds(folds),
         "notes": [*table.notes, *protocol_notes(table, config.protocol, list(splits))],
-        "seconds": _total(folds, "seconds"),
-        "train_seconds": _total(folds, "train_seconds"),
+        "seconds": total_of(folds, "seconds"),
+        "train_seconds": total_of(folds, "train_seconds"),
         "seed": seed,
         "config_hash": config_hash(config),
         "data_hash": data_hash,
@@ -129,58 +130,6 @@ def scores(predictions: pd.DataFrame, classes: Sequence[str], *, draws: int, see
     if absent:
         found["not_defined"] = f"no samples of {', '.join(absent)}, so no mean over the {len(classes)} classes exists"
     return found
-
-
-def error_line(text: str) -> str:
-    """Return the exception line of a traceback, or the first line of another error text."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        return "no message"
-    frames = [place for place, line in enumerate(lines) if line.startswith("  File ")]
-    # the exception stands on the first line that is not indented below the last frame; its message may go on beneath
-    below = lines[frames[-1] + 1 :] if frames else lines
-    return next((line.strip() for line in below if not line[0].isspace()), lines[-1].strip())
-
-
-def _data(table: SampleTable, predictions: pd.DataFrame) -> dict[str, Any]:
-    counts = table.counts()
-    return {
-        "name": table.name,
-        "samples": len(table),
-        "scored": len(predictions),
-        "subjects": int(table.subjects.nunique()),
-        "counts": {str(row): {str(col): int(counts.loc[row, col]) for col in counts.columns} for row in counts.index},
-    }
-
-
-def _failed(folds: pd.DataFrame) -> list[dict[str, str]]:
-    """Return every unfinished fold in the order of the table, with its error line."""
-    rows = folds[folds["status"] != "done"].to_dict("records")
-    return [
-        {
-            "fold": str(row["fold"]),
-            "status": str(row["status"]),
-            "error": error_line(row["error"]) if isinstance(row["error"], str) and row["error"] else "not trained yet",
-        }
-        for row in rows
-    ]
-
-
-def _total(folds: pd.DataFrame, column: str) -> float:
-    """Return the sum of seconds over folds; failed folds have none."""
-    return round(float(pd.to_numeric(folds[column]).sum()), 3)
-
-
-def _mean(folds: pd.DataFrame, column: str) -> float | None:
-    """Return the mean over the folds that have the number; None if none has."""
-    return rounded(float(pd.to_numeric(folds[column]).mean())) if column in folds else None
-
-
-def _chosen(folds: pd.DataFrame) -> dict[str, int]:
-    """Return how many folds selected each candidate of a nested search, most first; empty without a search."""
-    if "candidate" not in folds:
-        return {}
-    return {str(line): int(count) for line, count in folds["candidate"].value_counts().items()}
 
 
 def _baselines(

@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from mer.data.facs.unit_targets import unit_name, unit_targets
 from mer.data.samples.schema import IMAGE_COLUMNS
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
@@ -24,6 +25,7 @@ class PreparedSamples:
     Attributes:
         table: one row per clip.
         inputs: (N, C, S, S), uint8 or float32, row i for row i of the table.
+        units: numbers of the action units that are recognised in place of the classes of the table; () for these.
 
     Raises:
         SampleError: the shape of `inputs` does not fit the table.
@@ -31,6 +33,7 @@ class PreparedSamples:
 
     table: SampleTable
     inputs: np.ndarray
+    units: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         shape = self.inputs.shape
@@ -42,8 +45,15 @@ class PreparedSamples:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Return the names of the classes, in the order of the network's outputs."""
-        return self.table.classes
+        """Return the names of the classes or units, in the order of the network's outputs."""
+        return tuple(map(unit_name, self.units)) if self.units else self.table.classes
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        """Return the class of each row (N,) int64, or its units (N, K) int8: 1 present, 0 absent, -1 unknown."""
+        if not self.units:
+            return self.table.targets
+        return unit_targets(self.table.frame["aus"], self.units, drawn=self.table.synthetic)
 
     @property
     def channels(self) -> int:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from mer import run_files
 from mer.errors import MerError
-from mer.evaluation.predictions import read_predictions
+from mer.evaluation.predictions import TRUE_PREFIX, read_predictions
 from mer.utils.atomic_files import read_json
 from mer.utils.hashing import stream_sha256
 
@@ -123,7 +123,8 @@ def require_comparable(runs: Sequence[FinishedRun]) -> None:
             )
             reasons.append(f"{here}: the samples differ: {len(other)} there, {len(table)} here, {', '.join(only)}{why}")
             continue
-        for column in ("label", "dataset", "subject"):
+        truth = [name for name in table if str(name).startswith(TRUE_PREFIX)] or ["label"]
+        for column in (*truth, "dataset", "subject"):
             unlike = table.index[(other.loc[table.index, column] != table[column]).to_numpy()]
             if len(unlike):
                 one = unlike[0]

@@ -20,6 +20,8 @@ from mer.evaluation.results import total_seconds
 from mer.utils.atomic_files import read_json
 
 SCORES = ("uf1", "uar", "accuracy")
+#: Those of runs on action units.
+UNIT_SCORES = ("auc", "f1")
 SEED = "seed"
 #: What a job's marks (`mer.evaluation.caveats.score_flags`) are in a run that needs no word on them.
 ORDINARY = {"selection": ("", "fixed", "inner"), "null": ("none",), "waived": ("",)}
@@ -69,7 +71,7 @@ def _mean_row(rows: list[dict[str, Any]], keys: list[str], table: pd.DataFrame) 
     for mark in (mark for mark in ORDINARY if mark in table):
         row[mark] = " ".join(dict.fromkeys(str(one[mark]) for one in rows if _known(one[mark]))) or None
     done = [one for one in rows if one["status"] == "done"]
-    for score in SCORES:
+    for score in UNIT_SCORES if "auc" in table else SCORES:
         values = [one[score] for one in done if _known(one[score])]
         row[score] = float(np.mean(values)) if values else None
         row[f"{score}_deviation"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
@@ -88,7 +90,7 @@ def _row(job: Path, values: dict[str, Any], error: dict[str, Any] | None) -> dic
     results = read_json(job / run_files.RESULTS)
     row["status"] = "incomplete" if results["failed_folds"] else "done"
     row |= {mark: value for mark, value in score_flags(results).items() if value not in ORDINARY[mark]}
-    for score in SCORES:
+    for score in UNIT_SCORES if results.get("task") == "action_units" else SCORES:
         found = results["scores"]["all"][score]
         row |= {score: found["value"], f"{score}_low": found["low"], f"{score}_high": found["high"]}
     known = {key: results[key] for key in ("parameters", "synthetic")}

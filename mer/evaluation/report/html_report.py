@@ -55,33 +55,39 @@ def _context(run: Path, *, inputs: bool) -> dict[str, Any]:
     results = _json(run / run_files.RESULTS)
     manifest = _json(run / run_files.MANIFEST)
     folders = run_files.completed_folds(run)
-    config = run / run_files.CONFIG
     samples = list(_attention(folders, read_predictions(run / run_files.PREDICTIONS), inputs=inputs))
     return {
-        "results": results,
+        **run_context(run, results),
         "headings": caveats.HEADINGS,
-        "warnings": caveats.warnings(results),
         "remarks": caveats.remarks(results),
         "best": caveats.best_baseline(results),
         "margin": caveats.margin(results),
         "reliability": reliability_diagram(results.get("calibration") or {"bins": []}),
         "members": caveats.members(results),
         "sanity": caveats.null_tests(results),
-        "unseen": caveats.unseen_claim(results),
-        "leak_lines": caveats.leak_lines(results),
-        "leaks": (results.get("leaks") or {}).get("findings", []),
         "published": published_results.matching_table(published_results.comparison_key(results)),
         "subjects": _subjects(read_predictions(run / run_files.PREDICTIONS)),
-        "panels": curve_panels(
-            [pd.read_csv(folder / run_files.CURVES) for folder in folders if (folder / run_files.CURVES).is_file()]
-        ),
         "attention": samples,
         "inputs_shown": inputs,
         "no_attention": _why_no_attention(manifest),
         "wheel": data_uri(flow_colour_wheel(64)) if any(sample["motion"] for sample in samples) else None,
+    }
+
+
+def run_context(run: Path, results: dict[str, Any]) -> dict[str, Any]:
+    """What every report shows, whatever the run recognises: warnings, audit, curves, folds, notes, provenance."""
+    config = run / run_files.CONFIG
+    curves = [folder / run_files.CURVES for folder in run_files.completed_folds(run)]
+    return {
+        "results": results,
+        "warnings": caveats.warnings(results),
+        "unseen": caveats.unseen_claim(results),
+        "leak_lines": caveats.leak_lines(results),
+        "leaks": (results.get("leaks") or {}).get("findings", []),
+        "panels": curve_panels([pd.read_csv(path) for path in curves if path.is_file()]),
         "folds": _folds(run),
         "failures": [_failure(run, row) for row in results["failed_folds"]],
-        "provenance": _provenance(results, manifest),
+        "provenance": _provenance(results, _json(run / run_files.MANIFEST)),
         "config": config.read_text(encoding="utf-8") if config.is_file() else None,
     }
 

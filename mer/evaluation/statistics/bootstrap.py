@@ -38,11 +38,16 @@ class Interval:
     undefined: float
 
 
+def draw_subjects(subjects: int, *, draws: int, seed: int) -> npt.NDArray[np.int64]:
+    """Return how often each of S subjects is in each of `draws` samples of S with replacement: (draws, S)."""
+    generator = np.random.default_rng(seed_from(seed, "bootstrap"))
+    return generator.multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
+
+
 def resample_subjects(confusions: npt.NDArray, *, draws: int, seed: int) -> npt.NDArray:
     """Return summed counts (draws, K, K) of `draws` samples of S subjects with replacement from (S, K, K)."""
     subjects, classes, _ = confusions.shape
-    generator = np.random.default_rng(seed_from(seed, "bootstrap"))
-    times = generator.multinomial(subjects, np.full(subjects, 1 / subjects), size=draws)
+    times = draw_subjects(subjects, draws=draws, seed=seed)
     # float64 sums of counts are exact and use the fast matrix product
     summed = times.astype(np.float64) @ confusions.reshape(subjects, -1).astype(np.float64)
     return summed.reshape(draws, classes, classes)

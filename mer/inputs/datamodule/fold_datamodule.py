@@ -1,9 +1,10 @@
 """Provide the LightningDataModule of one fold; only training samples are augmented.
 
 Contract: batches are dicts `{"image": (B, C, S, S) float32, "target": (B,) int64, "row": (B,) int64}` where row indexes
-the table; those of the inner split and of the test part also have `"sample_id": list[str]`. Only samples that train or
-choose the epoch have a target; all others have -1, so that no held-out label can be used by mistake. Only class counts
-are fitted, on the fold's training part.
+the table; of action units the target is (B, K) float32: 1 present, 0 absent, -1 unknown. Batches of the inner split and
+of the test part also have `"sample_id": list[str]`. Only samples that train or choose the epoch have a target; all
+others have -1, so that no held-out label can be used by mistake. Only counts of classes or units are fitted, on the
+fold's training part.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from mer.config import Config
 from mer.inputs.datamodule.augmentation import Augmenter
 from mer.inputs.datamodule.cotraining import CotrainingSampler, CotrainingSamples
-from mer.inputs.datamodule.samplers import Draw, EpochSampler, class_weights
+from mer.inputs.datamodule.samplers import Draw, EpochSampler, class_weights, unit_weights
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.inputs.representations.registry import REPRESENTATIONS
 from mer.protocols.registry import Fold
@@ -33,8 +34,10 @@ EVALUATION_BATCH = 64
 #: Target of a sample whose label must not be used in training.
 HIDDEN = -1
 
-Item = tuple[np.ndarray, int, int]
-NamedItem = tuple[np.ndarray, int, int, str]
+#: Class of an item, or a vector of its action units.
+Target = int | np.ndarray
+Item = tuple[np.ndarray, Target, int]
+NamedItem = tuple[np.ndarray, Target, int, str]
 
 
 def collate(items: Sequence[Item]) -> dict[str, Tensor]:
@@ -42,9 +45,20 @@ def collate(items: Sequence[Item]) -> dict[str, Tensor]:
     images, targets, rows = zip(*items, strict=True)
     return {
         "image": torch.from_numpy(np.stack(images)),
-        "target": torch.tensor(targets, dtype=torch.int64),
+        "target": _stack(targets),
         "row": torch.tensor(rows, dtype=torch.int64),
     }
+
+
+def _stack(targets: Sequence[Target]) -> Tensor:
+    """Classes (B,) int64, or units (B, K) float32, whose shares mixtures may change."""
+    if isinstance(targets[0], np.ndarray):
+        return torch.from_numpy(np.stack(targets).astype(np.float32))
+    return torch.tensor(targets, dtype=torch.int64)
+
+
+def _target(targets: np.ndarray, row: int) -> Target:
+    return int(targets[row]) if targets.ndim == 1 else targets[row]
 
 
 def collate_named(items: Sequence[NamedItem]) -> dict[str, Any]:
@@ -66,8 +80,8 @@ class TrainDataset(Dataset[Item]):
     def __getitem__(self, draw: Draw) -> Item:
         row = draw.row - len(self.inputs)
         if self.cotraining is not None and row >= 0:
-            return self.augmenter(self.cotraining.inputs[row], draw.seed), int(self.cotraining.targets[row]), -1
-        return self.augmenter(self.inputs[draw.row], draw.seed), int(self.targets[draw.row]), draw.row
+            return self.augmenter(self.cotraining.inputs[row], draw.seed), _target(self.cotraining.targets, row), -1
+        return self.augmenter(self.inputs[draw.row], draw.seed), _target(self.targets, draw.row), draw.row
 
 
 class EvalDataset(Dataset[NamedItem]):
@@ -81,7 +95,7 @@ class EvalDataset(Dataset[NamedItem]):
 
     def __getitem__(self, index: int) -> NamedItem:
         row = int(self.rows[index])
-        return np.asarray(self.inputs[row], dtype=np.float32), int(self.targets[row]), row, str(self.ids[row])
+        return np.asarray(self.inputs[row], dtype=np.float32), _target(self.targets, row), row, str(self.ids[row])
 
 
 class FoldDataModule(LightningDataModule):
@@ -90,14 +104,14 @@ class FoldDataModule(LightningDataModule):
     Args:
         data: all samples with their inputs.
         fold: ids of the samples that train, choose the epoch and are tested.
-        config: `input`, `augment`, `optim` (batch size over all devices, balancing), `trainer` (devices, loader
+        config: `input`, `augment`, `optim` (batch size over all devices, balancing), `task`, `trainer` (devices, loader
             processes) and, unless `seed` is given, `seed` are read.
         seed: fixes the order and the augmentation of every epoch; None: derived from `config.seed` and the fold's name.
         cotraining: samples of another source, added to every training batch.
 
     Attributes:
         inputs: all inputs (N, C, S, S).
-        targets: class of each row (N,) int64; -1 if the sample neither trains nor chooses the epoch.
+        targets: as in `PreparedSamples.targets`; -1 if the sample neither trains nor chooses the epoch.
     """
 
     def __init__(
@@ -119,16 +133,22 @@ class FoldDataModule(LightningDataModule):
             for part in (fold.train, fold.validation, fold.test)
         )
         shown = np.concatenate([self.train_rows, self.validation_rows])
-        self.targets = np.full(len(self.inputs), HIDDEN, dtype=np.int64)
-        self.targets[shown] = data.table.targets[shown]
+        self.targets = np.full_like(data.targets, HIDDEN)
+        self.targets[shown] = data.targets[shown]
         self.augmenter = Augmenter(config.augment, REPRESENTATIONS[config.input.representation])
         self.classes = len(data.classes)
-        self.optim, self.hardware, self.cotraining = config.optim, config.trainer, cotraining
+        self.optim, self.hardware, self.task = config.optim, config.trainer, config.task
+        self.cotraining = cotraining
         self.seed = seed_from(config.seed, "data", fold.name) if seed is None else seed
 
     @property
-    def class_weights(self) -> list[float] | None:
-        """Return the weight of each class in the loss with `optim.balance=weighted`, else None."""
+    def class_weights(self) -> list[float] | list[list[float]] | None:
+        """Return the weight of each class in the loss with `optim.balance=weighted`, else None.
+
+        For units, return those of absent and present (2, K) with `task.balance`; resampling cannot even out several.
+        """
+        if self.targets.ndim > 1:
+            return unit_weights(self.targets[self.train_rows]) if self.task.balance else None
         if self.optim.balance != "weighted":
             return None
         return class_weights(self.targets[self.train_rows], classes=self.classes)
@@ -158,7 +178,8 @@ class FoldDataModule(LightningDataModule):
         return self._plain(self.test_rows)
 
     def _sampler(self, rank: int) -> EpochSampler | CotrainingSampler:
-        oversample, world = self.optim.balance == "oversample", self.hardware.devices
+        oversample = self.optim.balance == "oversample" and self.targets.ndim == 1
+        world = self.hardware.devices
         batch_size = self.optim.batch_size // world
         count = 0 if self.cotraining is None else self.cotraining.in_batch(batch_size)
         own = EpochSampler(

@@ -46,3 +46,11 @@ def mix(images: Tensor, targets: Tensor, mixing: Mixing, *, classes: int) -> tup
     order = torch.from_numpy(mixing.order).to(images.device)
     shares = F.one_hot(targets, classes).float()
     return torch.lerp(images[order], images, mixing.share), torch.lerp(shares[order], shares, mixing.share)
+
+
+def mix_units(images: Tensor, targets: Tensor, mixing: Mixing) -> tuple[Tensor, Tensor]:
+    """Return mixed inputs (N, C, H, W), new, and mixed units (N, K) float32; -1 where one of the two is not known."""
+    order = torch.from_numpy(mixing.order).to(images.device)
+    mixed = torch.lerp(targets[order], targets, mixing.share)
+    known = (targets >= 0) & (targets[order] >= 0)
+    return torch.lerp(images[order], images, mixing.share), torch.where(known, mixed, -1.0)

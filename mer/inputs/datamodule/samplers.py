@@ -91,3 +91,17 @@ def class_weights(targets: np.ndarray, *, classes: int) -> list[float]:
     weights = np.zeros(classes)
     weights[present] = len(targets) / (present.sum() * counts[present])
     return [float(weight) for weight in weights]
+
+
+def unit_weights(targets: np.ndarray) -> list[list[float]]:
+    """Return the weights (2, K) of absent and of present units in the loss, inverse to frequency.
+
+    One clip of each kind is added to the counts, so that a unit that is hardly ever shown has no weight without bound;
+    with it the mean weight over samples is about 1, and both kinds weigh alike in all.
+
+    Args:
+        targets: (N, K), 1 present, 0 absent, -1 not known, which counts as neither.
+    """
+    counts = np.stack([(targets == value).sum(axis=0) + 1 for value in (0, 1)])
+    weights = counts.sum(axis=0) / (2 * counts)
+    return [[float(weight) for weight in row] for row in weights]

@@ -71,7 +71,7 @@ def describe(
         "experiment": f"{config.name}, seed {config.seed}",
         "data": f"{table.name}: {len(table)} clips of {table.subjects.nunique()} subjects"
         + (" (synthetic: drawn, not recorded)" if table.synthetic else ""),
-        "classes": ", ".join(f"{name} {(table.frame['label'] == name).sum()}" for name in table.classes),
+        **_what(experiment),
         "protocol": f"{config.protocol.name}: {len(experiment.folds)} folds; {parts} clips",
         "faces": "\n".join(_faces(experiment)),
         "input": f"{config.input.representation} {'x'.join(map(str, experiment.inputs.shape[1:]))}",
@@ -104,6 +104,15 @@ def _faces(experiment: Experiment) -> Iterable[str]:
         yield f"stage {stage.name}: {pipeline.faces_in_words(stage.samples.table, stage.config.data, config)}"
     if experiment.cotraining is not None and config.cotrain.data is not None:
         yield f"co-training: {pipeline.faces_in_words(experiment.cotraining.table, config.cotrain.data, config)}"
+
+
+def _what(experiment: Experiment) -> dict[str, str]:
+    """Return the classes or units with the number of their clips."""
+    samples, table = experiment.samples, experiment.table
+    if samples.units:
+        shown = (samples.targets == 1).sum(axis=0)
+        return {"units": ", ".join(f"{name} {count}" for name, count in zip(samples.classes, shown, strict=True))}
+    return {"classes": ", ".join(f"{name} {(table.frame['label'] == name).sum()}" for name in table.classes)}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from mer import run_files
 from mer.cli import seconds_running
 from mer.config import Config
 from mer.evaluation.report.console import console_table
+from mer.evaluation.report.unit_report import unit_console_table
 from mer.inputs import pipeline
 from mer.protocols.registry import Fold
 from mer.train.cross_validation import initial_weights_check, stage_notes
@@ -116,7 +117,7 @@ def _train(
         results = collect_results(experiment, folder) if main else {}
     if not main:
         return {}
-    console.print(console_table(results))
+    console.print(unit_console_table(results) if experiment.samples.units else console_table(results))
     for failed in results["failed_folds"]:
         say(console, f"failed fold {failed['fold']}: {failed['error']}")
     lacking = sum(len(fold.test) for fold in experiment.folds) - results["data"]["scored"]

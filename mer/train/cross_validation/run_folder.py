@@ -19,11 +19,15 @@ from mer.errors import AllFoldsFailedError, DamagedFileError, MerError
 from mer.evaluation.predictions import pool_folds, read_predictions
 from mer.evaluation.report.html_report import write_report
 from mer.evaluation.report.plots import confusion_png
+from mer.evaluation.report.unit_report import write_unit_report
 from mer.evaluation.results import summarise
+from mer.evaluation.units.results import summarise_units
+from mer.evaluation.units.table import pool_units
 from mer.models import build, count_parameters, freeze
 from mer.provenance import config_hash, environment, flatten, result_config
 from mer.train.cross_validation import sanity_checks, stage_notes
 from mer.train.cross_validation.finished_folds import is_finished
+from mer.train.experiment import task
 from mer.train.experiment.experiment import Experiment
 from mer.train.experiment.picture_consent import may_show_inputs
 from mer.train.experiment.selection import ResultFiles
@@ -101,30 +105,33 @@ def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
     config = experiment.config
     files = ResultFiles(run, config.protocol)
     files.table(run_files.FOLDS, folds)
-    frames = [
-        read_predictions(run_files.fold_folder(run, name) / run_files.PREDICTIONS)
-        for name in folds["fold"][folds["status"] == "done"]
-    ]
+    frames = [read_predictions(run_files.fold_folder(run, name) / run_files.PREDICTIONS) for name in _done(folds)]
     if not frames:
         raise AllFoldsFailedError(
             f"no fold of the run in {run} succeeded; its {run_files.FOLDS} and {run_files.FAILURES_FOLDER}/ say why"
         )
-    predictions = pool_folds(frames, experiment.table, allow_missing=True)
-    files.predictions(run_files.PREDICTIONS, predictions)
-    network = build(config.model, in_channels=experiment.inputs.shape[1], classes=len(experiment.table.classes))
-    results = summarise(
-        predictions,
-        experiment.table,
-        folds,
-        splits=experiment.folds,
-        config=config,
-        parameters=count_parameters(network),
-        data_hash=experiment.data_hash,
-        members=_member_tables(folds, run) if config.members > 1 else (),
+    units = experiment.samples.units
+    predictions = (
+        pool_units(frames, experiment.samples) if units else pool_folds(frames, experiment.table, allow_missing=True)
     )
+    files.predictions(run_files.PREDICTIONS, predictions)
+    network = build(config.model, in_channels=experiment.inputs.shape[1], classes=len(experiment.samples.classes))
+    facts: dict[str, Any] = {
+        "splits": experiment.folds,
+        "config": config,
+        "parameters": count_parameters(network),
+        "data_hash": experiment.data_hash,
+    }
+    if units:
+        thresholds = [_record(run_files.fold_folder(run, name))["thresholds"] for name in _done(folds)]
+        results = summarise_units(predictions, experiment.samples, folds, thresholds=thresholds, **facts)
+    else:
+        members = _member_tables(folds, run) if config.members > 1 else ()
+        results = summarise(predictions, experiment.table, folds, members=members, **facts)
     freeze(network, config.optim.freeze)
     results["trained_parameters"] = count_parameters(network)
     results["notes"] += [
+        *task.code_notes(experiment.table)[: len(units)],
         *stage_notes.notes(experiment),
         *stage_notes.outcomes(experiment, run),
         *environment_notes(run),
@@ -134,14 +141,23 @@ def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
     results["sanity"] = sanity_checks.read(run, again=config.sanity)
     results["predictions_sha256"] = stream_sha256(run / run_files.PREDICTIONS)
     write_json(run / run_files.RESULTS, results)
-    confusion_png(run)
-    write_report(run, inputs=may_show_inputs(experiment, asked=config.evaluation.pictures))
+    shown = may_show_inputs(experiment, asked=config.evaluation.pictures)
+    if units:
+        write_unit_report(run)
+    else:
+        confusion_png(run)
+        write_report(run, inputs=shown)
     return results
+
+
+def _done(folds: pd.DataFrame) -> list[str]:
+    """Return the names of the finished folds."""
+    return list(folds["fold"][folds["status"] == "done"])
 
 
 def _member_tables(folds: pd.DataFrame, run: Path) -> Iterator[pd.DataFrame]:
     """Yield the predictions of all members, one table per finished fold."""
-    for name in folds["fold"][folds["status"] == "done"]:
+    for name in _done(folds):
         yield read_predictions(run_files.fold_folder(run, name) / run_files.MEMBERS)
 
 

@@ -68,7 +68,7 @@ def records(experiment: Experiment, run: Path) -> list[dict[str, Any]]:
                 "samples": len(table),
                 "subjects": int(table.subjects.nunique()),
                 "tested_subjects": len(stage.people),
-                "classes": list(table.classes),
+                "classes": list(stage.samples.classes),
                 "shared": stage.shared,
                 "trainings": len(parts),
                 "steps": sum(part["steps"] for part in parts),

@@ -53,13 +53,20 @@ class WandbTracker:
         """Log pooled scores with intervals, confusion matrix, predictions; attention pictures if they may be shown."""
         import wandb
 
-        for score in ("uf1", "uar", "accuracy", "weighted_f1"):
+        units = results.get("task") == "action_units"
+        for score in ("auc", "f1") if units else ("uf1", "uar", "accuracy", "weighted_f1"):
             found = results["scores"]["all"][score]
             self.run.summary[score] = found["value"]
             self.run.summary[f"{score}_low"], self.run.summary[f"{score}_high"] = found["low"], found["high"]
         for key in ("synthetic", "selection", "parameters", "seconds", "config_hash", "data_hash"):
             self.run.summary[key] = results[key]
         predictions = read_predictions(run / run_files.PREDICTIONS)
+        if units:
+            for name, row in results["scores"]["all"]["per_unit"].items():
+                for score in ("auc", "f1"):
+                    self.run.summary[f"{score}_{name}"] = row[score]["value"]
+            self.run.log({"predictions": wandb.Table(dataframe=predictions)})
+            return
         classes = [
             name.removeprefix(PROBABILITY_PREFIX) for name in predictions.columns if name.startswith(PROBABILITY_PREFIX)
         ]

@@ -15,7 +15,7 @@ from mer.models import config_errors as model_problems
 from mer.models import init_config_errors
 from mer.protocols import registry as protocols
 from mer.provenance import available_cores
-from mer.train.experiment import leak_waivers, null_runs, selection, stage_checks
+from mer.train.experiment import leak_waivers, null_runs, selection, stage_checks, task
 from mer.train.lightning import module
 from mer.utils.plugins import load_plugins
 
@@ -38,6 +38,7 @@ def check_config(config: Config) -> None:
         *_trainer_config_errors(config),
         *null_runs.config_errors(config),
         *selection.config_errors(config),
+        *task.config_errors(config),
         *leak_waivers.config_errors(config.protocol),
     ]
     if found:

@@ -18,7 +18,7 @@ from mer.inputs.faces.quick_look import look_at_faces
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.models import checkpoint
 from mer.protocols.registry import Fold, make_folds, protocol_notes
-from mer.train.experiment import null_runs
+from mer.train.experiment import null_runs, task
 from mer.train.experiment.overlap import shared_subjects
 from mer.utils.plugins import load_plugins
 
@@ -66,7 +66,7 @@ class Experiment:
     @cached_property
     def samples(self) -> PreparedSamples:
         """Return table and inputs together."""
-        return PreparedSamples(self.table, self.inputs)
+        return PreparedSamples(self.table, self.inputs, task.units_of(self.config))
 
     @property
     def data_hash(self) -> str:
@@ -81,8 +81,9 @@ class Experiment:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return the notes of loader and protocol, one sentence each."""
-        return (*self.table.notes, *protocol_notes(self.table, self.config.protocol, list(self.folds)))
+        """Return the notes of loader, codes and protocol, one sentence each."""
+        codes = task.code_notes(self.table) if self.samples.units else ()
+        return (*self.table.notes, *codes, *protocol_notes(self.table, self.config.protocol, list(self.folds)))
 
     def fold(self, name: str) -> Fold:
         """Return the fold with this name."""
@@ -100,12 +101,12 @@ def load_experiment(config: Config, *, progress: bool = False) -> Experiment:
     for name, stage in config.stages.items():
         others = _other_samples(stage.data, samples, config, f"stages.{name}", progress=progress)
         people = shared_subjects(others, samples, tested)
-        if config.protocol.candidates:
+        if config.protocol.candidates or task.chooses_thresholds(config):
             _refuse_known_people(name, others, samples)
         shared = not people and all(before.shared for before in stages)
         stages.append(PretrainingStage(name, stage, others, shared, people))
     if any(not fold.train for fold in folds):
-        _refuse_other_classes(table, stages, config)
+        _refuse_other_classes(samples, stages, config)
     other = config.cotrain.data
     cotraining = None if other is None else _load_cotraining(other, samples, config, progress=progress)
     return Experiment(config, table, samples.inputs, tuple(folds), tuple(stages), cotraining)
@@ -148,8 +149,10 @@ def load_data(config: Config, *, progress: bool = False) -> PreparedSamples:
 
 
 def _with_inputs(table: SampleTable, config: Config, *, progress: bool) -> PreparedSamples:
-    shown = null_runs.apply_onset_only(table, config)
-    return PreparedSamples(table, pipeline.load_inputs(shown, config.data, config, progress=progress))
+    shown, units = null_runs.apply_onset_only(table, config), task.units_of(config)
+    if units:
+        task.check_codes(table, "data")
+    return PreparedSamples(table, pipeline.load_inputs(shown, config.data, config, progress=progress), units)
 
 
 def _other_samples(
@@ -163,7 +166,9 @@ def _other_samples(
             f"{key}.data: expected inputs of shape {own.inputs.shape[1:]} as those of {own.table.name}, {table.name} "
             f"gives {pixels.shape[1:]}; choose an input that has the same channels for both, e.g. input=apex"
         )
-    return PreparedSamples(null_runs.permute_labels(table, config, key), pixels)
+    if own.units:
+        task.check_codes(table, f"{key}.data")
+    return PreparedSamples(null_runs.permute_labels(table, config, key), pixels, own.units)
 
 
 def _refuse_known_people(name: str, others: PreparedSamples, own: PreparedSamples) -> None:
@@ -172,33 +177,34 @@ def _refuse_known_people(name: str, others: PreparedSamples, own: PreparedSample
     if met:
         who, how = next(iter(met.items()))
         raise SampleError(
-            f"stages.{name}.data: expected other people than those of {own.table.name} with protocol.candidates, got "
-            f"{len(met)} who are in both ({who}: {how}): recipes are compared on parts of a fold's training people, "
-            "whom the stage would have seen. Choose other data for the stage, or set protocol.candidates=[]"
+            f"stages.{name}.data: expected other people than those of {own.table.name} with protocol.candidates or "
+            f"task.threshold=inner, got {len(met)} who are in both ({who}: {how}): recipes are compared, and "
+            "thresholds chosen, on parts of a fold's training people, whom the stage would have seen. Choose other "
+            "data for the stage, or set protocol.candidates=[] and task.threshold=fixed"
         )
 
 
-def _refuse_other_classes(table: SampleTable, stages: list[PretrainingStage], config: Config) -> None:
-    """Raise SampleError if a fold does not train and the initial classifier has other classes than the table."""
+def _refuse_other_classes(samples: PreparedSamples, stages: list[PretrainingStage], config: Config) -> None:
+    """Raise SampleError if a fold does not train and the initial classifier has other classes than the run."""
     known: tuple[str, ...]
     if stages:
-        source, known = f"stages.{stages[-1].name}", stages[-1].samples.table.classes
+        source, known = f"stages.{stages[-1].name}", stages[-1].samples.classes
     else:
         source, known = "init.path", tuple(checkpoint.read(str(config.init.path))["card"]["classes"])
-    if sorted(known) != sorted(table.classes):  # the order is put right by name
+    if sorted(known) != sorted(samples.classes):  # the order is put right by name
         raise SampleError(
-            f"{source}: expected the classes {', '.join(table.classes)} of {table.name}, which is tested without any "
-            f"training, got {', '.join(known)}; choose a label set that both know (data.labels)"
+            f"{source}: expected the classes {', '.join(samples.classes)} of {samples.table.name}, which is tested "
+            f"without any training, got {', '.join(known)}; choose a label set that both know (data.labels)"
         )
 
 
 def _load_cotraining(data: DataConfig, own: PreparedSamples, config: Config, *, progress: bool) -> PreparedSamples:
     """Load the co-training samples; raise SampleError if they have classes that the run does not have."""
     samples = _other_samples(data, own, config, "cotrain", progress=progress)
-    unknown = [name for name in samples.table.classes if name not in own.table.classes]
+    unknown = [name for name in samples.classes if name not in own.classes]
     if unknown:
         raise SampleError(
-            f"cotrain.data: expected classes among {', '.join(own.table.classes)} of {own.table.name}, got "
+            f"cotrain.data: expected classes among {', '.join(own.classes)} of {own.table.name}, got "
             f"{', '.join(unknown)} from {samples.table.name}; choose a label set that both know (data.labels, "
             "cotrain.data.labels), or do without: cotrain.data=null"
         )

@@ -64,13 +64,13 @@ def permute_fold_labels(table: SampleTable, config: Config, fold: Fold) -> Sampl
     """Return the table that trains one fold; its labels are shuffled with `null=permuted_labels`."""
     if config.null != PERMUTED:
         return table
-    labels = table.frame["label"].to_numpy(dtype=object, copy=True)
+    order = np.arange(len(table))
     place = {sample: row for row, sample in enumerate(table.frame["sample_id"])}
     for part in ("train", "validation"):
         rows = _rows(getattr(fold, part), place)
         generator = np.random.default_rng(seed_from(config.seed, PERMUTED, fold.name, part))
-        labels[rows] = labels[generator.permutation(rows)]
-    return replace(table, frame=table.frame.assign(label=labels))
+        order[rows] = generator.permutation(rows)
+    return _permuted(table, config, order)
 
 
 def permute_labels(table: SampleTable, config: Config, key: str) -> SampleTable:
@@ -85,9 +85,16 @@ def permute_labels(table: SampleTable, config: Config, key: str) -> SampleTable:
     """
     if config.null != PERMUTED:
         return table
-    labels = table.frame["label"].to_numpy(dtype=object, copy=True)
     generator = np.random.default_rng(seed_from(config.seed, PERMUTED, key))
-    return replace(table, frame=table.frame.assign(label=labels[generator.permutation(len(labels))]))
+    return _permuted(table, config, generator.permutation(len(table)))
+
+
+def _permuted(table: SampleTable, config: Config, order: np.ndarray) -> SampleTable:
+    """Return the table with the label of row `order[i]` in row i, and its action units where these are learned."""
+    columns = ("label",) if config.task.name == "emotion" else ("label", "aus")
+    return replace(
+        table, frame=table.frame.assign(**{name: table.frame[name].to_numpy(dtype=object)[order] for name in columns})
+    )
 
 
 def null_configs(config: Config, table: SampleTable, folds: Sequence[Fold]) -> dict[str, Config]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mer.config import as_settings
 from mer.evaluation import metrics
+from mer.evaluation.units.results import unit_scores
 from mer.protocols.registry import Fold
 from mer.train.experiment import trained_on
 from mer.train.experiment.experiment import Experiment
@@ -34,7 +35,8 @@ def of_fold(experiment: Experiment, fold: Fold, predictions: pd.DataFrame) -> di
         else {}
     )
     card = {
-        "classes": list(experiment.table.classes),
+        "classes": list(experiment.samples.classes),
+        **({"task": "action_units"} if experiment.samples.units else {}),
         "input": as_settings(experiment.config.input),
         "trained_on": {**own, "stages": [_stage(experiment, name) for name in experiment.config.stages], **seen},
     }
@@ -48,13 +50,19 @@ def limits(experiment: Experiment, fold: Fold, saw: trained_on.TrainedOn) -> lis
     found = [
         "Made for research: a movement of the face is no proof of a feeling, and nobody should be judged by it.",
         "Expects aligned faces, and inputs made as `input` says, from the onset to the apex of one movement.",
-        "Always names one of its classes, also where nothing moves or another emotion shows.",
+        _answers(experiment),
     ]
     if not fold.train:
         found.append(_zero_shot(experiment, fold, saw))
     if experiment.table.synthetic:
         found.append("Tested on drawn faces: its scores say nothing about real ones.")
     return found
+
+
+def _answers(experiment: Experiment) -> str:
+    if experiment.samples.units:
+        return "Gives each unit a probability of its own; units of which it knows none may move the same skin."
+    return "Always names one of its classes, also where nothing moves or another emotion shows."
 
 
 def _zero_shot(experiment: Experiment, fold: Fold, saw: trained_on.TrainedOn) -> str:
@@ -77,17 +85,28 @@ def _stage(experiment: Experiment, name: str) -> dict[str, Any]:
 
 def _tested(experiment: Experiment, predictions: pd.DataFrame) -> dict[str, Any]:
     """Scores of all members together on data that trained none of them."""
-    place = {name: k for k, name in enumerate(experiment.table.classes)}
-    columns = (predictions[name].map(place).to_numpy() for name in ("label", "predicted"))
-    confusion = metrics.confusion_matrix(*columns, classes=len(place))
     return {
         "data": experiment.table.name,
         "synthetic": experiment.table.synthetic,
         "samples": len(predictions),
         "subjects": int(predictions["subject"].nunique()),
+        **_scores(experiment, predictions),
+        "networks_averaged": experiment.config.members,
+        "mirrored_too": experiment.config.evaluation.flip,
+    }
+
+
+def _scores(experiment: Experiment, predictions: pd.DataFrame) -> dict[str, float | None]:
+    if experiment.samples.units:
+        found = unit_scores(
+            predictions, experiment.samples.units, draws=1, seed=0, support=experiment.config.task.support
+        )
+        return {f"mean_{key}": found[key]["value"] for key in ("f1", "auc")}
+    place = {name: k for k, name in enumerate(experiment.table.classes)}
+    columns = (predictions[name].map(place).to_numpy() for name in ("label", "predicted"))
+    confusion = metrics.confusion_matrix(*columns, classes=len(place))
+    return {
         "uf1": float(metrics.uf1(confusion)),
         "uar": float(metrics.uar(confusion)),
         "accuracy": float(metrics.accuracy(confusion)),
-        "networks_averaged": experiment.config.members,
-        "mirrored_too": experiment.config.evaluation.flip,
     }

@@ -29,6 +29,9 @@ def cotraining_samples(experiment: Experiment, fold: Fold) -> CotrainingSamples 
             f"cotrain: fold {fold.name} does without every person of {samples.table.name}, whom it tests or holds "
             "back; nobody is left to join"
         )
-    numbers = np.array([experiment.table.classes.index(name) for name in samples.classes], dtype=np.int64)
+    targets = samples.targets
+    if not samples.units:  # units are the same in the same order
+        numbers = np.array([experiment.table.classes.index(name) for name in samples.classes], dtype=np.int64)
+        targets = numbers[targets]
     share = options.share if options.clips is None else options.clips / (options.clips + len(fold.train))
-    return CotrainingSamples(np.asarray(samples.inputs), numbers[samples.table.targets], rows, share)
+    return CotrainingSamples(np.asarray(samples.inputs), targets, rows, share)

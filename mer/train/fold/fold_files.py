@@ -16,7 +16,7 @@ from mer.protocols.registry import Fold
 from mer.train.experiment.experiment import Experiment
 from mer.train.experiment.selection import ResultFiles
 from mer.train.fold import checkpoint_card
-from mer.train.fold.ensemble import mean_predictions, stack_members
+from mer.train.fold.ensemble import stack_members
 from mer.train.fold.fit import Trained
 from mer.train.fold.predict import attention_samples
 from mer.train.fold.pretraining import StageResult
@@ -31,6 +31,7 @@ class FoldResult:
         fold: the fold as training saw it.
         trained: the trained network of each member.
         frames: the predictions of each member.
+        predictions: the predictions of all members together.
         stages: stages trained for this fold only.
         record: content of `fold.json` without the seconds.
         began: `time.perf_counter()` at the start of the fold.
@@ -39,6 +40,7 @@ class FoldResult:
     fold: Fold
     trained: Sequence[Trained]
     frames: Sequence[pd.DataFrame]
+    predictions: pd.DataFrame
     stages: Sequence[StageResult]
     record: dict[str, Any]
     began: float
@@ -62,7 +64,7 @@ def keeps_networks(experiment: Experiment, fold: Fold) -> bool:
 
 def _write_files(experiment: Experiment, result: FoldResult, files: ResultFiles) -> None:
     """Write predictions, curves, attention maps, checkpoints where they are kept, and at last the record."""
-    config, predictions = experiment.config, mean_predictions(result.frames)
+    config, predictions = experiment.config, result.predictions
     files.predictions(run_files.PREDICTIONS, predictions)
     if len(result.frames) > 1:
         files.predictions(run_files.MEMBERS, stack_members(result.frames))

@@ -17,8 +17,10 @@ import pandas as pd
 from mer.config import with_overrides
 from mer.evaluation.metrics import f1
 from mer.evaluation.predictions import confusion
+from mer.inputs.prepared_samples import PreparedSamples
 from mer.protocols.registry import Fold, inner_folds
 from mer.train.experiment.experiment import Experiment
+from mer.train.fold.unit_predictions import inner_unit_score
 
 
 def select_candidate(
@@ -43,7 +45,7 @@ def select_candidate(
     parts = inner_folds(fold, experiment.table, experiment.config.protocol.inner)
     recipes = {line: replace(experiment, config=with_overrides(experiment.config, line)) for line in lines}
     scores = {
-        line: inner_score(pd.concat([test(recipe, part) for part in parts]), experiment.table.classes)
+        line: inner_score(pd.concat([test(recipe, part) for part in parts]), experiment.samples)
         for line, recipe in recipes.items()
     }
     best = max(scores, key=lambda line: scores[line])
@@ -55,6 +57,8 @@ def select_candidate(
     }
 
 
-def inner_score(predictions: pd.DataFrame, classes: tuple[str, ...]) -> float:
-    """Return UF1 over the classes present in the samples, since a few subjects seldom show every class."""
-    return float(np.nanmean(f1(confusion(predictions, classes))))
+def inner_score(predictions: pd.DataFrame, samples: PreparedSamples) -> float:
+    """Return UF1 over the classes, or the mean F1 over the units, present in the samples: few subjects show not all."""
+    if samples.units:
+        return inner_unit_score(predictions, samples.units)
+    return float(np.nanmean(f1(confusion(predictions, samples.classes))))

@@ -21,6 +21,7 @@ from mer.inputs.prepared_samples import PreparedSamples
 from mer.inputs.representations.registry import REPRESENTATIONS
 from mer.models.network import RecognitionNetwork
 from mer.protocols.registry import Fold
+from mer.train.lightning.objectives import probabilities as probabilities_of
 
 #: What `predict` looks at: a loader of batches with `image` and `sample_id`.
 Batches = Iterable[Mapping[str, Any]]
@@ -49,7 +50,29 @@ def predict(
         SampleError: if the input of a sample is not finite.
         MerError: if a sample of the loader is not in the table.
     """
-    ids, probabilities = predict_probabilities(network, loader, mirror=mirror)
+    rows, probabilities = predicted_rows(network, loader, table, mirror=mirror)
+    frame = table.frame.loc[rows]
+    columns = {name: frame[name].to_numpy() for name in ("sample_id", "dataset", "subject")}
+    found = pd.DataFrame({**columns, "fold": fold, "label": frame["label"].to_numpy()})
+    found["predicted"] = [table.classes[k] for k in probabilities.argmax(axis=1)]
+    for k, name in enumerate(table.classes):
+        found[f"{PROBABILITY_PREFIX}{name}"] = probabilities[:, k]
+    return found
+
+
+def predicted_rows(
+    network: torch.nn.Module,
+    loader: Batches,
+    table: SampleTable,
+    *,
+    mirror: Sequence[int] | None = None,
+    units: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows (N,) of the table that a loader shows, in its order, and their probabilities (N, K) float64.
+
+    Arguments and errors as of `predict`; `units` as of `predict_probabilities`.
+    """
+    ids, probabilities = predict_probabilities(network, loader, mirror=mirror, units=units)
     if not np.isfinite(probabilities).all():
         for batch in loader:
             for name, image in zip(batch["sample_id"], batch["image"], strict=True):
@@ -59,38 +82,36 @@ def predict(
                         "copy its files again from the original, or leave its row out"
                     )
         raise FloatingPointError("training diverged: the network gives no finite probabilities; try a lower optim.lr")
-    known = table.frame.set_index("sample_id", drop=False)
-    strange = [name for name in ids if name not in known.index]
+    place = {name: row for row, name in enumerate(table.frame["sample_id"])}
+    strange = [name for name in ids if name not in place]
     if strange:
         raise MerError(
             f"{table.name}: expected the samples of the loader in the table, got no row for {strange[0]}"
             + (f" and {len(strange) - 1} more" if len(strange) > 1 else "")
             + "; pass the table that the data module was made of"
         )
-    frame = known.loc[ids]
-    columns = {name: frame[name].to_numpy() for name in ("sample_id", "dataset", "subject")}
-    found = pd.DataFrame({**columns, "fold": fold, "label": frame["label"].to_numpy()})
-    found["predicted"] = [table.classes[k] for k in probabilities.argmax(axis=1)]
-    for k, name in enumerate(table.classes):
-        found[f"{PROBABILITY_PREFIX}{name}"] = probabilities[:, k]
-    return found
+    return np.array([place[name] for name in ids], dtype=np.int64), probabilities
 
 
 @torch.inference_mode()
 def predict_probabilities(
-    network: torch.nn.Module, loader: Batches, *, mirror: Sequence[int] | None = None
+    network: torch.nn.Module, loader: Batches, *, mirror: Sequence[int] | None = None, units: bool = False
 ) -> tuple[list[str], np.ndarray]:
-    """Return sample ids and class probabilities (N, K) float64, in the loader's order; arguments as in `predict`."""
+    """Return sample ids and probabilities (N, K) float64, in the loader's order; arguments as in `predict`.
+
+    Those of classes sum to 1 in each row; with `units` each output has a probability of its own.
+    """
     network.eval()
     device = next(network.parameters()).device
     ids: list[str] = []
     probabilities = []
     for batch in loader:
         images = batch["image"].to(device)
-        found = network(images).double().softmax(dim=1)
+        found = probabilities_of(network(images).double(), units=units)
         if mirror is not None:
             signs = torch.tensor(mirror, dtype=images.dtype, device=device).view(-1, 1, 1)
-            found = (found + network(images.flip(-1) * signs).double().softmax(dim=1)) / 2
+            mirrored = network(images.flip(-1) * signs).double()
+            found = (found + probabilities_of(mirrored, units=units)) / 2
         probabilities.append(found.cpu().numpy())
         ids += batch["sample_id"]
     return ids, np.concatenate(probabilities)

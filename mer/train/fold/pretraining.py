@@ -60,7 +60,7 @@ class StageResult:
         self.trained.curves.table().to_csv(folder / run_files.CURVES, index=False)
         table, config = self.stage.samples.table, self.config
         card = {
-            "classes": list(table.classes),
+            "classes": list(self.stage.samples.classes),
             "input": as_settings(config.input),
             "trained_on": {
                 "data": table.name,
@@ -181,7 +181,7 @@ def train_stage(
         "left_out": people,
         "train": len(split.train),
         "validation": len(split.validation),
-        "classes": list(table.classes),
+        "classes": list(stage.samples.classes),
         **trained.record,
         "seconds": time.perf_counter() - began,
         "config": asdict(stage.config),

@@ -28,6 +28,7 @@ from mer.train.fold.initial_weights import InitialWeights
 from mer.train.fold.nested_search import select_candidate
 from mer.train.fold.predict import mirror_signs, predict
 from mer.train.fold.pretraining import pretrain_for_fold
+from mer.train.fold.unit_predictions import choose_thresholds, mean_unit_predictions, predict_units, unit_accuracy
 
 
 def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
@@ -39,6 +40,11 @@ def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
     pretrained = [pretrain_for_fold(experiment, fold, run, member=member) for member in range(config.members)]
     starts = [start for start, _ in pretrained]
     experiment, search = select_candidate(experiment, fold, partial(_train_and_test, start=starts[0]))
+    thresholds, choice = (
+        ({}, {})
+        if not experiment.samples.units
+        else choose_thresholds(experiment, fold, partial(_train_and_test, start=starts[0]))
+    )
     seen = selection.training_view(fold, config.protocol)
     joined = cotraining_samples(experiment, seen)
     trained = [
@@ -55,7 +61,8 @@ def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
     target = run_files.fold_folder(run, fold.name)
     if trained[0].main:
         frames = [_test(experiment, fold, one.network) for one in trained]
-        predictions = mean_predictions(frames)
+        units = experiment.samples.units
+        predictions = mean_unit_predictions(frames, thresholds) if units else mean_predictions(frames)
         record = {
             "fold": fold.name,
             "train": len(fold.train),
@@ -63,13 +70,16 @@ def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
             "test": len(fold.test),
             **merge_records([one.record for one in trained]),
             **search,
+            **choice,
             "config_hash": config_hash(config),
             **hashes,
             "environment": environment(),
-            "accuracy": float((predictions["label"] == predictions["predicted"]).mean()),
+            "accuracy": unit_accuracy(predictions, units)
+            if units
+            else float((predictions["label"] == predictions["predicted"]).mean()),
         }
         stages = [result for _, results in pretrained for result in results]
-        write_fold(experiment, FoldResult(seen, trained, frames, stages, record, began), target)
+        write_fold(experiment, FoldResult(seen, trained, frames, predictions, stages, record, began), target)
     trained[0].wait()
     return target
 
@@ -86,4 +96,7 @@ def _test(experiment: Experiment, fold: Fold, network: RecognitionNetwork) -> pd
     """Return the predictions of the fold's test part."""
     samples, config = experiment.samples, experiment.config
     loader = FoldDataModule(samples, fold, config).test_dataloader()
-    return predict(network, loader, samples.table, fold=fold.name, mirror=mirror_signs(samples, config))
+    mirror = mirror_signs(samples, config)
+    if samples.units:
+        return predict_units(network, loader, samples, fold=fold.name, mirror=mirror)
+    return predict(network, loader, samples.table, fold=fold.name, mirror=mirror)

@@ -42,3 +42,28 @@ class ClassificationLoss(nn.Module):
         smoothed = targets * (1 - self.smoothing) + self.smoothing / logits.shape[1]
         total = (targets * self.weight).sum() if self.weight is not None else len(targets)
         return (smoothed * losses).sum() / total
+
+
+class UnitLoss(nn.Module):
+    """Binary cross-entropy of each action unit, a mean over all units that are known in the batch.
+
+    Args:
+        options: `label_smoothing` is read: targets move by half of it towards 0.5.
+        unit_weights: weights (2, K) of absent and of present units, or None for equal ones.
+    """
+
+    def __init__(self, options: OptimConfig, unit_weights: Sequence[Sequence[float]] | None = None) -> None:
+        super().__init__()
+        self.smoothing = options.label_smoothing
+        weight = None if unit_weights is None else torch.tensor(unit_weights, dtype=torch.float32)
+        self.weight: Tensor | None
+        self.register_buffer("weight", weight)
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Loss of logits (N, K) against targets (N, K) 0..1 of mixtures, -1 where not known; 0 where nothing is."""
+        known = targets >= 0
+        smoothed = targets * (1 - self.smoothing) + self.smoothing / 2
+        losses = F.binary_cross_entropy_with_logits(logits, smoothed.clamp(min=0), reduction="none")
+        if self.weight is not None:
+            losses = losses * torch.lerp(self.weight[0], self.weight[1], targets)
+        return torch.where(known, losses, 0).sum() / known.sum().clamp(min=1)

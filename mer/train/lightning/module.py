@@ -1,9 +1,9 @@
 """Define `RecognitionModule`: network, loss, optimiser and schedule of one training.
 
-Contract: a batch is a dict `{"image": (N, C, H, W) float32, "target": (N,) int64}`. Each epoch it logs `train_loss` and
-`train_accuracy`, and with an inner split `validation_loss` and `validation_uf1`, for any logger and callback of
-Lightning. Hyperparameters are plain dicts and lists, so its checkpoints load with `weights_only=True` and
-`load_from_checkpoint` needs no arguments.
+Contract: a batch is a dict `{"image": (N, C, H, W) float32, "target": (N,) int64}`; targets of units are (N, K)
+float32. Each epoch it logs `train_loss` and `train_accuracy`, and with an inner split `validation_loss` and
+`validation_uf1`, for any logger and callback of Lightning. Hyperparameters are plain dicts and lists, so its
+checkpoints load with `weights_only=True` and `load_from_checkpoint` needs no arguments.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from torchmetrics import MeanMetric
 from mer.config import Config, ModelConfig, OptimConfig, from_dict
 from mer.config_check import limit_errors
 from mer.errors import MerError
-from mer.evaluation.metric_modules import UnweightedF1
 from mer.inputs.datamodule import mixup as mixing
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.inputs.prepared_samples import PreparedSamples
@@ -32,7 +31,7 @@ from mer.models.backbones.registry import BACKBONES
 from mer.models.parameter_groups import level_config_errors
 from mer.models.pretrained.initialise import load_weights
 from mer.models.pretrained.load_report import LoadReport
-from mer.train.lightning.losses import ClassificationLoss
+from mer.train.lightning.objectives import objective_of
 from mer.utils.seeding import seed_from
 
 
@@ -42,7 +41,8 @@ class RecognitionModule(LightningModule):
     If the trainer has a `FoldDataModule`, the loss takes its class weights from it.
 
     Args:
-        data: gives channels and class names; or a mapping with `in_channels` and `classes`, as in a checkpoint.
+        data: gives channels and names of classes or units; or a mapping with `in_channels`, `classes` and, true for
+            action units, `units`, as in a checkpoint.
         config: `model`, `optim` and `init` are read; or a mapping with the fields of `model` and `optim`, as in a
             checkpoint.
         seed: seed of torch's generator, so of initial weights and dropout; None for `config.seed`.
@@ -69,7 +69,8 @@ class RecognitionModule(LightningModule):
             seed = config.seed if seed is None else seed
             config = {"model": asdict(config.model), "optim": asdict(config.optim)}
         if isinstance(data, PreparedSamples):
-            data = {"in_channels": data.channels, "classes": list(data.classes)}
+            units = {"units": True} if data.units else {}
+            data = {"in_channels": data.channels, "classes": list(data.classes), **units}
         # the frame that Lightning looks up by itself refers to itself, and keeps its callers and their networks alive
         hyperparameters = {"data": dict(data), "config": dict(config), "seed": seed}
         self.save_hyperparameters(hyperparameters, frame=inspect.currentframe())
@@ -80,13 +81,14 @@ class RecognitionModule(LightningModule):
         model = from_dict(ModelConfig, config["model"])
         self.network = build(model, in_channels=data["in_channels"], classes=len(classes))
         self.frozen_norms = freeze(self.network, self.optim.freeze)
-        self.loss = ClassificationLoss(self.optim)
-        self.classes, self.mixing_seed = len(classes), seed or 0
+        self.objective = objective_of(data)
+        self.loss = self.objective.loss(self.optim)
+        self.mixing_seed = seed or 0
         # the scores raise on a loss that is not finite: kept as infinity, since "disable" drops the weights of batches
         self.train_loss = MeanMetric(nan_strategy=math.inf)
         self.train_accuracy = MeanMetric()
         self.validation_loss = MeanMetric(nan_strategy=math.inf)
-        self.validation_uf1 = UnweightedF1(len(classes), absent="skip")
+        self.validation_uf1 = self.objective.metric()
         self.load_report: LoadReport | None = None
         if init is not None:
             self.load_report = load_weights(self.network, init, pixels=pixels, classes=classes)
@@ -103,8 +105,8 @@ class RecognitionModule(LightningModule):
             )
 
     def adapt_to(self, data: FoldDataModule) -> None:
-        """Take the class weights of the loss and the seed of mixup from the data module of a fold."""
-        self.loss = ClassificationLoss(self.optim, data.class_weights).to(self.device)
+        """Take the weights of the loss and the seed of mixup from the data module of a fold."""
+        self.loss = self.objective.loss(self.optim, data.class_weights).to(self.device)
         self.mixing_seed = data.seed
 
     def on_train_epoch_start(self) -> None:
@@ -124,9 +126,8 @@ class RecognitionModule(LightningModule):
         logits = self.network(images)
         loss = self.loss(logits, targets)
         count = len(targets)
-        classes = targets if targets.ndim == 1 else targets.argmax(1)
         self.train_loss.update(loss.detach(), count)
-        self.train_accuracy.update((logits.detach().argmax(1) == classes).float().mean(), count)
+        self.train_accuracy.update(self.objective.accuracy(logits.detach(), targets), count)
         return loss
 
     def _mixed(self, images: Tensor, targets: Tensor, index: int) -> tuple[Tensor, Tensor]:
@@ -135,7 +136,7 @@ class RecognitionModule(LightningModule):
             return images, targets
         seed = seed_from(self.mixing_seed, "mix", self.current_epoch, index, self.global_rank)
         drawn = mixing.draw(len(images), alpha=self.optim.mixup, seed=seed)
-        return mixing.mix(images, targets, drawn, classes=self.classes)
+        return self.objective.mix(images, targets, drawn)
 
     def on_train_epoch_end(self) -> None:
         """Log the scores of the training batches."""
@@ -150,7 +151,7 @@ class RecognitionModule(LightningModule):
         """Update the loss and UF1 of the inner split, which never contains the held-out subject."""
         logits = self.network(batch["image"])
         self.validation_loss.update(self.loss(logits, batch["target"]), len(batch["target"]))
-        self.validation_uf1.update(logits.argmax(1), batch["target"])
+        self.validation_uf1.update(self.objective.decide(logits), batch["target"])
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the inner split."""
@@ -168,8 +169,8 @@ class RecognitionModule(LightningModule):
     def validation_scores(self) -> dict[str, float]:
         """Return loss and UF1 of the inner split.
 
-        UF1 is the mean over the classes in the inner split: a few subjects seldom show every class, and an absent
-        class would only add a constant.
+        UF1 is the mean over the classes or units in the inner split: a few subjects seldom show every class, and an
+        absent class would only add a constant.
 
         Raises:
             FloatingPointError: if the loss is not finite.
