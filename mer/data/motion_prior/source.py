@@ -24,6 +24,7 @@ from mer.data.motion_prior import smooth_maps, total_variation_maps
 from mer.data.samples.table import SampleTable
 from mer.data.synthetic.profiles import PROFILES
 from mer.provenance import available_cores
+from mer.utils.processes import without_main
 
 #: Version of the drawing; raise it with every change of a value. It is the clip of every map in the table, so the
 #: table's hash, and every stage trained on the maps, depends on it.
@@ -137,8 +138,13 @@ def draw_maps(
     if workers <= 1:
         drawn = [_draw(data, size, part) for part in parts]
     else:
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            drawn = list(pool.map(_draw, [data] * len(parts), [size] * len(parts), parts))
+        pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+        try:
+            with without_main():
+                futures = [pool.submit(_draw, data, size, part) for part in parts]
+            drawn = [future.result() for future in futures]
+        finally:
+            pool.shutdown(cancel_futures=True)  # an interrupted run waits for no map that nobody has begun
     return np.concatenate(drawn).astype(np.float32)
 
 

@@ -11,7 +11,6 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
@@ -21,11 +20,11 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import ModuleType
 
 from mer.config import Config
 from mer.errors import MerError, is_users, sentence
 from mer.train.experiment.experiment import Experiment, load_experiment
+from mer.utils.processes import without_main
 
 #: Signals that end a worker at once.
 SIGNALS = {signal.SIGINT, signal.SIGTERM}
@@ -87,16 +86,13 @@ def in_processes(
 @contextmanager
 def _starting() -> Iterator[None]:
     """Block signals while processes start, and keep the processes from importing the user's script."""
-    main = sys.modules["__main__"]
-    # `spawn` imports the file of this module in each process; a script without a guard would start itself again there
-    sys.modules["__main__"] = ModuleType("__main__")
     masked = hasattr(signal, "pthread_sigmask")
     if masked:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        yield
+        with without_main():
+            yield
     finally:
-        sys.modules["__main__"] = main
         if masked:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -99,6 +102,21 @@ def test_processes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         prior.draw_maps(SMALL, 28, indices=list(range(20)), processes=2),
         prior.draw_maps(SMALL, 28, indices=list(range(20)), processes=1),
     )
+
+
+def test_a_script_without_a_guard_draws_in_processes_and_runs_once(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from mer.config import MotionPriorData\nfrom mer.data.motion_prior import source\n"
+        "print('script runs', flush=True)\nsource.CHUNK = 2\n"
+        "maps = source.draw_maps(MotionPriorData(name='motion_prior', maps=60), 28, indices=[0, 1, 2], processes=2)\n"
+        "print(maps.shape)\n"
+    )
+    checkout = Path(__file__).resolve().parents[3]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["script runs", "(3, 3, 28, 28)"]
 
 
 def test_the_catalog_draws_the_rows_of_a_table_as_stretched_grey_levels(tmp_path: Path) -> None:
