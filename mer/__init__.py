@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mer.train.experiment.experiment import load_data
     from mer.train.fold.fit import Trained, fit
     from mer.train.fold.predict import mirror_signs, predict
+    from mer.train.fold.unit_predictions import predict_units
     from mer.train.lightning.module import RecognitionModule
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "mirror_signs",
     "pool_folds",
     "predict",
+    "predict_units",
     "run_experiment",
 ]
 
@@ -79,6 +81,7 @@ _PLACES: dict[str, str | tuple[str, str | None]] = {
     "mirror_signs": "mer.train.fold.predict",
     "pool_folds": "mer.evaluation.predictions",
     "predict": "mer.train.fold.predict",
+    "predict_units": "mer.train.fold.unit_predictions",
     "run_experiment": "mer.library",
 }
 

@@ -18,20 +18,21 @@ from sklearn.metrics import f1_score, roc_auc_score
 from mer import run_files
 from mer.config import Config, ProtocolConfig, TaskConfig
 from mer.data.facs.unit_targets import unit_targets
-from mer.errors import ConfigError
+from mer.errors import ConfigError, MerError
 from mer.evaluation.comparison.runs import ComparisonError, read_run
 from mer.evaluation.comparison.unit_comparison import compare_units, of_units, unit_rows, write_unit_comparison
 from mer.evaluation.predictions import read_predictions
 from mer.evaluation.units.table import apply_thresholds, truth_of
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
-from mer.models import checkpoint
+from mer.models import build, checkpoint
 from mer.protocols.registry import Fold
 from mer.provenance import config_hash
 from mer.run import run
 from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import Experiment, load_experiment
 from mer.train.experiment.null_runs import permute_fold_labels
-from mer.train.fold.unit_predictions import choose_thresholds, mean_unit_predictions
+from mer.train.fold.predict import predict
+from mer.train.fold.unit_predictions import choose_thresholds, mean_unit_predictions, predict_units
 
 UNITS = [1, 2, 4, 7, 12]
 NAMES = [f"AU{unit}" for unit in UNITS]
@@ -108,6 +109,7 @@ def test_report_console_and_checkpoint_name_every_unit(finished: tuple[Path, dic
     kept = checkpoint.read(str(run_files.completed_folds(folder)[0] / run_files.CHECKPOINT))
     assert kept["card"]["classes"] == NAMES
     assert kept["card"]["task"] == "action_units"
+    assert set(kept["card"]["thresholds"]) == set(NAMES)
 
 
 def test_the_same_call_keeps_everything(finished: tuple[Path, dict[str, Any], str], cache_dir: Path) -> None:
@@ -159,6 +161,19 @@ def test_held_out_units_are_hidden_and_the_others_are_those_of_the_codes(experim
     assert batch["target"].dtype == torch.float32
     assert np.array_equal(batch["target"].numpy(), truth[batch["row"].numpy()])
     assert len(module.class_weights) == 2  # type: ignore[arg-type]
+
+
+def test_a_network_of_units_is_predicted_as_units_and_not_as_classes(experiment: Experiment) -> None:
+    network = build(experiment.config.model, in_channels=3, classes=len(UNITS))
+    fold = experiment.folds[0]
+    loader = FoldDataModule(experiment.samples, fold, experiment.config).test_dataloader()
+    table = predict_units(network, loader, experiment.samples, fold=fold.name)
+    with torch.no_grad():
+        logits = torch.cat([network(batch["image"]) for batch in loader])
+    assert table["sample_id"].tolist() == list(fold.test)
+    assert table[[f"prob_{name}" for name in NAMES]].to_numpy() == pytest.approx(logits.sigmoid().numpy(), abs=1e-6)
+    with pytest.raises(MerError, match="predict_units"):
+        predict(network, loader, experiment.table)
 
 
 def guesses(experiment: Experiment, fold: Fold) -> pd.DataFrame:

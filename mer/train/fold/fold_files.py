@@ -74,6 +74,8 @@ def _write_files(experiment: Experiment, result: FoldResult, files: ResultFiles)
         files.arrays(run_files.ATTENTION, maps)
     card = checkpoint_card.of_fold(experiment, result.fold, predictions)
     card |= {"selection": files.mode, "config_hash": result.record["config_hash"]}
+    if "thresholds" in result.record:
+        card["thresholds"] = result.record["thresholds"]
     for member, one in enumerate(result.trained):
         if one.curves.rows:  # none where nothing was trained
             files.table(run_files.member_file(run_files.CURVES, member), one.curves.table())

@@ -51,6 +51,11 @@ def predict(
         MerError: if a sample of the loader is not in the table.
     """
     rows, probabilities = predicted_rows(network, loader, table, mirror=mirror)
+    if probabilities.shape[1] != len(table.classes):
+        raise MerError(
+            f"{table.name}: expected a network with {len(table.classes)} outputs, one for each class, got "
+            f"{probabilities.shape[1]}; a network for action units is used with predict_units"
+        )
     frame = table.frame.loc[rows]
     columns = {name: frame[name].to_numpy() for name in ("sample_id", "dataset", "subject")}
     found = pd.DataFrame({**columns, "fold": fold, "label": frame["label"].to_numpy()})
