@@ -146,7 +146,7 @@ def test_frames_of_faces_are_not_read_as_motion_maps(tmp_path, cache_dir):
     listed = with_onsets(rows())
     listed[0]["onset"] = listed[0]["path"]  # a row whose onset is its own apex is no sign of faces
     done = run_manifest(write_manifest(tmp_path, listed), cache_dir, tmp_path)
-    assert done.returncode == 2 and "8 of 9 rows name an onset" in done.stderr and "first: s0_positive" in done.stderr
+    assert done.returncode == 2 and "8 of 9 rows have an onset" in done.stderr and "first: s0_positive" in done.stderr
     assert (
         "+experiment=manifest_plain input=flow" in done.stderr and not (tmp_path / "run" / run_files.RESULTS).exists()
     )

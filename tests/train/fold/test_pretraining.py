@@ -142,7 +142,7 @@ def test_people_who_are_tested_take_no_part_in_their_folds_stage(base, tmp_path)
         assert list(first["left_out"]) == [person] and first["samples"] == 12 - len(fold.test)
         assert second["left_out"] == {} and second["samples"] == 12
     notes = " ".join(results["notes"])
-    assert "3 of them are tested here" in notes and "yet the stage before is trained for each fold" in notes
+    assert "3 of them are tested here" in notes and "but an earlier stage is trained per fold" in notes
     assert [told["trainings"] for told in results["stages"]] == [3, 3]
 
 
