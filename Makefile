@@ -26,7 +26,7 @@ test-all: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest -n auto
 
 test-faults: $(STAMP)  ## injected faults: kills, flipped bits, full disks, hostile files; counts by kind at the end
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest -n auto tests/faults
 
 lint: $(STAMP)  ## format, style, types, direction of imports
 	$(BIN)/ruff format --check mer tests
