@@ -21,6 +21,9 @@ from mer.config import (
     TrainerConfig,
 )
 
+# these networks are small, and threads that wait for each other where tests run side by side are much slower; torch,
+# not imported yet, reads it, and so do the processes that tests start
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 os.environ["WANDB_ERROR_REPORTING"] = "false"
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 
 from mer.data.samples.table import SampleTable
@@ -68,12 +67,3 @@ def clips(tmp_path: Path) -> SampleTable:
     onset = [save(folder / f"{i}_onset.png", texture(40, seed=i)) for i in range(4)]
     apex = [save(folder / f"{i}_apex.png", texture(40, shift=(0.5, 0.0), seed=i)) for i in range(4)]
     return table_of(apex, onset)
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """One thread of torch: several wait for each other where tests run side by side."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

@@ -15,8 +15,6 @@ from mer.errors import SampleError
 from mer.inputs.apex.spotters import SPOTTERS, bisect_peak, course_peak, middle_frame, rise_and_fall
 from mer.inputs.apex.spotting import config_errors, spot_apexes
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> SampleTable:

@@ -25,7 +25,6 @@ from tests.inputs.conftest import save, table_of, texture
 needs_weights = pytest.mark.skipif(
     bool(mtcnn.config_errors()), reason="the weights of the extra `face` are not installed"
 )
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 #: Pupils of the public-domain photograph, marked by hand on a picture twelve times as large.
 PUPILS = np.array([[203.3, 101.0], [246.4, 103.3]])

@@ -22,7 +22,6 @@ from tests.inputs.conftest import table_of
 NONE = FaceConfig(detector="none")
 PEOPLE = 6
 needs_weights = pytest.mark.skipif(bool(mtcnn.config_errors()), reason="the weights of mtcnn are not installed")
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

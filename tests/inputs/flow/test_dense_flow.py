@@ -16,8 +16,6 @@ from tests.inputs.conftest import texture
 
 INSIDE = (slice(12, -12), slice(12, -12))
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def error(field: np.ndarray, shift: tuple[float, float]) -> float:
     """Mean end-point error away from the border, pixels."""

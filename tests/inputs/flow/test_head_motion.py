@@ -16,8 +16,6 @@ from mer.utils.optical_strain import strain
 
 SIZE = 128
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @dataclass(frozen=True)
 class Drifting:

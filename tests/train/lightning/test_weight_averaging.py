@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -24,15 +24,6 @@ PIXELS = np.random.default_rng(0).normal(size=(COUNT + 7, 3, 28, 28)).astype(np.
 ROWS = np.arange(3, 3 + COUNT)
 
 State = dict[str, Tensor]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """One CPU thread: for networks as small as these, waiting for each other takes longer than the work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Recorder(Callback):
