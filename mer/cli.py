@@ -8,6 +8,7 @@ Contract: a `guarded` command leaves no child process, and ends within `GRACE` s
 from __future__ import annotations
 
 import functools
+import io
 import multiprocessing
 import os
 import signal
@@ -39,6 +40,8 @@ def guarded(command: Callable[P, int | None]) -> Callable[P, int]:
     def main(*args: P.args, **kwargs: P.kwargs) -> int:
         _advice.clear()
         _began[:] = [time.perf_counter()]
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal in ASCII or cp1252 cannot print every person's name
+            sys.stdout.reconfigure(errors="backslashreplace")
         with _signals() as received:
             try:
                 return command(*args, **kwargs) or 0

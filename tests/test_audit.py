@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -96,3 +97,21 @@ def test_a_manifest_is_audited(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert audit.main([*given, f"data.manifest={manifest(tmp_path, rows[0], rows[0])}"]) == 2
     assert "expected each id once" in capsys.readouterr().out
     assert audit.main(["data=manifest", "data.manifest=/nowhere.csv"]) == 2
+
+
+def test_one_person_under_two_ids_is_found_as_by_a_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = []
+    for clip, person in enumerate(("s1", "s01", "1.0", "\uff53\uff11")):
+        noise = np.random.default_rng(clip).uniform(0, 255, (9, 9))
+        cv2.imwrite(str(tmp_path / f"{clip}.png"), cv2.resize(noise, (64, 64)).astype(np.uint8))
+        rows.append(f"c{clip},mine,{person},{'ab'[clip % 2]},,{clip}.png")
+    assert audit.main(["data=manifest", f"data.manifest={manifest(tmp_path, *rows)}", "--json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)["findings"]
+    assert (found["kind"], found["where"]) == ("person", "mine:s1, mine:s01, mine:\uff53\uff11")
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")  # a terminal that cannot print all names
+    monkeypatch.setattr("sys.stdout", narrow)
+    assert audit.main(["data=manifest", f"data.manifest={tmp_path / 'mine.csv'}"]) == 1
+    narrow.seek(0)
+    assert r"mine:s1, mine:s01, mine:\uff53\uff11: spellings of one id" in narrow.read()

@@ -13,6 +13,7 @@ from PIL import Image
 from rich.console import Console
 
 from mer import run_files
+from mer.errors import DamagedFileError
 from mer.sweep import MEANS, PICTURE, TABLE, show, sweep_table
 from mer.utils.atomic_files import write_json
 from mer.utils.csv_files import read_csv
@@ -199,3 +200,15 @@ def test_an_incomplete_job_says_where_its_reasons_are(sweep: Path) -> None:
     text = shown(sweep)
     assert "job 2 is incomplete (model.depth=10 optim.lr=0.2): some folds failed;" in text
     assert str(sweep / "2" / run_files.FOLDS) in text
+
+
+def test_an_override_in_the_quotes_of_hydra_is_shown_as_it_is(sweep: Path) -> None:
+    given = ["optim.lr='it\\'s'", "name=[1,2"]  # no YAML
+    write_json(sweep / "9" / run_files.ERROR, {"overrides": given, "error": "ConfigError: no number"})
+    assert sweep_table(sweep)["optim.lr"].iloc[-1] == "'it\\'s'"
+
+
+def test_results_that_were_edited_are_named(sweep: Path) -> None:
+    write_json(sweep / "1" / run_files.RESULTS, {"scores": {}})
+    with pytest.raises(DamagedFileError, match=r"1/results.json lacks failed_folds, parameters, synthetic: "):
+        sweep_table(sweep)

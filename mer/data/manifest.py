@@ -8,8 +8,6 @@ uses `path` as its apex. Pixels are not changed. Classes are the labels in the f
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
 from difflib import get_close_matches
@@ -19,6 +17,7 @@ import pandas as pd
 
 from mer.config import ManifestData
 from mer.data.facs.notation import unread_parts
+from mer.data.loading.delimited import decode, numbered_rows
 from mer.data.samples.identity import text_key
 from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
@@ -30,6 +29,8 @@ FRAMES = ("onset", "apex", "offset")
 FURTHER = ("folder", "aus", "emotion")
 #: Cells that mean "no label" unless `data.labels` lists them: blanks, and the marks that programs write for them.
 UNLABELLED = frozenset({"", "nan", "na", "n/a", "#n/a", "<na>", "null", "?"})
+#: Cells of ids that programs write for an empty one. `NA` and `Nan` may be people.
+NOT_GIVEN = frozenset({"", "nan", "NaN", "<NA>", "#N/A"})
 #: Most rows that a note lists.
 SHOWN = 5
 
@@ -100,53 +101,37 @@ def config_errors(data: ManifestData) -> list[str]:
 
 def _read(path: Path) -> pd.DataFrame:
     """Read the cells as trimmed text, "" for missing cells of a short row; the index is the line in the file."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SampleError(f"{path}: expected UTF-8 text, byte {error.start} is not. Save the CSV as UTF-8.") from error
-    reader = csv.reader(io.StringIO(text, newline=""))
-    try:
-        lines = {}
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                lines[reader.line_num] = [cell.strip() for cell in cells]
-    except csv.Error as error:
-        raise SampleError(f"{path}: line {reader.line_num}: {error}. Save the file as a plain CSV.") from error
+    rows = numbered_rows(decode(path.read_bytes(), path), path)
+    lines = {line: cells for line, cells in rows if any(cells)}
     if not lines:
         raise SampleError(f"{path}: the file is empty. Expected a header {','.join(REQUIRED)} and one row per clip.")
     header, *numbers = lines
     names = lines[header]
+    absent = [column for column in REQUIRED if column not in names]
+    if absent:  # before the rows, since a file without this header is another kind of file
+        raise SampleError(
+            f"{path}: missing column(s) {', '.join(absent)}; expected {', '.join(REQUIRED)}, "
+            f"found {', '.join(names)}. Add or rename the columns in its first line."
+        )
     bad = [f"line {number}: {', '.join(lines[number])}" for number in numbers if any(lines[number][len(names) :])]
     raise_for_rows(
         bad, f"{path}: rows with more cells than the header's {len(names)}:", "Put cells with commas in quotes."
     )
-    rows = [(lines[number] + [""] * len(names))[: len(names)] for number in numbers]
-    return pd.DataFrame(rows, columns=names, index=numbers, dtype=object)
+    cells = [(lines[number] + [""] * len(names))[: len(names)] for number in numbers]
+    return pd.DataFrame(cells, columns=names, index=numbers, dtype=object)
 
 
 def _check(listed: pd.DataFrame, path: Path) -> None:
-    """Raise a SampleError for missing columns, no rows, empty cells or repeated ids."""
-    absent = [column for column in REQUIRED if column not in listed.columns]
+    """Raise a SampleError for repeated columns, no rows, empty cells or repeated ids."""
     twice = sorted({column for column in (*REQUIRED, *FRAMES, *FURTHER) if list(listed.columns).count(column) > 1})
     if twice:
         raise SampleError(
             f"{path}: expected each column once, got {', '.join(twice)} more than once. Rename or remove one."
         )
-    if absent:
-        first = str(listed.columns[0])
-        comma = (
-            " The separator does not seem to be a comma."
-            if len(listed.columns) == 1 and {";", "\t"} & set(first)
-            else ""
-        )
-        raise SampleError(
-            f"{path}: missing column(s) {', '.join(absent)}; expected {', '.join(REQUIRED)}, "
-            f"found {', '.join(map(str, listed.columns))}.{comma} Add or rename the columns in its first line."
-        )
     if len(listed) == 0:
         raise SampleError(f"{path}: expected one row per clip below the header, found none. Add the rows.")
     for column in ("sample_id", "dataset", "subject"):
-        bad = [_line(listed, row) for row in range(len(listed)) if not listed[column].iloc[row]]
+        bad = [_line(listed, row) for row, cell in enumerate(listed[column]) if cell in NOT_GIVEN]
         raise_for_rows(bad, f"{path}: column {column} is empty in", "Fill the cells, or remove the rows.")
     counts = Counter(listed["sample_id"])
     bad = [_line(listed, row) for row, sample in enumerate(listed["sample_id"]) if counts[sample] > 1]

@@ -84,7 +84,6 @@ def test_class_lists_that_make_no_sense(folder: Path, labels: str) -> None:
 def test_missing_columns_list_expected_and_found(folder: Path) -> None:
     text = refused(folder, "sample_id,dataset,person,label,path", "1,a,s,pos,img/1.png")
     assert "missing column(s) subject" in text and HEADER.replace(",", ", ") in text and "person" in text
-    assert "does not seem to be a comma" in refused(folder, HEADER.replace(",", ";"), "1;a;s;pos;img/1.png")
 
 
 @pytest.mark.parametrize("column", ["sample_id", "dataset", "subject"])
@@ -143,11 +142,12 @@ def test_labels_that_differ_in_case_only(folder: Path) -> None:
         (HEADER.encode(), "found none"),
         (b"\n\n", "the file is empty"),
         (HEADER.encode() + b",path\n", "expected each column once, got path more than once"),
-        (HEADER.encode() + b"\n1,a,M\xfcller,pos,img/1.png\n", "expected UTF-8"),
+        (HEADER.encode() + b"\n1,a,nan,pos,img/1.png\n", "column subject is empty"),
+        (b"# my clips\n" + HEADER.encode() + b"\n1,a,s,pos,img/1.png\n", "missing column(s)"),
         (HEADER.encode() + b"\n1,a,s,pos,img/1.png\n2,a,s,pos,img/1.png,5,6\n", "line 3"),
         (HEADER.encode() + b"\n1,a,s\n", "column label is empty"),
         (HEADER.encode() + b"\n1,a,s,pos,img/1.png,5,6\n", "line 2"),
-        (b"\x00\x01\x02", "missing column(s)"),
+        (b"\x00\x01\x02", "bytes that are no text"),
     ],
 )
 def test_files_that_are_no_manifest(folder: Path, content: bytes, part: str) -> None:
@@ -212,3 +212,20 @@ def test_paths_that_windows_wrote(tmp_path: Path) -> None:
     frame = catalog.load_samples(ManifestData(name="manifest", manifest=str(listed)), tmp_path).frame
     assert frame["apex_path"].tolist() == [str(tmp_path / "clips" / name) for name in ("0.png", "1.png")]
     assert {Path(folder) for folder in frame["folder"]} == {tmp_path / "clips"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "gb18030"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_lists_as_every_spreadsheet_program_saves_them(folder: Path, encoding: str, separator: str) -> None:
+    lines = [f"{HEADER},aus", *(f"{line},4+12" for line in GOOD)]
+    lines = [line.replace(",", separator).replace("NA", "\u5f20\u4e09") for line in lines]
+    if separator != ",":
+        lines = [line.replace("4+12", "4,12") for line in lines]
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    table = load(folder, mark + lines[0], *lines[1:], encoding=encoding)
+    assert list(table.frame["subject"]) == ["007", "\u5f20\u4e09", "007"]
+    assert set(table.frame["aus"]) == {"4+12" if separator == "," else "4,12"}
+
+
+def test_lines_count_below_a_line_that_names_the_separator(folder: Path) -> None:
+    assert "line 3 (sample_id '1')" in refused(folder, "sep=;", HEADER.replace(",", ";"), "1;a;;pos;img/1.png")

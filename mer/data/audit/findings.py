@@ -34,6 +34,7 @@ KINDS = {
     "size": "frames of several sizes in one clip",
     "stray": "files among the frames that are none",
     "unlisted": "frames on disk that no row names",
+    "person": "one person under two ids",
     "copy": "two clips with equal bytes",
     "near copy": "two clips that look and move alike",
     "counts": "counts other than the published ones",

@@ -18,6 +18,7 @@ import numpy as np
 from mer.data.audit.dataset_audit import Audit, lost_frames
 from mer.data.audit.findings import KINDS, Finding
 from mer.data.samples.fingerprints import VIEWS, clip_prints, near_copies
+from mer.data.samples.identity import people_of, person_key
 from mer.data.samples.schema import IMAGE_COLUMNS
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
@@ -55,7 +56,7 @@ def audit_table(
             findings.append(_found("size", row, " and ".join(f"{width}x{height}" for width, height in clip.sizes)))
         if row["onset_path"] and Path(row["onset_path"]).resolve() == Path(row["apex_path"]).resolve():
             findings.append(_found("apex", row, "the apex is the onset: no motion"))
-    findings += _copies(rows, clips)
+    findings += [*_one_person(table), *_copies(rows, clips)]
     frame = table.frame
     return Audit(
         title=table.name,
@@ -116,6 +117,18 @@ def _examine(row: Mapping[str, Any], read: Callable[[Path], np.ndarray]) -> _Cli
         onset is not None and apex is not None and onset.shape == apex.shape and row["onset_path"] != row["apex_path"]
     )
     return _Clip(tuple(unreadable), tuple(sizes), total.hexdigest(), tuple(clip_prints(onset if moves else None, apex)))
+
+
+def _one_person(table: SampleTable) -> list[Finding]:
+    """Return the people under two ids, whom every run with both refuses: `s1` and `S01`, `1` and `1.0`."""
+    ids: dict[str, dict[str, None]] = {}
+    for dataset, subject, shown in zip(table.frame["dataset"], table.frame["subject"], table.subjects, strict=True):
+        ids.setdefault(f"{people_of(dataset)}:{person_key(subject)}", {})[shown] = None
+    return [
+        Finding("person", ", ".join(names), "", "", "spellings of one id; give one person one id")
+        for names in ids.values()
+        if len(names) > 1
+    ]
 
 
 def _copies(rows: Sequence[Mapping[str, Any]], clips: list[_Clip]) -> list[Finding]:

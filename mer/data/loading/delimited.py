@@ -57,15 +57,22 @@ def decode(content: bytes, path: Path) -> str:
 
 def split_rows(text: str, path: Path) -> list[list[str]]:
     """Return the rows of a text, split at the separator that most lines agree on; SampleError for broken quotes."""
+    return [cells for _, cells in numbered_rows(text, path)]
+
+
+def numbered_rows(text: str, path: Path) -> list[tuple[int, list[str]]]:
+    """Return `split_rows` with the line of each row in an editor; of a cell over several lines, the last one."""
     told = re.match(r"sep=(.)\r?\n", text)
     separator = told.group(1) if told else _separator(text)
     body = text[told.end() :] if told else text
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=separator)
+    above: list[tuple[int, list[str]]] = [(1, [])] if told else []
     try:
-        rows = [[cell.strip() for cell in cells] for cells in reader]
+        rows = [(len(above) + reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except csv.Error as error:
-        raise SampleError(f"{path}: line {reader.line_num}: {error}. Save the file as a plain CSV.") from error
-    return [[] for _ in range(1 if told else 0)] + rows
+        line = len(above) + reader.line_num
+        raise SampleError(f"{path}: line {line}: {error}. Save the file as a plain CSV.") from error
+    return above + rows
 
 
 def _separator(text: str) -> str:

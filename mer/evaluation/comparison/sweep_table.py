@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mer import run_files
+from mer.errors import DamagedFileError
 from mer.evaluation.caveats import score_flags
 from mer.evaluation.results import total_seconds
 from mer.utils.atomic_files import read_json
@@ -88,17 +90,22 @@ def _row(job: Path, values: dict[str, Any], error: dict[str, Any] | None) -> dic
         message = " ".join(error.get("error", "").split()) or "ended without results and without a reason"
         return {**row, "status": "failed", "overrides": " ".join(error.get("overrides", [])), "error": message}
     results = read_json(job / run_files.RESULTS)
+    absent = [key for key in ("failed_folds", "scores", "parameters", "synthetic") if key not in results]
+    if absent:
+        raise DamagedFileError(
+            f"{job / run_files.RESULTS} lacks {', '.join(absent)}: it was edited or is of another version; delete it "
+            "and run the same again, which writes it"
+        )
     row["status"] = "incomplete" if results["failed_folds"] else "done"
     row |= {mark: value for mark, value in score_flags(results).items() if value not in ORDINARY[mark]}
     for score in UNIT_SCORES if results.get("task") == "action_units" else SCORES:
         found = results["scores"]["all"][score]
         row |= {score: found["value"], f"{score}_low": found["low"], f"{score}_high": found["high"]}
-    known = {key: results[key] for key in ("parameters", "synthetic")}
     return {
         **row,
-        "parameters": known["parameters"],
+        "parameters": results["parameters"],
         "seconds": total_seconds(results),
-        "synthetic": known["synthetic"],
+        "synthetic": results["synthetic"],
     }
 
 
@@ -122,7 +129,7 @@ def _value(text: str) -> Any:
     """Return the value of an override as a configuration would hold it."""
     try:
         return OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))["value"]  # type: ignore[call-overload,index]
-    except (OmegaConfBaseException, ValueError):
+    except (OmegaConfBaseException, yaml.YAMLError, ValueError):  # Hydra quotes otherwise than YAML: 'it\'s'
         return text
 
 
