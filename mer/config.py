@@ -16,6 +16,9 @@ from omegaconf import MISSING, OmegaConf
 
 from mer.config_check import choice, option
 
+#: Value of `decision.rule`: the likeliest class, whatever was trained.
+ARGMAX = "argmax"
+
 #: Values of `trainer.precision`, of those that Lightning knows.
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
 
@@ -107,6 +110,9 @@ class MotionPriorData(DataConfig):
     families: list[str] = choice(["smooth", "variational"], "motion families")
     #: Keys of `mer.data.motion_prior.source.PARTS` that are not drawn, to measure what each contributes.
     without: list[str] = choice([], "motion parts")
+    #: `aligned` (one usual crop, varied a little) or `laboratories` (pupils a quarter to 45% down, faces that fill 60%
+    #: to 100% of the width, square or stretched): for learners that must not depend on the crop.
+    crops: str = choice("aligned", ("aligned", "laboratories"))
     #: Seed of the drawing; independent of the seed of training.
     seed: int = option(0, at_least=0, at_most=2**63 - 1)
 
@@ -194,6 +200,10 @@ class InputConfig:
     apex: str = choice("annotated", "apexes")
     #: Clips in which the apex is spotted: `missing` (those without an annotated one) or `all`.
     apex_for: str = choice("missing", ("missing", "all"))
+    #: Where u, v and strain are moved to, one shift and scale a data set: `none`, `auto` (found without labels by the
+    #: mean energy of the maps of the fold's training people, used where surely nearer to drawn motion) or a CSV of
+    #: dataset, scale, right, down (shifts as shares of the side).
+    register: str = "none"
     #: Further options of this representation: the keyword-only parameters of its function.
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -359,6 +369,20 @@ class TrainerConfig:
 
 
 @dataclass
+class DecisionConfig:
+    """How the probabilities of a tested sample become its class. The probabilities that are written stay the
+    network's own; `predicted` is what the rule decides."""
+
+    #: `argmax` (the likeliest class), `prior` (the likeliest after a correction for the class shares of the sample's
+    #: data set among the fold's training samples, where training was balanced to others) or `uf1` (the rule with the
+    #: highest expected UF1 on inner parts of the training subjects, after calibration).
+    rule: str = choice(ARGMAX, (ARGMAX, "prior", "uf1"))
+    #: `prior` only: 0 = no correction, 1 = the whole one, which serves accuracy; UF1 asks for something between. Null =
+    #: each fold chooses among 0, 0.25, 0.5, 0.75 and 1 on `protocol.inner` parts of its training subjects.
+    strength: float | None = option(0.5, at_least=0, at_most=1, optional=True)
+
+
+@dataclass
 class EvaluationConfig:
     """Scores, intervals and baselines, computed from the predictions."""
 
@@ -440,6 +464,7 @@ class Config:
     stages: dict[str, StageConfig] = field(default_factory=dict)
     cotrain: CotrainConfig = field(default_factory=CotrainConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    decision: DecisionConfig = field(default_factory=DecisionConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     logger: LoggerConfig = field(default_factory=LoggerConfig)
     #: Null run: `none`; `permuted_labels` (shuffled within each fold's training part); `onset_only` (the onset frame
@@ -463,6 +488,9 @@ DATA_SCHEMAS: dict[str, type[DataConfig]] = {
     "motion_prior": MotionPriorData,
 }
 
+#: Options that came later, with the value that changes nothing.
+NEUTRAL = (("register", "none"), ("crops", "aligned"))
+
 T = TypeVar("T")
 
 
@@ -478,7 +506,8 @@ def with_overrides(config: Config, line: str) -> Config:
 def as_settings(config: Any) -> dict[str, Any]:
     """Return a configuration as nested plain dicts for keys and hashes.
 
-    Empty `options` are dropped, so that cache entries of versions without them are still found.
+    Empty `options`, and later options at the value that changes nothing (`NEUTRAL`), are dropped, so that cache
+    entries of versions without them are still found.
     """
     return _without_empty(asdict(config))
 
@@ -487,7 +516,7 @@ def _without_empty(tree: dict[str, Any]) -> dict[str, Any]:
     return {
         key: _without_empty(value) if isinstance(value, dict) else value
         for key, value in tree.items()
-        if (key, value) != ("options", {})
+        if (key, value) != ("options", {}) and (key, value) not in NEUTRAL
     }
 
 

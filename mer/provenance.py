@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mer.config import Config, as_settings
+from mer.config import ARGMAX, Config, as_settings
 from mer.utils.hashing import digest
 from mer.utils.plugins import LOADED, code_hash, code_hashes
 
@@ -55,6 +55,8 @@ def result_config(config: Config) -> dict[str, Any]:
         part["task"] = whole["task"]
     if config.plugins:
         part["plugins"] = code_hashes(config.plugins)
+    if config.decision.rule != ARGMAX:  # the only rule of earlier versions, whose hashes stay
+        part["decision"] = whole["decision"]
     # the order of a dict's keys has no part in a hash
     part["stage_order"] = list(config.stages)
     part["trainer"] = {key: whole["trainer"][key] for key in TRAINER_KEYS}

@@ -8,6 +8,7 @@
                                                          of several members: members.csv model-<m>.ckpt curves-<m>.csv
 <run>/stages/<stage>/  one finished training before the folds: model.ckpt curves.csv stage.json; folds/<fold>/stages/
                        where each fold needs its own; <stage>-member1 and so on for further members
+<run>/registration.png data sets before and after input.register
 <run>/leaks.json       checks of the leak audit, and waived findings
 <run>/.lock            the process that uses, or last used, the folder
 <sweep>/sweep.json     overrides of a sweep, to resume it
@@ -40,6 +41,7 @@ PREDICTIONS = "predictions.csv"
 FOLDS = "folds.csv"
 REPORT = "report.html"
 CONFUSION = "confusion.png"
+REGISTRATION = "registration.png"
 ERROR = "error.json"
 SWEEP = "sweep.json"
 LEAKS = "leaks.json"
@@ -51,7 +53,7 @@ SANITY_FOLDER = "sanity"
 
 SANITY = "sanity.json"
 #: Files of a run that are written anew each time.
-_WRITTEN = (CONFIG, MANIFEST, RESULTS, PREDICTIONS, FOLDS, REPORT, CONFUSION, ERROR, LEAKS)
+_WRITTEN = (CONFIG, MANIFEST, RESULTS, PREDICTIONS, FOLDS, REPORT, CONFUSION, REGISTRATION, ERROR, LEAKS)
 
 FOLD = "fold.json"
 STAGE = "stage.json"

@@ -161,7 +161,23 @@ def remarks(results: Mapping[str, Any]) -> list[str]:
     if chosen:
         folds = ", ".join(f"{line or 'as configured'} in {count}" for line, count in chosen.items())
         found.append(f"Recipes chosen inside the training parts, by folds: {folds}.")
+    decision = results.get("decision")
+    if decision:
+        found.append(_decided(decision))
     return found
+
+
+def _decided(decision: Mapping[str, Any]) -> str:
+    """Say by which rule classes were decided, and how strong its correction was."""
+    if not decision["strengths"]:
+        return f"Decision rule {decision['rule']}: no fold trained on samples, so the likeliest class was taken."
+    strengths = ", ".join(f"{one} in {count}" for one, count in decision["strengths"].items())
+    how = "chosen on inner parts of the training subjects" if decision["chosen"] else "fixed in advance"
+    goal = " and then for the highest expected UF1" if decision["rule"] == "uf1" else ""
+    return (
+        f"Decision rule {decision['rule']}: corrected for the class shares of the training samples of each data set"
+        f"{goal}, {how}; strength by folds: {strengths}. Probabilities are the network's own."
+    )
 
 
 def _score(value: float | None) -> str:

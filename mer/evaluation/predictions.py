@@ -42,13 +42,16 @@ def prediction_columns(classes: Sequence[str]) -> list[str]:
     return [*COLUMNS, *(f"{PROBABILITY_PREFIX}{name}" for name in classes)]
 
 
-def pool_folds(frames: Iterable[pd.DataFrame], table: SampleTable, *, allow_missing: bool = False) -> pd.DataFrame:
+def pool_folds(
+    frames: Iterable[pd.DataFrame], table: SampleTable, *, allow_missing: bool = False, likeliest: bool = True
+) -> pd.DataFrame:
     """Pooled predictions of all folds, sorted by sample_id, with each sample of `table` exactly once.
 
     Args:
         frames: one table of predictions a fold, with the columns of `prediction_columns(table.classes)`.
         table: the samples of the run; its data set, subject and label columns must agree with the predictions.
         allow_missing: accept that samples are missing (folds failed); results must then say so.
+        likeliest: require that the predicted class is the likeliest, which other rules of decision need not take.
 
     Raises:
         PredictionError: a sample is missing, predicted twice or unknown; its subject or label differs from the table;
@@ -70,7 +73,7 @@ def pool_folds(frames: Iterable[pd.DataFrame], table: SampleTable, *, allow_miss
     for name in ("dataset", "subject", "label"):
         truth = known.loc[ids, name].to_numpy()
         _refuse(ids[pooled[name].to_numpy() != truth], f"whose {name} differs from the sample table's", "delete folds/")
-    _check_probabilities(pooled, table.classes)
+    _check_probabilities(pooled, table.classes, likeliest=likeliest)
     return pooled
 
 
@@ -148,7 +151,7 @@ def _checked_columns(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return frame[columns]
 
 
-def _check_probabilities(pooled: pd.DataFrame, classes: Sequence[str]) -> None:
+def _check_probabilities(pooled: pd.DataFrame, classes: Sequence[str], *, likeliest: bool) -> None:
     values = pooled[[f"{PROBABILITY_PREFIX}{name}" for name in classes]].to_numpy(dtype=np.float64)
     ids = pooled["sample_id"]
     valid = np.isfinite(values).all(axis=1) & (values >= 0).all(axis=1)
@@ -156,7 +159,8 @@ def _check_probabilities(pooled: pd.DataFrame, classes: Sequence[str]) -> None:
     _refuse(ids[~valid], "whose probabilities do not sum to 1", "did training diverge, or was softmax left out?")
     chosen = values[np.arange(len(values)), encode_labels(pooled["predicted"], classes)]
     wrong = chosen < values.max(axis=1, initial=0.0) - TOLERANCE
-    _refuse(ids[wrong], "whose predicted class is not the likeliest", "are the probability columns in class order?")
+    if likeliest:
+        _refuse(ids[wrong], "whose predicted class is not the likeliest", "are the probability columns in class order?")
 
 
 def _refuse(ids: Iterable[str], what: str, remedy: str) -> None:

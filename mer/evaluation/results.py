@@ -12,7 +12,7 @@ from typing import Any
 import numpy.typing as npt
 import pandas as pd
 
-from mer.config import Config
+from mer.config import ARGMAX, Config
 from mer.data.samples.table import SampleTable
 from mer.evaluation.baselines.chance import Baseline, FoldLabels, all_baselines
 from mer.evaluation.diagnostics.action_units import by_action_unit
@@ -23,7 +23,7 @@ from mer.evaluation.fold_facts import chosen_candidates, data_facts, error_line,
 from mer.evaluation.metrics import METRICS, MetricError, absent_classes, per_class, rounded
 from mer.evaluation.predictions import confusions_by_subject, encode_labels
 from mer.evaluation.statistics.bootstrap import METHOD, subject_bootstrap
-from mer.protocols.registry import Fold, protocol_notes, selection_mode
+from mer.protocols.registry import Fold, is_learned, protocol_notes, selection_mode
 from mer.provenance import config_hash
 
 __all__ = ["LEVEL", "error_line", "scores", "summarise"]
@@ -72,7 +72,7 @@ def summarise(
         "synthetic": table.synthetic,
         "null": config.null,
         "complete": complete,
-        "selection": selection_mode(config.protocol),
+        "selection": selection_mode(config.protocol, config.decision),
         "data": data_facts(table, predictions),
         "classes": classes,
         "protocol": {"name": config.protocol.name, "folds": len(splits), "validation": config.protocol.validation},
@@ -82,7 +82,7 @@ def summarise(
             "all": everything,
             "by_dataset": {str(name): scores(part, classes, draws=draws, seed=seed) for name, part in parts},
         },
-        "members": member_scores(members, table),
+        "members": member_scores(members, table, likeliest=config.decision.rule == ARGMAX),
         "action_units": by_action_unit(predictions, table, classes),
         "interval": {"level": LEVEL, "draws": draws, "unit": "subject", "method": METHOD},
         "baselines": _baselines(predictions, table, splits, config),
@@ -90,6 +90,7 @@ def summarise(
         "challenge": challenge_scores(predictions, classes, config.protocol.name),
         "validation_uf1": mean_of(folds, "validation_uf1"),
         "candidates": chosen_candidates(folds),
+        **_decision(folds, config),
         "failed_folds": failed_folds(folds),
         "notes": [*table.notes, *protocol_notes(table, config.protocol, list(splits))],
         "seconds": total_of(folds, "seconds"),
@@ -130,6 +131,20 @@ def scores(predictions: pd.DataFrame, classes: Sequence[str], *, draws: int, see
     if absent:
         found["not_defined"] = f"no samples of {', '.join(absent)}, so no mean over the {len(classes)} classes exists"
     return found
+
+
+def _decision(folds: pd.DataFrame, config: Config) -> dict[str, Any]:
+    """The entry `decision`: the rule, and how many folds took each strength; nothing for `argmax`."""
+    if config.decision.rule == ARGMAX:
+        return {}
+    counts = pd.to_numeric(folds["strength"]).value_counts().sort_index()
+    return {
+        "decision": {
+            "rule": config.decision.rule,
+            "chosen": is_learned(config.decision),
+            "strengths": {f"{strength:g}": int(count) for strength, count in counts.items()},
+        }
+    }
 
 
 def _baselines(

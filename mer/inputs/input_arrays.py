@@ -8,7 +8,7 @@ Inputs of single clips are kept until all are computed, so an interrupted run co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,8 @@ def plan_inputs(table: SampleTable, config: InputConfig, cache_dir: Path, *, pro
     needed = needed_files(table, config)
     plugins = {**METHODS.plugin_code(config.flow), **REPRESENTATIONS.plugin_code(config.representation)}
     libraries = [cv2.__version__, PIL.__version__, np.__version__]
-    same = {**as_settings(config), **plugins, "code": CODE_VERSION, "libraries": libraries}
+    own = as_settings(replace(config, register="none"))  # registration is of a fold, after what is kept
+    same = {**own, **plugins, "code": CODE_VERSION, "libraries": libraries}
 
     def load(row: int, part: Path) -> np.ndarray | None:
         return _open_part(part, config.size) if whole is None else whole[row]

@@ -8,13 +8,12 @@ not needed, and torch only if something has to be computed.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from mer.config import Config, DataConfig
+from mer.config import Config, DataConfig, as_settings
 from mer.data import registry as catalog
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
@@ -102,7 +101,7 @@ def load_inputs(
     refuse_faces(table, data, config)
     source = catalog.SOURCES[data.name]
     if source.pixels is not None:
-        settings = [source.drawing, asdict(data)]
+        settings = [source.drawing, as_settings(data)]
         return drawn_cache(table, config.input, cache, draw=partial(source.pixels, data), settings=settings)
     return compute_inputs(table, config.input, cache, progress=progress, watch=watch)
 

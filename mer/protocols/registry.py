@@ -8,7 +8,7 @@ folder.
 
 from __future__ import annotations
 
-from mer.config import ProtocolConfig
+from mer.config import DecisionConfig, ProtocolConfig
 from mer.config_check import limit_errors
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError
@@ -22,8 +22,10 @@ __all__ = [
     "PROTOCOLS",
     "Fold",
     "config_errors",
+    "decision_config_errors",
     "fold_notes",
     "inner_folds",
+    "is_learned",
     "make_folds",
     "natural_key",
     "protocol_notes",
@@ -31,11 +33,36 @@ __all__ = [
 ]
 
 
-def selection_mode(protocol: ProtocolConfig) -> str:
-    """Return `protocol.selection` if set, else `inner` if an epoch or candidate is selected, else `fixed`."""
+def selection_mode(protocol: ProtocolConfig, decision: DecisionConfig | None = None) -> str:
+    """Return `protocol.selection` if set, else `inner` if an epoch, candidate or decision is selected, else `fixed`."""
     if protocol.selection is not None:
         return protocol.selection
-    return "inner" if protocol.validation or protocol.candidates else "fixed"
+    inner = protocol.validation or protocol.candidates or (decision is not None and is_learned(decision))
+    return "inner" if inner else "fixed"
+
+
+def is_learned(decision: DecisionConfig) -> bool:
+    """Return whether each fold chooses its rule of decision on inner parts of its training subjects."""
+    return decision.rule == "uf1" or (decision.rule == "prior" and decision.strength is None)
+
+
+def decision_config_errors(decision: DecisionConfig, protocol: ProtocolConfig) -> list[str]:
+    """Return the errors of the rule of decision, one sentence each."""
+    found = limit_errors(decision, "decision")
+    if found or not is_learned(decision):
+        return found
+    key, value = ("rule", "uf1") if decision.rule == "uf1" else ("strength", "null")
+    if protocol.selection == "fixed":
+        found.append(
+            f"decision.{key}: expected nothing to choose with protocol.selection=fixed, got {value}, which chooses on "
+            "inner parts; set protocol.selection=null, or decision.rule=prior with a decision.strength"
+        )
+    if protocol.name == "zero_shot":
+        found.append(
+            f"decision.{key}: expected decision.rule=argmax, or prior with a strength, with protocol.name=zero_shot, "
+            f"which has no training subjects to choose on, got {value}"
+        )
+    return found
 
 
 def config_errors(protocol: ProtocolConfig) -> list[str]:

@@ -42,6 +42,10 @@ CHUNK = 500
 
 Units = tuple[facs.Activation, ...]
 
+#: Crops of laboratories (`data.crops`): lowest and highest share of the height above the pupils, of the width that the
+#: face fills, and of height over width in face units (maps of other crops are stretched to squares).
+PUPILS, FILL, STRETCH = (0.25, 0.45), (0.6, 1.0), (1.0, 1.4)
+
 #: Columns of the sample table that stay empty without files.
 _FRAMES = ("onset", "apex", "offset")
 _TEXTS = ("apex_source", "onset_path", "apex_path", "offset_path", "folder")
@@ -61,13 +65,25 @@ PARTS: dict[str, tuple[str, ...]] = {
 Settings = TypeVar("Settings", smooth_maps.SmoothNoise, total_variation_maps.MeasurementNoise)
 
 
-def _smooth(units: Units, size: int, rng: np.random.Generator, without: Sequence[str] = ()) -> smooth_maps.Map:
-    return smooth_maps.motion_map(units, size, rng, disturbance=_less(smooth_maps.SmoothNoise(), without))
+def _smooth(
+    units: Units,
+    size: int,
+    rng: np.random.Generator,
+    without: Sequence[str] = (),
+    view: facs.View = smooth_maps.CROP,
+) -> smooth_maps.Map:
+    return smooth_maps.motion_map(units, size, rng, view=view, disturbance=_less(smooth_maps.SmoothNoise(), without))
 
 
-def _variational(units: Units, size: int, rng: np.random.Generator, without: Sequence[str] = ()) -> smooth_maps.Map:
+def _variational(
+    units: Units,
+    size: int,
+    rng: np.random.Generator,
+    without: Sequence[str] = (),
+    view: facs.View = total_variation_maps.CROP,
+) -> smooth_maps.Map:
     return total_variation_maps.variational_map(
-        units, size, rng, how=_less(total_variation_maps.MeasurementNoise(), without)
+        units, size, rng, view=view, how=_less(total_variation_maps.MeasurementNoise(), without)
     )
 
 
@@ -160,10 +176,20 @@ def _draw(data: MotionPriorData, size: int, indices: list[int]) -> np.ndarray:
     for row, index in enumerate(indices):
         family = data.families[index % len(data.families)]
         units, rng = _label_and_units(data, index)[2], np.random.default_rng([data.seed, index, 1])
-        drawn = FAMILIES[family](units, size, rng, data.without)
+        own = {}
+        if data.crops == "laboratories":
+            own["view"] = laboratory_view(np.random.default_rng([data.seed, index, 2]))
+        drawn = FAMILIES[family](units, size, rng, data.without, **own)
         low, high = drawn.min(axis=(1, 2), keepdims=True), drawn.max(axis=(1, 2), keepdims=True)
         maps[row] = np.rint((drawn - low) / np.maximum(high - low, 1e-9) * 255)
     return maps
+
+
+def laboratory_view(rng: np.random.Generator) -> facs.View:
+    """Draw the part of the face that another laboratory's crop shows."""
+    width = 2 * facs.AVERAGE.face_width / rng.uniform(*FILL)
+    height = width * rng.uniform(*STRETCH)
+    return facs.View(0.0, height * (0.5 - rng.uniform(*PUPILS)), width, height)
 
 
 def _label_and_units(data: MotionPriorData, index: int) -> tuple[str, str, Units]:

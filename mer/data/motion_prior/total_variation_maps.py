@@ -83,12 +83,17 @@ class MeasurementNoise:
 
 
 def variational_map(
-    activations: Iterable[facs.Activation], size: int, rng: np.random.Generator, *, how: MeasurementNoise | None = None
+    activations: Iterable[facs.Activation],
+    size: int,
+    rng: np.random.Generator,
+    *,
+    view: facs.View = CROP,
+    how: MeasurementNoise | None = None,
 ) -> Map:
     """Draw u, v (pixels of the fine grid) and strain of a face that shows `activations`: (3, size, size) float32."""
     how = how or MeasurementNoise()
     factor = max(1, round(FINE / size))
-    face = _Face(size * factor, rng, how)
+    face = _Face(size * factor, rng, how, view)
     for x, y, dx, dy, sx, sy in facs.bumps(activations, face.shape, rng=rng, anatomy=how.anatomy):
         face.add((x, y), (dx, dy), (sx, sy), face.flat)
     if how.fade:
@@ -115,12 +120,12 @@ def _scale(rng: np.random.Generator, spread: float) -> float:
 class _Face:
     """Canvas of one map: shape of the face, face coordinates of the fine grid, and the field drawn so far."""
 
-    def __init__(self, side: int, rng: np.random.Generator, how: MeasurementNoise) -> None:
+    def __init__(self, side: int, rng: np.random.Generator, how: MeasurementNoise, view: facs.View) -> None:
         self.side, self.rng = side, rng
         self.shape = facs.random_shape(rng, how.variety)
         right, down, wider, higher = how.crop * rng.standard_normal(4)
         # crops vary less to the sides than above and below
-        self.view = facs.View(CROP.x + 0.6 * right, CROP.y + down, CROP.width * (1 + wider), CROP.height * (1 + higher))
+        self.view = facs.View(view.x + 0.6 * right, view.y + down, view.width * (1 + wider), view.height * (1 + higher))
         grid = self.view.grid(side).astype(np.float32)
         turn = np.float32(how.turn * rng.standard_normal())
         bend = self.smooth(2, 0.5) + np.float32(0.4) * self.smooth(2, 0.2)

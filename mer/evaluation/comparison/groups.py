@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mer.config import ARGMAX
 from mer.evaluation import caveats
 from mer.evaluation.comparison.runs import SHOWN, FinishedRun
 from mer.evaluation.predictions import PROBABILITY_PREFIX
@@ -72,13 +73,19 @@ def _text(value: Any) -> str:
 
 
 def ensemble(one: RunGroup, classes: Sequence[str]) -> pd.DataFrame:
-    """Predictions of the group's seeds together: probabilities averaged, the likeliest class predicted."""
+    """Predictions of the group's seeds together: probabilities averaged, the likeliest class predicted.
+
+    Where another rule than `argmax` decided, the class that most seeds predict, the likeliest of equals.
+    """
     columns = [f"{PROBABILITY_PREFIX}{name}" for name in classes]
     table = one.runs[0].predictions.copy()
     if len(one.runs) == 1:
         return table  # the class as it was predicted, also where two are equally likely
     mean = np.mean([run.predictions[columns].to_numpy() for run in one.runs], axis=0)
     table[columns] = mean
+    if one.runs[0].config.get("decision.rule", ARGMAX) != ARGMAX:
+        votes = sum((run.predictions["predicted"].to_numpy()[:, None] == np.array(classes)) for run in one.runs)
+        mean = votes + 0.5 * mean
     table["predicted"] = [classes[k] for k in mean.argmax(axis=1)]
     return table
 

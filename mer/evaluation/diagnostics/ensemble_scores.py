@@ -20,12 +20,15 @@ from mer.evaluation.predictions import confusion, pool_folds
 MEMBER = "member"
 
 
-def member_scores(frames: Iterable[pd.DataFrame], table: SampleTable) -> dict[str, Any] | None:
+def member_scores(
+    frames: Iterable[pd.DataFrame], table: SampleTable, *, likeliest: bool = True
+) -> dict[str, Any] | None:
     """Return the pooled scores of every member, with mean and deviation; None without tables.
 
     Args:
         frames: one long table a fold.
         table: the samples of the run; those of failed folds may miss.
+        likeliest: as in `pool_folds`.
 
     Returns:
         `scores` by number, `mean` and `deviation` (of a sample: divisor M - 1); each holds the metrics by name, null
@@ -41,7 +44,8 @@ def member_scores(frames: Iterable[pd.DataFrame], table: SampleTable) -> dict[st
     numbers = sorted(long[MEMBER].astype(int).unique())
     each = {}
     for number in numbers:
-        pooled = pool_folds([long[long[MEMBER].astype(int) == number].drop(columns=MEMBER)], table, allow_missing=True)
+        own = long[long[MEMBER].astype(int) == number].drop(columns=MEMBER)
+        pooled = pool_folds([own], table, allow_missing=True, likeliest=likeliest)
         counts = confusion(pooled, table.classes)
         each[str(number)] = {name: float(metric(counts)) for name, metric in METRICS.items()}
     columns = {name: [scores[name] for scores in each.values()] for name in METRICS}

@@ -6,6 +6,7 @@ inline (style, SVG, PNG), nothing is loaded, no script runs. What a run does not
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,7 @@ def run_context(run: Path, results: dict[str, Any]) -> dict[str, Any]:
         "folds": _folds(run),
         "failures": [_failure(run, row) for row in results["failed_folds"]],
         "provenance": _provenance(results, _json(run / run_files.MANIFEST)),
+        "registration": _png(run / run_files.REGISTRATION) if results.get("registration") else None,
         "config": config.read_text(encoding="utf-8") if config.is_file() else None,
     }
 
@@ -95,6 +97,11 @@ def run_context(run: Path, results: dict[str, Any]) -> dict[str, Any]:
 def _json(path: Path) -> dict[str, Any]:
     """Return the content of a JSON file; empty if it is missing."""
     return read_json(path) if path.is_file() else {}
+
+
+def _png(path: Path) -> str | None:
+    """A picture in a `data:` address; None where there is none."""
+    return f"data:image/png;base64,{b64encode(path.read_bytes()).decode('ascii')}" if path.is_file() else None
 
 
 def _subjects(predictions: pd.DataFrame) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import pandas as pd
 import yaml
 
 from mer import run_files
+from mer.config import ARGMAX
 from mer.errors import AllFoldsFailedError, DamagedFileError, MerError
 from mer.evaluation.predictions import pool_folds, read_predictions
 from mer.evaluation.report.html_report import write_report
@@ -23,14 +24,17 @@ from mer.evaluation.report.unit_report import write_unit_report
 from mer.evaluation.results import summarise
 from mer.evaluation.units.results import summarise_units
 from mer.evaluation.units.table import pool_units
+from mer.inputs.registration import NONE
 from mer.models import build, count_parameters, freeze
 from mer.provenance import config_hash, environment, flatten, result_config
 from mer.train.cross_validation import sanity_checks, stage_notes
 from mer.train.cross_validation.finished_folds import is_finished
+from mer.train.cross_validation.registration_picture import write_picture
 from mer.train.experiment import task
 from mer.train.experiment.experiment import Experiment
 from mer.train.experiment.picture_consent import may_show_inputs
 from mer.train.experiment.selection import ResultFiles
+from mer.train.fold import fold_registration
 from mer.train.leaks import audit as leaks
 from mer.utils.atomic_files import read_json, write_atomically, write_json
 from mer.utils.hashing import stream_sha256
@@ -103,16 +107,18 @@ def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
     _refuse_foreign_folds(experiment, run)
     folds = fold_table(experiment, run)
     config = experiment.config
-    files = ResultFiles(run, config.protocol)
+    files = ResultFiles(run, config)
     files.table(run_files.FOLDS, folds)
     frames = [read_predictions(run_files.fold_folder(run, name) / run_files.PREDICTIONS) for name in _done(folds)]
     if not frames:
         raise AllFoldsFailedError(
             f"no fold of the run in {run} succeeded; its {run_files.FOLDS} and {run_files.FAILURES_FOLDER}/ say why"
         )
-    units = experiment.samples.units
+    units, likeliest = experiment.samples.units, config.decision.rule == ARGMAX
     predictions = (
-        pool_units(frames, experiment.samples) if units else pool_folds(frames, experiment.table, allow_missing=True)
+        pool_units(frames, experiment.samples)
+        if units
+        else pool_folds(frames, experiment.table, allow_missing=True, likeliest=likeliest)
     )
     files.predictions(run_files.PREDICTIONS, predictions)
     network = build(config.model, in_channels=experiment.inputs.shape[1], classes=len(experiment.samples.classes))
@@ -136,6 +142,12 @@ def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
         *stage_notes.outcomes(experiment, run),
         *environment_notes(run),
     ]
+    if config.input.register != NONE:
+        records = [read_json(folder / run_files.FOLD) for folder in run_files.completed_folds(run)]
+        results["registration"] = fold_registration.summary(records)
+        results["notes"] += fold_registration.notes(results["registration"])
+        if config.input.register == AUTO:
+            write_picture(run / run_files.REGISTRATION, experiment, results["registration"])
     results["stages"] = stage_notes.records(experiment, run)
     results["leaks"] = leaks.read(run)
     results["sanity"] = sanity_checks.read(run, again=config.sanity)
@@ -176,7 +188,8 @@ def fold_table(experiment: Experiment, run: Path) -> pd.DataFrame:
             status, record = "failed", _failure(failed)
         columns = ("epochs", "chosen_epoch", "validation_uf1", "steps", "seconds", "train_seconds", "accuracy", "error")
         search = ("candidate",) if experiment.config.protocol.candidates else ()
-        known = {key: record.get(key) for key in (*search, *columns)}
+        decided = ("strength",) if experiment.config.decision.rule != ARGMAX else ()
+        known = {key: record.get(key) for key in (*search, *decided, *columns)}
         rows.append({"fold": fold.name, "status": status, **counts, **known})
     return pd.DataFrame(rows)
 

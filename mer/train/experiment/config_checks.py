@@ -7,7 +7,7 @@ import torch
 from mer.config import PRECISIONS, Config, TrainerConfig
 from mer.config_check import limit_errors
 from mer.errors import ConfigError
-from mer.inputs import pipeline
+from mer.inputs import pipeline, registration
 from mer.inputs.apex import spotting
 from mer.inputs.faces import crops
 from mer.inputs.representations import registry as represent
@@ -28,6 +28,7 @@ def check_config(config: Config) -> None:
         *protocols.config_errors(config.protocol),
         *represent.config_errors(config.input, config.augment, flip=config.evaluation.flip),
         *spotting.config_errors(config.input),
+        *registration.config_errors(config.input),
         *crops.config_errors(config.face),
         *model_problems(config.model, side=config.input.size),
         *module.config_errors(config.optim),

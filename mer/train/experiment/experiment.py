@@ -17,7 +17,7 @@ from mer.inputs import pipeline
 from mer.inputs.faces.quick_look import look_at_faces
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.models import checkpoint
-from mer.protocols.registry import Fold, make_folds, protocol_notes
+from mer.protocols.registry import Fold, is_learned, make_folds, protocol_notes
 from mer.train.experiment import null_runs, task
 from mer.train.experiment.overlap import shared_subjects
 from mer.utils.plugins import load_plugins
@@ -101,7 +101,7 @@ def load_experiment(config: Config, *, progress: bool = False) -> Experiment:
     for name, stage in config.stages.items():
         others = _other_samples(stage.data, samples, config, f"stages.{name}", progress=progress)
         people = shared_subjects(others, samples, tested)
-        if config.protocol.candidates or task.chooses_thresholds(config):
+        if config.protocol.candidates or task.chooses_thresholds(config) or is_learned(config.decision):
             _refuse_known_people(name, others, samples)
         shared = not people and all(before.shared for before in stages)
         stages.append(PretrainingStage(name, stage, others, shared, people))
@@ -172,15 +172,15 @@ def _other_samples(
 
 
 def _refuse_known_people(name: str, others: PreparedSamples, own: PreparedSamples) -> None:
-    """Raise SampleError if a stage contains subjects on whom a nested search would compare candidates."""
+    """Raise SampleError if a stage contains subjects on whom candidates or decisions would be compared."""
     met = shared_subjects(others, own, own.table.frame["sample_id"])
     if met:
         who, how = next(iter(met.items()))
         raise SampleError(
-            f"stages.{name}.data: expected other people than those of {own.table.name} with protocol.candidates or "
-            f"task.threshold=inner, got {len(met)} who are in both ({who}: {how}): recipes are compared, and "
-            "thresholds chosen, on parts of a fold's training people, whom the stage would have seen. Choose other "
-            "data for the stage, or set protocol.candidates=[] and task.threshold=fixed"
+            f"stages.{name}.data: expected other people than those of {own.table.name} with protocol.candidates, "
+            f"task.threshold=inner or a decision that is chosen, got {len(met)} who are in both ({who}: {how}): these "
+            "choose on parts of a fold's training people, whom the stage would have seen. Choose other data for the "
+            "stage, or set protocol.candidates=[], task.threshold=fixed and decision.rule=argmax"
         )
 
 

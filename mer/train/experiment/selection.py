@@ -19,7 +19,7 @@ from mer.config import Config, ProtocolConfig, with_overrides
 from mer.evaluation.predictions import SELECTION_COLUMN, write_predictions
 from mer.inputs.representations import registry as represent
 from mer.models import config_errors as model_problems
-from mer.protocols.registry import Fold, selection_mode
+from mer.protocols.registry import Fold, decision_config_errors, selection_mode
 from mer.train.experiment import stage_checks
 from mer.train.lightning import module
 from mer.utils.atomic_files import write_json
@@ -41,14 +41,14 @@ class ResultFiles:
 
     Args:
         folder: an existing folder.
-        protocol: the protocol of the run.
+        config: the configuration of the run; its protocol and rule of decision are read.
 
     Attributes:
         mode: what chose the epoch: `fixed`, `inner` or `leaky`.
     """
 
-    def __init__(self, folder: Path, protocol: ProtocolConfig) -> None:
-        self.folder, self.mode = folder, selection_mode(protocol)
+    def __init__(self, folder: Path, config: Config) -> None:
+        self.folder, self.mode = folder, selection_mode(config.protocol, config.decision)
 
     def predictions(self, name: str, table: pd.DataFrame) -> None:
         """Write a table of predictions."""
@@ -84,7 +84,7 @@ class ResultFiles:
 
 def config_errors(config: Config) -> list[str]:
     """Return the errors of how epochs and recipes are chosen, one sentence each."""
-    found = []
+    found = decision_config_errors(config.decision, config.protocol)
     if selection_mode(config.protocol) == LEAKY and config.optim.iterations is not None:
         found.append(
             "optim.iterations: expected null with protocol.selection=leaky, which chooses among whole epochs, got "

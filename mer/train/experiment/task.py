@@ -5,7 +5,7 @@ Contract: looks at the configuration and at the codes of clips, reads no data.
 
 from __future__ import annotations
 
-from mer.config import Config
+from mer.config import ARGMAX, Config
 from mer.config_check import limit_errors
 from mer.data.facs.notation import parse_aus
 from mer.data.samples.table import SampleTable
@@ -38,6 +38,11 @@ def config_errors(config: Config) -> list[str]:
         found.append(
             f"task.units: expected two or more different numbers of action units, 1 to 99, got {list(units)}; leave it "
             "out for the 12 units of CD6ME"
+        )
+    if config.decision.rule != ARGMAX:
+        found.append(
+            f"decision.rule: expected {ARGMAX} with task=action_units, where each unit has a threshold of its own "
+            f"(task.threshold), got {config.decision.rule}"
         )
     if config.task.threshold == "inner" and selection_mode(config.protocol) == "leaky":
         found.append(

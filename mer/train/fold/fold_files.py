@@ -31,7 +31,7 @@ class FoldResult:
         fold: the fold as training saw it.
         trained: the trained network of each member.
         frames: the predictions of each member.
-        predictions: the predictions of all members together.
+        predictions: the predictions of all members together, as decided.
         stages: stages trained for this fold only.
         record: content of `fold.json` without the seconds.
         began: `time.perf_counter()` at the start of the fold.
@@ -53,7 +53,7 @@ def write_fold(experiment: Experiment, result: FoldResult, target: Path) -> None
             folder = run_files.stage_folder(work, stage.stage.name, stage.record["member"])
             folder.mkdir(parents=True)
             stage.write(folder, weights=keeps_networks(experiment, result.fold))
-        _write_files(experiment, result, ResultFiles(work, experiment.config.protocol))
+        _write_files(experiment, result, ResultFiles(work, experiment.config))
 
 
 def keeps_networks(experiment: Experiment, fold: Fold) -> bool:

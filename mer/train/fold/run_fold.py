@@ -23,7 +23,9 @@ from mer.train.experiment.experiment import Experiment
 from mer.train.fold.ensemble import mean_predictions, merge_records
 from mer.train.fold.fit import fit
 from mer.train.fold.fold_cotraining import cotraining_samples
+from mer.train.fold.fold_decision import learn_decision
 from mer.train.fold.fold_files import FoldResult, write_fold
+from mer.train.fold.fold_registration import register_fold
 from mer.train.fold.initial_weights import InitialWeights
 from mer.train.fold.nested_search import select_candidate
 from mer.train.fold.predict import mirror_signs, predict
@@ -37,6 +39,7 @@ def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
     config, hashes = experiment.config, experiment.hashes
     # labels shuffled for this fold would give each fold a hash of its own
     experiment = replace(experiment, table=null_runs.permute_fold_labels(experiment.table, config, fold))
+    experiment, registered = register_fold(experiment, fold)
     pretrained = [pretrain_for_fold(experiment, fold, run, member=member) for member in range(config.members)]
     starts = [start for start, _ in pretrained]
     experiment, search = select_candidate(experiment, fold, partial(_train_and_test, start=starts[0]))
@@ -59,10 +62,11 @@ def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
         for member in range(config.members)
     ]
     target = run_files.fold_folder(run, fold.name)
+    decision = learn_decision(experiment, fold, partial(_train_and_test, start=starts[0]))
     if trained[0].main:
-        frames = [_test(experiment, fold, one.network) for one in trained]
-        units = experiment.samples.units
-        predictions = mean_unit_predictions(frames, thresholds) if units else mean_predictions(frames)
+        tested, units = [_test(experiment, fold, one.network) for one in trained], experiment.samples.units
+        frames = tested if units else [decision.apply(one) for one in tested]
+        predictions = mean_unit_predictions(tested, thresholds) if units else decision.apply(mean_predictions(tested))
         record = {
             "fold": fold.name,
             "train": len(fold.train),
@@ -71,6 +75,8 @@ def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
             **merge_records([one.record for one in trained]),
             **search,
             **choice,
+            **decision.record(),
+            **registered,
             "config_hash": config_hash(config),
             **hashes,
             "environment": environment(),

@@ -37,7 +37,7 @@ def audit_leaks(experiment: Experiment) -> dict[str, Any]:
         raise LeakError({leak.name: leak.message() for leak in stopping}, advice=_tree_advice(stopping, experiment))
     used = {word for leak in found for word in (leak.kind, leak.name)}
     return {
-        "selection": selection_mode(protocol),
+        "selection": selection_mode(protocol, experiment.config.decision),
         "weights": weights(experiment.config.init),
         "checked": describe_checks(experiment),
         "findings": [

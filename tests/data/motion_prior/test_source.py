@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -146,6 +147,21 @@ def test_the_catalog_draws_the_rows_of_a_table_as_stretched_grey_levels(tmp_path
 def test_values_that_make_no_sense_are_named(change: dict[str, object], words: str) -> None:
     found = catalog.config_errors(replace(SMALL, **change))
     assert len(found) == 1 and found[0].startswith(words)
+
+
+def test_crops_of_laboratories_show_more_of_the_head_and_pupils_lower() -> None:
+    views = [prior.laboratory_view(np.random.default_rng(k)) for k in range(300)]
+    pupils = np.array([view.pixels(np.zeros(2), 100)[1] + 0.5 for view in views])
+    cheeks = np.array([np.ptp(view.pixels(np.array([[-1.05, 1.05], [0.4, 0.4]]), 100)[0]) for view in views])
+    assert 25 <= pupils.min() < 26 and 44 < pupils.max() <= 45
+    assert 60 <= cheeks.min() < 62 and 98 < cheeks.max() <= 100
+
+
+def test_another_crop_keeps_labels_and_units_and_changes_the_maps() -> None:
+    other = replace(SMALL, crops="laboratories")
+    pd.testing.assert_frame_equal(prior.load(SMALL).frame, prior.load(other).frame)
+    usual, wide = (prior.draw_maps(one, 28, indices=[0, 1], processes=1) for one in (SMALL, other))
+    assert (usual != wide).any(axis=(1, 2, 3)).all()
 
 
 @pytest.mark.parametrize("family", prior.FAMILIES)
