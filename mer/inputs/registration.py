@@ -7,7 +7,7 @@ shows how it was cropped, whoever shows which emotion. Lengths are shares of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -129,13 +129,13 @@ def measured_part(maps: npt.NDArray) -> npt.NDArray[np.bool_]:
     return found
 
 
-def find_registration(maps: Maps, subjects: Sequence[str], reference: npt.NDArray) -> Registration:
+def find_registration(maps: Maps, subjects: Sequence[str], reference: Callable[[], npt.NDArray]) -> Registration:
     """Return the similarity that brings the mean energy of maps closest to the drawing's, and whether to use it.
 
     Args:
         maps: of one data set (N, 3, S, S).
         subjects: person of each map (N,).
-        reference: mean energy of drawn maps (3, S, S).
+        reference: gives the mean energy of drawn maps (3, S, S), where it is needed.
     """
     people, rows = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
     none = Similarity()
@@ -144,14 +144,14 @@ def find_registration(maps: Maps, subjects: Sequence[str], reference: npt.NDArra
         return Registration(none, float("nan"), float("nan"), float("nan"), applied=False, why=why)
     sums = np.zeros((len(people), *maps.shape[1:]))
     np.add.at(sums, rows, energies(maps))
-    whole, part, reference = profile(sums.sum(axis=0)), measured_part(maps), profile(reference)
-    found = fit(whole, reference, part)
-    before, after = likeness(whole, reference, none, part), likeness(whole, reference, found, part)
+    whole, part, drawn = profile(sums.sum(axis=0)), measured_part(maps), profile(reference())
+    found = fit(whole, drawn, part)
+    before, after = likeness(whole, drawn, none, part), likeness(whole, drawn, found, part)
     rng = np.random.default_rng(0)
     gains = []
     for _ in range(DRAWS):
-        drawn = profile(sums[rng.integers(len(people), size=len(people))].sum(axis=0))
-        gains.append(likeness(drawn, reference, found, part) - likeness(drawn, reference, none, part))
+        some = profile(sums[rng.integers(len(people), size=len(people))].sum(axis=0))
+        gains.append(likeness(some, drawn, found, part) - likeness(some, drawn, none, part))
     low = float(np.percentile(gains, LOWEST))
     if found.displacement < SMALLEST:
         return Registration(found, before, after, low, applied=False, why="it lies nearly as drawn")

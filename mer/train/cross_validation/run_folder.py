@@ -146,7 +146,7 @@ def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
         records = [read_json(folder / run_files.FOLD) for folder in run_files.completed_folds(run)]
         results["registration"] = fold_registration.summary(records)
         results["notes"] += fold_registration.notes(results["registration"])
-        if config.input.register == AUTO:
+        if any(one["after"] is not None for one in results["registration"].values()):
             write_picture(run / run_files.REGISTRATION, experiment, results["registration"])
     results["stages"] = stage_notes.records(experiment, run)
     results["leaks"] = leaks.read(run)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def find(experiment: Experiment, fold: Fold) -> dict[str, Registration]:
     seen = frame["sample_id"].isin([*fold.train, *fold.validation]).to_numpy()
     tested = frame["sample_id"].isin(fold.test).to_numpy()
     given = {} if asked == AUTO else read_similarities(asked)
-    reference = reference_energy(experiment.config) if asked == AUTO else np.empty(0)
+    reference = cache(lambda: reference_energy(experiment.config))
     found = {}
     for name in sorted(set(frame["dataset"][seen | tested])):
         own = (frame["dataset"] == name).to_numpy()
