@@ -77,12 +77,20 @@ def test_without_training_samples_the_tested_ones_are_fitted_as_a_whole(moved: E
     assert found == trained
 
 
-def test_a_run_says_what_registration_found(tiny_config: Config, tmp_path: Path) -> None:
+def test_a_run_says_what_registration_found(
+    tiny_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = asked(tiny_config, "auto")
-    results = run(replace(config, data=replace(config.data, subjects=2)), tmp_path)  # type: ignore[call-arg]
-    assert results["registration"]["synthetic"]["applied"] == 0
-    assert any(note.startswith("Registration of synthetic: left alone") for note in results["notes"])
-    assert (tmp_path / run_files.REGISTRATION).is_file()
-    assert "as registration found it" in (tmp_path / run_files.REPORT).read_text(encoding="utf-8")
-    record = read_json(run_files.completed_folds(tmp_path)[0] / run_files.FOLD)
-    assert "registration" in record
+    config = replace(config, data=replace(config.data, subjects=2))  # type: ignore[call-arg]
+    few = run(config, tmp_path / "few")
+    assert few["registration"]["synthetic"]["applied"] == 0
+    assert any("synthetic: left alone" in note and "too few" in note for note in few["notes"])
+    assert not (tmp_path / "few" / run_files.REGISTRATION).exists()
+    monkeypatch.setattr(registration, "FEWEST_MAPS", 5)
+    monkeypatch.setattr(registration, "FEWEST_PEOPLE", 1)
+    monkeypatch.setattr(fold_registration, "REFERENCE", replace(fold_registration.REFERENCE, maps=300))
+    run(config, tmp_path / "fitted")
+    assert (tmp_path / "fitted" / run_files.REGISTRATION).is_file()
+    assert "as registration found it" in (tmp_path / "fitted" / run_files.REPORT).read_text(encoding="utf-8")
+    record = read_json(run_files.completed_folds(tmp_path / "fitted")[0] / run_files.FOLD)
+    assert record["registration"]["synthetic"]["after"] >= record["registration"]["synthetic"]["before"]
