@@ -20,14 +20,15 @@ import pandas as pd
 from rich.console import Console
 
 from mer import run_files
+from mer.compose import load_config
 from mer.config import Config, DecisionConfig, MotionPriorData
 from mer.data.motion_prior import source as prior
 from mer.evaluation.metrics import METRICS
 from mer.evaluation.predictions import confusions_by_subject, read_predictions
 from mer.evaluation.statistics.paired_tests import effect_size, permutation_test
 from mer.inputs.frames.image_files import write_image
-from mer.library import load_config, run_experiment
 from mer.protocols.registry import Fold
+from mer.run import run as run_experiment
 from mer.train.experiment.experiment import Experiment, load_experiment
 from mer.train.fold.fold_decision import learn_decision
 
@@ -43,6 +44,7 @@ CONCENTRATION = 10.0
 RECIPE = (
     *("+experiment=manifest_loso", "transfer=scratch", "cotrain.data=null", "members=1"),
     *("protocol=kfold", "protocol.folds=5", "trainer.keep_checkpoints=none", "evaluation.bootstrap=50"),
+    *("trainer.parallel_folds=1", "trainer.progress=false"),
     *("decision.rule=argmax", "input.register=none", "data.labels='negative,positive,surprise'"),
 )
 
@@ -129,8 +131,8 @@ def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
             manifest = folder / "manifest.csv"
             if not manifest.is_file():
                 write_sets(folder, names, seed)
-            config = load_config(*RECIPE, f"data.manifest={manifest}", f"seed={seed}")
-            classes = run_experiment(config, folder / "run", quiet=True)["classes"]
+            config = load_config([*RECIPE, f"data.manifest={manifest}", f"seed={seed}"])
+            classes = run_experiment(config, folder / "run", console=Console(quiet=True))["classes"]
             plain, found = decided(config, folder / "run", given.strengths)
             for strength, predictions in found.items():
                 pairs[strength].append((plain, predictions))
