@@ -14,6 +14,8 @@ import numpy.typing as npt
 from mer.evaluation.statistics.bootstrap import draw_subjects
 
 Values = npt.NDArray[np.float64]
+#: Weightings whose sums are held at a time: 200 of 10,000 clips take 32 MB.
+DRAWS_AT_ONCE = 200
 
 
 def weighted_f1(truth: np.ndarray, predicted: np.ndarray, weights: np.ndarray) -> Values:
@@ -40,6 +42,9 @@ def weighted_auc(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> 
     Arguments as of `weighted_f1`; `scores` (N, K) in place of answers.
     """
     weights = np.asarray(weights, dtype=np.float64)
+    if len(weights) > DRAWS_AT_ONCE:
+        parts = [weights[start : start + DRAWS_AT_ONCE] for start in range(0, len(weights), DRAWS_AT_ONCE)]
+        return np.concatenate([weighted_auc(truth, scores, part) for part in parts])
     found = np.full((len(weights), truth.shape[1]), np.nan)
     for k in range(truth.shape[1]):
         known = truth[:, k] >= 0

@@ -28,9 +28,12 @@ def best_threshold(truth: np.ndarray, probabilities: np.ndarray) -> float:
     shown, values = truth[known] == 1, probabilities[known]
     if shown.sum() < LEAST or shown.all():
         return HALF
-    order = np.unique(values)
-    candidates = np.concatenate([[HALF], (order[1:] + order[:-1]) / 2])
-    said = values[None, :] >= candidates[:, None]
-    f1 = 2 * (said & shown).sum(axis=1) / (said.sum(axis=1) + shown.sum())
+    order = np.sort(values)
+    between = np.flatnonzero(np.diff(order)) + 1
+    candidates = np.concatenate([[HALF], (order[between] + order[between - 1]) / 2])
+    # clips from each candidate on, of all and of those that show the unit
+    said = len(order) - np.searchsorted(order, candidates)
+    hits = shown.sum() - np.searchsorted(np.sort(values[shown]), candidates)
+    f1 = 2 * hits / (said + shown.sum())
     best = candidates[f1 >= f1.max() - 1e-12]
     return float(best[np.argmin(np.abs(best - HALF))])

@@ -11,6 +11,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from mer.evaluation.statistics.bootstrap import draw_subjects
 from mer.evaluation.units.baselines import FoldUnits, unit_baselines
 from mer.evaluation.units.scores import (
+    DRAWS_AT_ONCE,
     mean_over_units,
     subject_weights,
     supported,
@@ -61,6 +62,14 @@ def test_auc_is_the_share_of_pairs_in_the_right_order() -> None:
         if (x, y) == (1, 0)
     ]
     assert weighted_auc(truth, scores, np.ones((1, len(truth))))[0, 0] == pytest.approx(np.mean(pairs))
+
+
+def test_many_weightings_are_scored_part_by_part() -> None:
+    truth, scores, _ = drawn(5, clips=12, units=2)
+    weights = np.random.default_rng(1).integers(0, 3, size=(DRAWS_AT_ONCE + 7, 12))
+    whole = weighted_auc(truth, scores, weights)
+    for d in (0, DRAWS_AT_ONCE - 1, DRAWS_AT_ONCE, DRAWS_AT_ONCE + 6):
+        assert np.array_equal(whole[d], weighted_auc(truth, scores, weights[d : d + 1])[0], equal_nan=True)
 
 
 def test_clips_of_one_person_are_drawn_together_and_as_for_classes() -> None:
