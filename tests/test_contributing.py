@@ -1,4 +1,4 @@
-"""The questions of CONTRIBUTING.md: each file is there and defines the name that the table gives."""
+"""The questions and walks of CONTRIBUTING.md: each file is there and defines the name that the page gives."""
 
 from __future__ import annotations
 
@@ -28,3 +28,28 @@ def test_file_of_the_answer_defines_its_name(question: str, path: str, name: str
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             defined |= {target.id for target in targets if isinstance(target, ast.Name)}
     assert name in defined, f"{question} {path} defines {sorted(defined)}"
+
+
+#: The stops of the two walks, each below the folder that its walk names.
+WALKS = re.findall(
+    r"^\d+\. `([\w.]+)", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Two walks")[2], re.M
+)
+STOPS = [stop if stop.startswith("mer.") else f"mer.inputs.{stop}" for stop in WALKS[:9]]
+STOPS += [stop if stop.startswith("mer.") else f"mer.train.{stop}" for stop in WALKS[9:]]
+
+
+def test_walks_have_at_most_nine_and_fourteen_stops() -> None:
+    assert [stop.rpartition(".")[2] for stop in (STOPS[0], STOPS[8], STOPS[9], STOPS[-1])] == [
+        "load_samples",
+        "FoldDataModule",
+        "train_folds",
+        "ResultFiles",
+    ]
+    assert len(STOPS) == 9 + 14
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_stop_of_a_walk_is_defined_in_its_file(stop: str) -> None:
+    path, _, name = stop.rpartition(".")
+    code = (ROOT / f"{path.replace('.', '/')}.py").read_text(encoding="utf-8")
+    assert re.search(rf"^(def|class) {name}\b|^{name}\b", code, re.M)

@@ -157,14 +157,3 @@ def test_fit_and_predict_give_the_bytes_of_a_run(tiny_config: Config, tmp_path: 
 
     write_predictions(tmp_path / "own.csv", mer.pool_folds(frames, data.table))
     assert (tmp_path / "own.csv").read_bytes() == (tmp_path / "run" / run_files.PREDICTIONS).read_bytes()
-
-
-def test_the_walk_of_a_fold_names_functions_that_are_there_and_at_most_fourteen():
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    walk = page.split("**A fold to predictions.csv**")[1].split("\n## ")[0]
-    stops = re.findall(r"^\d+\. `([\w.]+)`", walk, flags=re.M)
-    assert 0 < len(stops) <= 14
-    for stop in stops:
-        module, _, name = stop.rpartition(".")
-        module = module if module.startswith("mer.") else f"mer.train.{module}"
-        assert callable(getattr(importlib.import_module(module), name)), stop

@@ -203,18 +203,30 @@ def test_wrong_options_are_named_before_anything_is_read(
     assert part in str(caught.value)
 
 
-def test_plugins_that_cannot_be_loaded_are_all_named(lab: Path, forgotten: None) -> None:
-    (lab / "broken.py").write_text("1 / 0\n", encoding="utf-8")
-    (lab / "twice.py").write_text(
-        (lab / "gate.py").read_text(encoding="utf-8").replace('"gate"', '"se"'), encoding="utf-8"
-    )
+def test_plugins_that_cannot_be_loaded_are_all_named(
+    lab: Path, forgotten: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (lab / "broken.py").write_text("one = 1\none / 0\n", encoding="utf-8")
+    (lab / "no code").mkdir()
+    gate = (lab / "gate.py").read_text(encoding="utf-8")
+    (lab / "twice.py").write_text(gate.replace('"gate"', '"se"'), encoding="utf-8")
+    (lab / "second.py").write_text(gate, encoding="utf-8")
+    names = [
+        "lab.nothing",
+        "no/file.py",
+        "no code",
+        *(str(lab / f"{one}.py") for one in ("broken", "twice", "gate", "second")),
+    ]
+    monkeypatch.syspath_prepend(str(lab))
     with pytest.raises(ConfigError) as caught:
-        load_config([f"plugins=[lab.nothing,no/file.py,{lab / 'broken.py'},{lab / 'twice.py'}]"])
+        load_config([f"plugins=[{','.join(names)}]"])
     text = str(caught.value)
-    assert "4 problems" in text and "ZeroDivisionError" in text and "no file" in text and "lab" in text
-    assert (
-        "attention unit 'se' is registered by mer.models.attention.squeeze_excitation and by mer_plugin_twice" in text
-    )
+    assert "6 problems" in text and "no file" in text and "'lab.nothing'" in text
+    assert f"ZeroDivisionError: division by zero ({lab / 'broken.py'}, line 2)" in text
+    assert "no code: expected a module, got a folder without __init__.py" in text
+    ours = ROOT / "mer/models/attention/squeeze_excitation.py"
+    assert f"attention unit 'se' is registered by {ours} and by {lab / 'twice.py'}; rename one" in text
+    assert f"attention unit 'gate' is registered by {lab / 'gate.py'} and by {lab / 'second.py'}; rename one" in text
     assert UNITS["se"].__module__ == "mer.models.attention.squeeze_excitation"
 
 

@@ -13,6 +13,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
+import traceback
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -40,15 +41,28 @@ def load_plugins(names: Iterable[str]) -> None:
     for name in names:
         if name not in LOADED:
             try:
-                LOADED[name] = _import_file(Path(name)) if name.endswith(".py") else importlib.import_module(name)
-                code_hash(LOADED[name].__name__)
+                module = _import_file(Path(name)) if name.endswith(".py") else importlib.import_module(name)
+                if module.__file__ is None:
+                    raise MerError("expected a module, got a folder without __init__.py; name a file in it")
+                LOADED[name] = module
+                code_hash(module.__name__)
             except MerError as error:
                 found.append(f"plugins: {name}: {error}")
             except Exception as error:  # a plugin may raise anything
                 expected = "expected a module that can be imported, or the path of a .py file"
-                found.append(f"plugins: {expected}, got {name!r}: {type(error).__name__}: {error}")
+                found.append(f"plugins: {expected}, got {name!r}: {type(error).__name__}: {error}{_place(error)}")
     if found:
         raise ConfigError(found)
+
+
+def _place(error: Exception) -> str:
+    """Return the last line of a file that raised an error, as ` (FILE, line 3)`; "" if the text has it already."""
+    if isinstance(error, SyntaxError) or error.__traceback__ is None:
+        return ""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        "" if last.filename.startswith("<") or last.filename == __file__ else f" ({last.filename}, line {last.lineno})"
+    )
 
 
 def load_installed() -> None:

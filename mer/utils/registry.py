@@ -58,7 +58,10 @@ class Registry(MutableMapping[str, T], Generic[T]):
         def add(made: Made) -> Made:
             other = self._modules.setdefault(name, module)
             if other != module:
-                raise MerError(f"{self.kind} {name!r} is registered by {other} and by {module}; rename one.")
+                both = " and by ".join(
+                    getattr(sys.modules.get(one), "__file__", None) or one for one in (other, module)
+                )
+                raise MerError(f"{self.kind} {name!r} is registered by {both}; rename one.")
             self._entries[name] = typing.cast(T, made) if self._entry is None else self._entry(made, **about)
             return made
 

@@ -59,3 +59,14 @@ def test_logits_count_by_their_largest_value():
 def test_a_wrong_choice_is_refused():
     with pytest.raises(ValueError, match="absent: expected one of nan, skip"):
         UnweightedF1(3, absent="zero")
+
+
+@pytest.mark.parametrize(("kind", "function", "reference"), PAIRS)
+def test_processes_add_their_counts_before_the_score(kind, function, reference):
+    truth, guess = np.array([0, 0, 1, 1, 2, 2, 2]), np.array([0, 2, 1, 1, 2, 0, 2])
+    first, second = slice(0, 4), slice(4, 7)  # the first process has no sample of class 2, the second no other
+    other = kind(3)
+    other.update(torch.from_numpy(guess[second]), torch.from_numpy(truth[second]))
+    metric = kind(3, distributed_available_fn=lambda: True, dist_sync_fn=lambda counts, group: [counts, other.confmat])
+    metric.update(torch.from_numpy(guess[first]), torch.from_numpy(truth[first]))
+    assert float(metric.compute()) == pytest.approx(reference(truth, guess, average="macro"))
