@@ -230,6 +230,20 @@ def test_plugins_that_cannot_be_loaded_are_all_named(
     assert UNITS["se"].__module__ == "mer.models.attention.squeeze_excitation"
 
 
+def test_relative_path_in_another_folder_is_another_file(
+    lab: Path, forgotten: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = lab.parent / "other" / "lab"
+    other.mkdir(parents=True)
+    gate = (lab / "gate.py").read_text(encoding="utf-8")
+    (other / "gate.py").write_text(gate.replace('"gate"', '"second"'), encoding="utf-8")
+    for folder, unit in ((lab, "gate"), (other, "second")):
+        monkeypatch.chdir(folder.parent)
+        check_config(load_config(["plugins=[lab/gate.py]", f"model.attention.unit={unit}"]))
+    monkeypatch.chdir(lab.parent.parent)  # where there is no such file, the loaded one goes on
+    check_config(load_config(["plugins=[lab/gate.py]", "model.attention.unit=second"]))
+
+
 def test_changed_plugin_changes_the_keys_of_what_it_computes(lab: Path, forgotten: None) -> None:
     chosen = ("data=lab_set", "input.representation=absolute", "augment=none")
     config = composed(lab, named(lab, SET, ABSOLUTE), *chosen)

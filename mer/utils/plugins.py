@@ -39,7 +39,7 @@ def load_plugins(names: Iterable[str]) -> None:
     """
     found = []
     for name in names:
-        if name not in LOADED:
+        if not _is_loaded(name):
             try:
                 module = _import_file(Path(name)) if name.endswith(".py") else importlib.import_module(name)
                 if module.__file__ is None:
@@ -53,6 +53,15 @@ def load_plugins(names: Iterable[str]) -> None:
                 found.append(f"plugins: {expected}, got {name!r}: {type(error).__name__}: {error}{_place(error)}")
     if found:
         raise ConfigError(found)
+
+
+def _is_loaded(name: str) -> bool:
+    """Return whether a plugin is loaded; in another working folder a relative path may mean another file."""
+    module = LOADED.get(name)
+    if module is None or not name.endswith(".py"):
+        return module is not None
+    path = Path(name).expanduser().resolve()
+    return str(path) == module.__file__ or not path.is_file()
 
 
 def _place(error: Exception) -> str:
