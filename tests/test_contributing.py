@@ -53,3 +53,11 @@ def test_stop_of_a_walk_is_defined_in_its_file(stop: str) -> None:
     path, _, name = stop.rpartition(".")
     code = (ROOT / f"{path.replace('.', '/')}.py").read_text(encoding="utf-8")
     assert re.search(rf"^(def|class) {name}\b|^{name}\b", code, re.M)
+
+
+def test_drawing_shows_every_room_and_no_other() -> None:
+    drawing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("```\n")[2].partition("```")[0]
+    drawn = {word.rstrip("/").removeprefix("mer/") for word in re.findall(r"[\w/]+/(?!\w)", drawing)}
+    rooms = [path.parent.relative_to(ROOT / "mer") for path in (ROOT / "mer").rglob("__init__.py")]
+    nested = {"layouts"}  # inside synthetic/
+    assert drawn == {room.name for room in rooms if room.name} - nested
