@@ -1,4 +1,4 @@
-"""Build a network with `build`, load one from a checkpoint with `load`, fill one from a weight file with `initialise`.
+"""Build a network with `build`, load one from a checkpoint with `load`, fill one from a file with `load_weights`.
 
 Contract: needs torch, but neither Lightning nor Hydra. All three work with a `RecognitionNetwork`: `forward(x)` returns
 logits, `attend(x)` logits and attention maps from one pass, `attention_maps(x)` one map (N, 1, H, W) for each stage of
@@ -12,7 +12,7 @@ from mer.models.checkpoint import load_network as load
 from mer.models.network import FeatureInfo, RecognitionNetwork
 from mer.models.parameter_groups import freeze, parameter_groups
 from mer.models.pretrained.initialise import config_errors as init_config_errors
-from mer.models.pretrained.initialise import initialise
+from mer.models.pretrained.initialise import load_weights
 
 __all__ = [
     "FeatureInfo",
@@ -25,7 +25,7 @@ __all__ = [
     "fold_attention",
     "freeze",
     "init_config_errors",
-    "initialise",
     "load",
+    "load_weights",
     "parameter_groups",
 ]

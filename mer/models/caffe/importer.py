@@ -72,7 +72,7 @@ def from_caffemodel(path: str | Path, *, grey: bool = False, release: str | None
     Attention has the released form. Layers with weights that are not used are logged as warnings; `import_caffemodel`
     reports all layers. The input channels stay in the file's order, so that the network equals its definition on equal
     numbers; three channels have blue first (`BLUE_FIRST`). A run that starts from such a file on colour images reorders
-    the channels (`mer.models.initialise`).
+    the channels (`mer.models.load_weights`).
 
     Args:
         path: the `.caffemodel`, in the new or the V1 layout.

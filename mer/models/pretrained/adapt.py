@@ -62,11 +62,11 @@ def red_first(draft: StateDraft) -> None:
             draft.adapted[name] = "channels from blue, green, red to red, green, blue, the order of pictures here"
 
 
-def fit_input(draft: StateDraft, network: RecognitionNetwork, *, pixels: bool) -> None:
+def fit_input(draft: StateDraft, network: RecognitionNetwork, *, is_intensity: bool) -> None:
     """Keep the first convolution and input normalisation, convert them from colour to grey, or leave them out.
 
     Weights of a file without its own normalisation were trained on colour images normalised before the network. With
-    `pixels` (inputs are grey levels 0..255) the fixed normalisation of the network replaces that step.
+    `is_intensity` (inputs are grey levels 0..255) the fixed normalisation of the network replaces that step.
     """
     ours, state = network.state_dict(), draft.state
     if "conv1.weight" not in ours:  # templates have no first layer besides the classifier
@@ -81,7 +81,7 @@ def fit_input(draft: StateDraft, network: RecognitionNetwork, *, pixels: bool) -
         return
     theirs, mine = kernel.shape[1], network.in_channels
     fixed = getattr(network, "PIXELS", None)
-    if fixed is not None and "data_norm.mean" not in state and len(fixed[0]) == theirs and pixels:
+    if fixed is not None and "data_norm.mean" not in state and len(fixed[0]) == theirs and is_intensity:
         reason = "grey levels 0..255 are normalised as in the training of these weights"
         for name, values in zip(("data_norm.mean", "data_norm.std"), fixed, strict=True):
             state[name] = torch.tensor(values)

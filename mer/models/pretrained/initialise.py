@@ -1,4 +1,4 @@
-"""Load weights into a network with `initialise`, or with `load_weights` for a full report.
+"""Load weights into a network with `load_weights`, which reports on each tensor.
 
 Contract: the network changes in place. The report counts each tensor of the file and each tensor of the network once.
 All stages must fit; otherwise nothing changes and the error lists the misfits. First layer, attention units and
@@ -60,29 +60,22 @@ def config_errors(init: InitConfig, model: ModelConfig) -> list[str]:
     return found
 
 
-def initialise(
-    network: RecognitionNetwork, init: InitConfig, *, pixels: bool = True, classes: Sequence[str] | None = None
-) -> list[str]:
-    """Load initial weights into a network in place and return sentences on the source of each weight.
+def load_weights(
+    network: RecognitionNetwork, init: InitConfig, *, is_intensity: bool = True, classes: Sequence[str] | None = None
+) -> LoadReport:
+    """Load initial weights into a network in place and return which tensors were loaded.
 
     Args:
         network: a new network; weights that no file provides keep their random values.
         init: source of the weights.
-        pixels: whether inputs are grey levels 0..255. Then a fixed input normalisation is set as in the training of the
-            weights, and colour channels are reordered to red first. Motion maps already have mean 0 and deviation 1, so
-            they need neither.
+        is_intensity: whether inputs are grey levels 0..255. Then a fixed input normalisation is set as in the training
+            of the weights, and colour channels are reordered to red first. Motion maps already have mean 0 and
+            deviation 1, so they need neither.
         classes: class names in the order of the logits; the classifier is loaded only if the file's class names match.
 
     Raises:
         MerError: if the file cannot be read or is of another network; the network is then unchanged.
     """
-    return list(load_weights(network, init, pixels=pixels, classes=classes).sentences)
-
-
-def load_weights(
-    network: RecognitionNetwork, init: InitConfig, *, pixels: bool = True, classes: Sequence[str] | None = None
-) -> LoadReport:
-    """Load weights like `initialise` and return the full report; same arguments, change and errors."""
     if init.name == "random":
         return LoadReport(("all weights are drawn at random",), dict.fromkeys(network.state_dict(), "init=random"))
     if init.name == "packaged":
@@ -91,7 +84,7 @@ def load_weights(
         path = Path(init.path)
     else:
         raise ConfigError([f"init: expected one of random, packaged, file with a path, got {init}"])
-    return fill(network, read_weights(path), pixels=pixels, classes=classes, source=str(path))
+    return fill(network, read_weights(path), is_intensity=is_intensity, classes=classes, source=str(path))
 
 
 def packaged_file() -> Path:
@@ -112,7 +105,7 @@ def packaged_file() -> Path:
 
 
 def fill(
-    network: RecognitionNetwork, file: WeightFile, *, pixels: bool, classes: Sequence[str] | None, source: str
+    network: RecognitionNetwork, file: WeightFile, *, is_intensity: bool, classes: Sequence[str] | None, source: str
 ) -> LoadReport:
     """Load the weights of an open file into a network and return the report; `source` names the file in errors."""
     theirs, notes, outside = _renamed(network, file, source)
@@ -120,9 +113,9 @@ def fill(
     broken = [theirs[name] for name, tensor in draft.state.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise MerError(f"{source}: expected finite numbers, got others in {', '.join(broken[:SHOWN])}")
-    if file.blue_first and pixels and network.in_channels > 1:
+    if file.blue_first and is_intensity and network.in_channels > 1:
         red_first(draft)
-    fit_input(draft, network, pixels=pixels)
+    fit_input(draft, network, is_intensity=is_intensity)
     fit_attention(draft, network)
     fit_classifier(draft, network, theirs=file.card.get("classes"), classes=classes)
     if classes is not None and "classes" not in file.card and "fc.weight" in draft.state:

@@ -16,7 +16,7 @@ from mer.models import init_config_errors
 from mer.protocols import registry as protocols
 from mer.provenance import available_cores
 from mer.train.experiment import leak_waivers, null_runs, selection, stage_checks, task
-from mer.train.lightning import module
+from mer.train.lightning import optimizer
 from mer.utils.plugins import load_plugins
 
 
@@ -31,8 +31,8 @@ def check_config(config: Config) -> None:
         *registration.config_errors(config.input),
         *crops.config_errors(config.face),
         *model_problems(config.model, side=config.input.size),
-        *module.config_errors(config.optim),
-        *module.freeze_config_errors(config.optim, config.model),
+        *optimizer.config_errors(config.optim),
+        *optimizer.freeze_config_errors(config.optim, config.model),
         *init_config_errors(config.init, config.model),
         *stage_checks.recipe_config_errors(config.optim, config),
         *stage_checks.config_errors(config),

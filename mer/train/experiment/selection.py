@@ -21,7 +21,7 @@ from mer.inputs.representations import registry as represent
 from mer.models import config_errors as model_problems
 from mer.protocols.registry import Fold, decision_config_errors, selection_mode
 from mer.train.experiment import stage_checks
-from mer.train.lightning import module
+from mer.train.lightning import optimizer
 from mer.utils.atomic_files import write_json
 from mer.utils.csv_files import write_csv
 from mer.utils.disk_space import name_full_disk
@@ -105,8 +105,8 @@ def _candidate_config_errors(config: Config, line: str) -> list[str]:
     except OmegaConfBaseException as error:
         return [str(error).splitlines()[0]]
     return [
-        *module.config_errors(changed.optim),
-        *module.freeze_config_errors(changed.optim, changed.model),
+        *optimizer.config_errors(changed.optim),
+        *optimizer.freeze_config_errors(changed.optim, changed.model),
         *(
             line
             for line in stage_checks.frozen_config_errors(changed)

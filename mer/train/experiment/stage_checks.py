@@ -11,7 +11,7 @@ from mer.config import Config, OptimConfig
 from mer.config_check import limit_errors
 from mer.inputs.pipeline import source_config_errors
 from mer.inputs.representations import registry as represent
-from mer.train.lightning import module
+from mer.train.lightning import optimizer
 
 #: What a stage may be called: it becomes a folder.
 NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
@@ -27,9 +27,9 @@ def config_errors(config: Config) -> list[str]:
         found += _under(where, source_config_errors(stage.data, config))
         augment = represent.config_errors(config.input, stage.augment)
         found += _under(where, [line for line in augment if line.startswith("augment.")])
-        frozen = module.freeze_config_errors(stage.optim, config.model)
+        frozen = optimizer.freeze_config_errors(stage.optim, config.model)
         found += _under(
-            where, [*module.config_errors(stage.optim), *frozen, *recipe_config_errors(stage.optim, config)]
+            where, [*optimizer.config_errors(stage.optim), *frozen, *recipe_config_errors(stage.optim, config)]
         )
     found += limit_errors(config.cotrain, "cotrain")
     if config.cotrain.data is not None:

@@ -20,18 +20,16 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from mer.config import Config, ModelConfig, OptimConfig, from_dict
-from mer.config_check import limit_errors
 from mer.errors import MerError
 from mer.inputs.datamodule import mixup as mixing
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.inputs.prepared_samples import PreparedSamples
 from mer.inputs.representations.registry import REPRESENTATIONS
-from mer.models import build, freeze, parameter_groups
-from mer.models.backbones.registry import BACKBONES
-from mer.models.parameter_groups import level_config_errors
+from mer.models import build, freeze
 from mer.models.pretrained.initialise import load_weights
 from mer.models.pretrained.load_report import LoadReport
 from mer.train.lightning.objectives import objective_of
+from mer.train.lightning.optimizer import make_optimizer
 from mer.utils.seeding import seed_from
 
 
@@ -64,7 +62,7 @@ class RecognitionModule(LightningModule):
     ) -> None:
         super().__init__()
         init = config.init if isinstance(config, Config) and initialise else None
-        pixels = isinstance(config, Config) and REPRESENTATIONS[config.input.representation].is_intensity
+        is_intensity = isinstance(config, Config) and REPRESENTATIONS[config.input.representation].is_intensity
         if isinstance(config, Config):
             seed = config.seed if seed is None else seed
             config = {"model": asdict(config.model), "optim": asdict(config.optim)}
@@ -91,7 +89,7 @@ class RecognitionModule(LightningModule):
         self.validation_uf1 = self.objective.metric()
         self.load_report: LoadReport | None = None
         if init is not None:
-            self.load_report = load_weights(self.network, init, pixels=pixels, classes=classes)
+            self.load_report = load_weights(self.network, init, is_intensity=is_intensity, classes=classes)
 
     def setup(self, stage: str) -> None:
         """Take class weights and seed from the fold's data module; Lightning calls this before training."""
@@ -182,17 +180,7 @@ class RecognitionModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser with its parameter groups, and the schedule per iteration."""
-        options = self.optim
-        groups = parameter_groups(
-            self.network, lr=options.lr, weight_decay=options.weight_decay, bias_lr=options.bias_lr
-        )
-        optimizer: torch.optim.Optimizer
-        if options.name == "sgd":
-            optimizer = torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, fused=True)
-        else:
-            optimizer = torch.optim.AdamW(groups, lr=options.lr, fused=True)
-        total = int(self.trainer.estimated_stepping_batches)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_factor(options, step, total))
+        optimizer, scheduler = make_optimizer(self.network, self.optim, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
@@ -202,32 +190,3 @@ def _finite(value: Tensor, what: str) -> float:
     if not math.isfinite(loss):
         raise FloatingPointError(f"training diverged: {what} is not finite any more; try a lower optim.lr")
     return loss
-
-
-def lr_factor(options: OptimConfig, step: int, total: int) -> float:
-    """Return the learning-rate factor at iteration `step` of `total`: linear warm-up, then cosine to 0, steps or 1."""
-    warmup = round(options.warmup * total)
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    if options.schedule == "step":
-        return options.gamma ** (step // options.step_every)
-    if options.schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, total - warmup))))
-    return 1.0
-
-
-def config_errors(optim: OptimConfig) -> list[str]:
-    """Return the errors of `optim`, one sentence per key."""
-    found = limit_errors(optim, "optim")
-    if (optim.epochs is None) == (optim.iterations is None):
-        found.append(
-            f"optim.epochs and optim.iterations: expected exactly one of them, got epochs={optim.epochs} and "
-            f"iterations={optim.iterations}; set the other to null"
-        )
-    return found
-
-
-def freeze_config_errors(optim: OptimConfig, model: ModelConfig) -> list[str]:
-    """Return the errors of `optim.freeze` for this network; none if its backbone is unknown."""
-    backbone = BACKBONES.get(model.backbone)
-    return [] if backbone is None else level_config_errors(backbone.levels, optim.freeze)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from mer.config import AttentionConfig, InitConfig, ModelConfig
 from mer.models import build, config_errors, count_parameters
 from mer.models.backbones.efficientnet_lite0 import SameConv
-from mer.models.pretrained.initialise import PACKAGE, initialise, packaged_file
+from mer.models.pretrained.initialise import PACKAGE, load_weights, packaged_file
 
 #: Tests that need the weights; the extra `lite0` has them.
 needs_weights = pytest.mark.skipif(find_spec(PACKAGE) is None, reason="needs the extra lite0")
@@ -42,7 +42,7 @@ def test_the_published_number_of_parameters():
 @pytest.mark.parametrize("channels", [3, 1])
 def test_the_packaged_weights_see_what_is_there(channels: int):
     network = build(LITE0, in_channels=channels, classes=1000).eval()
-    initialise(network, InitConfig("packaged"))
+    load_weights(network, InitConfig("packaged"))
     pictures = torch.cat([photograph(data.chelsea()), photograph(data.coffee())])
     if channels == 1:
         pictures = pictures.mean(dim=1, keepdim=True)
@@ -58,7 +58,7 @@ def test_grey_weights_give_the_colour_network_s_numbers_on_grey_pictures():
     colour = build(LITE0, in_channels=3, classes=1000).eval()
     grey = build(LITE0, in_channels=1, classes=1000).eval()
     for network in (colour, grey):
-        initialise(network, InitConfig("packaged"))
+        load_weights(network, InitConfig("packaged"))
     picture = photograph(data.chelsea()).mean(dim=1, keepdim=True)
     with torch.no_grad():
         expected, found = colour(picture.expand(-1, 3, -1, -1)), grey(picture)
@@ -111,7 +111,7 @@ def definition(state: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
 def test_logits_equal_a_second_definition_over_the_package_s_own_names(side: int):
     state = torch.load(packaged_file(), map_location="cpu", weights_only=True)
     network = build(LITE0, in_channels=3, classes=1000).eval()
-    initialise(network, InitConfig("packaged"))
+    load_weights(network, InitConfig("packaged"))
     x = 255 * torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(side))
     with torch.no_grad():
         expected = definition({name: tensor.double() for name, tensor in state.items()}, x.double())

