@@ -29,7 +29,7 @@ from mer.train.cross_validation.train_folds import parallel_folds
 from mer.train.experiment import null_runs
 from mer.train.experiment.experiment import Experiment, PretrainingStage
 from mer.train.fold.fold_cotraining import cotraining_samples
-from mer.train.fold.pretraining import stage_config, stage_fold
+from mer.train.fold.train_stage import stage_config, stage_fold
 from mer.train.lightning.module import RecognitionModule
 from mer.utils.console import say
 

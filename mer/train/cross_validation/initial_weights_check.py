@@ -17,7 +17,7 @@ from mer.models import RecognitionNetwork
 from mer.models.attention import attention_factory
 from mer.models.pretrained.load_report import LoadReport
 from mer.train.experiment.experiment import Experiment
-from mer.train.fold.pretraining import stage_config
+from mer.train.fold.train_stage import stage_config
 from mer.train.lightning.module import RecognitionModule
 
 #: Keys of `card["input"]` that must equal the run's own if the network is tested without training.

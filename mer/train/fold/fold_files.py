@@ -19,7 +19,7 @@ from mer.train.fold import checkpoint_card
 from mer.train.fold.ensemble import stack_members
 from mer.train.fold.fit import Trained
 from mer.train.fold.predict import attention_samples
-from mer.train.fold.pretraining import StageResult
+from mer.train.fold.train_stage import StageResult
 from mer.utils.atomic_files import write_folder_atomically
 
 

@@ -33,7 +33,7 @@ from mer.models import checkpoint
 from mer.run import run
 from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import load_experiment
-from mer.train.fold import pretraining
+from mer.train.fold import pretraining, train_stage
 from tests.conftest import tiny
 
 MICRO = SyntheticData(name="synthetic", subjects=3, clips=12, size=48)
@@ -161,9 +161,9 @@ def test_the_samples_of_a_stage_for_one_fold_are_those_of_other_people(base):
     seen = []
     for fold in experiment.folds:
         people = pretraining.shared_subjects(experiment.stages[0].samples, experiment.samples, fold.test)
-        own = pretraining.stage_fold(
+        own = train_stage.stage_fold(
             experiment.stages[0],
-            pretraining.stage_config(experiment.config, experiment.stages[0]),
+            train_stage.stage_config(experiment.config, experiment.stages[0]),
             pretraining.samples_without(experiment.stages[0].samples, people),
         )
         seen.append(set(own.train))
