@@ -28,7 +28,7 @@ from mer.protocols.fold import PROTOCOLS, Fold, sorted_samples
 from mer.protocols.registry import make_folds
 from mer.provenance import config_hash
 from mer.run import run
-from mer.train.cross_validation.run_folder import collect_results
+from mer.train.cross_validation.collect_results import collect_results
 from mer.train.experiment.experiment import load_experiment
 from mer.utils import disk_space, hashing, plugins
 from tests.conftest import tiny

@@ -24,9 +24,10 @@ from mer.evaluation.report.unit_report import unit_console_table
 from mer.inputs import pipeline
 from mer.protocols.registry import Fold
 from mer.train.cross_validation import initial_weights_check, stage_notes
+from mer.train.cross_validation.collect_results import collect_results
 from mer.train.cross_validation.dry_run import describe
 from mer.train.cross_validation.finished_folds import damages
-from mer.train.cross_validation.run_folder import check_run_folder, collect_results, open_run_folder
+from mer.train.cross_validation.run_folder import check_run_folder, open_run_folder
 from mer.train.cross_validation.run_lock import lock_run_folder
 from mer.train.cross_validation.sanity_checks import add_null_tests
 from mer.train.cross_validation.train_folds import is_main_process, missing_folds, parallel_folds, train_folds
