@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from mer.data import facs
 from mer.data.facs.geometry import Array
-from mer.data.synthetic.face_model import CANVAS, Person, draw, random_person
+from mer.data.synthetic.face_model import draw
+from mer.data.synthetic.person import CANVAS, Person, random_person
 from mer.utils.seeding import seed_from
 
 #: Part of face coordinates in a frame: brows to chin, as in the cropped frames of the real sets.
