@@ -59,8 +59,8 @@ def convert(
     Args:
         source: the `.caffemodel`.
         target: the checkpoint to write; its folder is made if needed.
-        grey: for grey pictures, see `from_caffemodel`.
-        release: see `from_caffemodel`.
+        grey: for grey pictures, see `import_caffemodel`.
+        release: see `import_caffemodel`.
         classes: names in the order of the file's classifier; None for class_0, class_1, ...
 
     Raises:

@@ -16,13 +16,13 @@ from mer.config import ManifestData, MotionPriorData, SyntheticData
 from mer.data.synthetic.__main__ import main as synthetic_main
 from mer.errors import ConfigError
 from mer.models import build, checkpoint
-from mer.models.caffe.layers import to_caffemodel
 from mer.run import conf_dir, run
 from mer.sweep import sweep_table
 from mer.train.experiment.experiment import load_experiment
 from mer.train.lightning.module import RecognitionModule
 from mer.utils.atomic_files import write_json
 from tests.helpers import sized_trees
+from tests.helpers.caffe_writer import to_caffemodel
 from tests.helpers.command import TINY, TINY_RECIPE, command, process
 from tests.test_config import composed
 

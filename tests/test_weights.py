@@ -78,7 +78,7 @@ def test_colour_files_can_become_grey(tmp_path: Path, capsys: pytest.CaptureFixt
         assert card["input"]["representation"] == representation
         assert card["classes"] == [f"class_{k}" for k in range(9)]
         assert len(card["notes"]) == 1
-        # from_caffemodel keeps the file's order, which only a card can tell
+        # import_caffemodel keeps the file's order, which only a card can tell
         assert card.get("colours") == ("blue, green, red" if name == "colour" else None)
 
 

@@ -1,4 +1,4 @@
-"""Read Caffe's binary network files with `read_bytes` and `parse_net`, write them with `serialise_net`.
+"""Read Caffe's binary network files with `read_bytes` and `parse_net`.
 
 Contract: independent of any network; reads both layouts (`layer`, and `layers` of files before 2014). A file that
 cannot be read completely raises a MerError; a part of a file is never returned.
@@ -126,37 +126,6 @@ def parse_net(data: bytes, where: str | Path) -> CaffeNet:
     if not layers:
         raise MerError(f"{where} has no layers; expected a Caffe network (.caffemodel) with weights")
     return CaffeNet(layers=layers, name=name, layout=layout)
-
-
-def serialise_net(net: CaffeNet) -> bytes:
-    """Return the content of a `.caffemodel` in the layout of `net`, with float32 blobs; V1 shapes have four numbers.
-
-    Raises:
-        MerError: if the layout is V1 and a blob has more than four dimensions.
-    """
-    message = NetParameter(name=net.name)
-    for layer in net.layers:
-        v1 = net.layout == "v1"
-        target = message.layers.add() if v1 else message.layer.add()
-        target.name = layer.name
-        target.type = V1_TYPES.get(layer.type, 0) if v1 else layer.type
-        for key in ("pad", "stride", "dilation"):
-            if key in layer.stated:
-                getattr(target.convolution_param, key).extend(layer.stated[key])
-        if "group" in layer.stated:
-            target.convolution_param.group = layer.stated["group"]
-        if "eps" in layer.stated and not v1:
-            target.batch_norm_param.eps = layer.stated["eps"]
-        for blob in layer.blobs:
-            proto = target.blobs.add()
-            proto.data.extend(np.asarray(blob, dtype=np.float32).ravel().tolist())
-            if not v1:
-                proto.shape.dim.extend(blob.shape)
-            elif blob.ndim > 4:
-                raise MerError(f"layer {layer.name}: expected at most 4 dimensions in V1, got shape {blob.shape}")
-            else:
-                proto.num, proto.channels, proto.height, proto.width = (1,) * (4 - blob.ndim) + blob.shape
-    return message.SerializeToString()
 
 
 def _layer(message: Any, where: str | Path) -> CaffeLayer:

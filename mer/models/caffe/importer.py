@@ -6,7 +6,6 @@ not used are listed with a reason. All errors are reported at once.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,7 +19,8 @@ from mer.errors import MerError
 from mer.models.backbones.preact_options import CHANNELS, RELEASES
 from mer.models.backbones.preact_resnet import MicroAttentionResNet
 from mer.models.caffe.file_format import CaffeLayer, parse_net, read_bytes
-from mer.models.caffe.layers import CLASSIFIERS, Slot, decode, mask_layers, misfits, same_shape, shapes_text, slots
+from mer.models.caffe.layers import Slot, decode, mask_layers, misfits, shapes_text, slots
+from mer.models.caffe.recognise import find_classifier, find_release, in_channels_of, layers_by_name
 from mer.models.grey_input import to_grey_input
 
 #: Order of the three colour channels in Caffe; this package reads images with red first.
@@ -66,13 +66,12 @@ class Imported:
     source: dict[str, str]
 
 
-def from_caffemodel(path: str | Path, *, grey: bool = False, release: str | None = None) -> MicroAttentionResNet:
-    """Return the network of a Caffe file of the authors or of the CVGJ family, in evaluation mode and float32.
+def import_caffemodel(path: str | Path, *, grey: bool = False, release: str | None = None) -> Imported:
+    """Return the network of a Caffe file of the authors or of the CVGJ family, with a report on every layer.
 
-    Attention has the released form. Layers with weights that are not used are logged as warnings; `import_caffemodel`
-    reports all layers. The input channels stay in the file's order, so that the network equals its definition on equal
-    numbers; three channels have blue first (`BLUE_FIRST`). A run that starts from such a file on colour images reorders
-    the channels (`mer.models.load_weights`).
+    Attention has the released form. The input channels stay in the file's order, so that the network equals its
+    definition on equal numbers; three channels have blue first (`BLUE_FIRST`). A run that starts from such a file on
+    colour images reorders the channels (`mer.models.load_weights`).
 
     Args:
         path: the `.caffemodel`, in the new or the V1 layout.
@@ -82,25 +81,16 @@ def from_caffemodel(path: str | Path, *, grey: bool = False, release: str | None
     Raises:
         MerError: if the file cannot be read or does not fit; names each layer with expected and found shapes.
     """
-    found = import_caffemodel(path, grey=grey, release=release)
-    for entry in found.report:
-        if entry.weights and not entry.taken:
-            logging.getLogger(__name__).warning("%s: layer %s skipped: %s", path, entry.layer, entry.note)
-    return found.network
-
-
-def import_caffemodel(path: str | Path, *, grey: bool = False, release: str | None = None) -> Imported:
-    """Return the network of `from_caffemodel` with a report on every layer; same arguments and errors."""
     if release not in (None, *RELEASES):
         raise MerError(f"release: expected one of {list(RELEASES)} or none, got {release!r}")
     data = read_bytes(path)
     net = parse_net(data, path)
     errors: list[str] = []
-    layers = _by_name(net.layers, errors)
+    layers = layers_by_name(net.layers, errors)
     stages = [s for s, channels in enumerate(CHANNELS, 1) if any(name in layers for name in mask_layers(channels))]
-    in_channels = _in_channels(layers.get("conv1"))
-    classifier, classes = _classifier(layers, {slot.layer for slot in slots(stages, "")}, errors)
-    release = release or _release(classifier, stages, errors)
+    in_channels = in_channels_of(layers.get("conv1"))
+    classifier, classes = find_classifier(layers, {slot.layer for slot in slots(stages, "")}, errors)
+    release = release or find_release(classifier, stages, errors)
     model = ModelConfig(release=release, attention=AttentionConfig(unit="micro", form="released", stages=stages))
     shell = _shell(model, in_channels, classes)
     wanted = [slot for slot in slots(stages, classifier) if slot.layer]
@@ -128,67 +118,6 @@ def _shell(model: ModelConfig, in_channels: int, classes: int) -> MicroAttention
     """Return the network without any numbers, so that none can remain from a random initialisation."""
     with torch.device("meta"):
         return MicroAttentionResNet(model, in_channels=in_channels, classes=classes)
-
-
-def _by_name(layers: tuple[CaffeLayer, ...], errors: list[str]) -> dict[str, CaffeLayer]:
-    """Return the layers by name; of two with the same name (a training and a test input) the one with weights."""
-    found: dict[str, CaffeLayer] = {}
-    for layer in layers:
-        if layer.blobs and layer.name in found and found[layer.name].blobs:
-            errors.append(f"layer {layer.name}: expected one layer with weights of this name, got two")
-        elif layer.blobs or layer.name not in found:
-            found[layer.name] = layer
-    return found
-
-
-def _in_channels(conv1: CaffeLayer | None) -> int:
-    """Return the input channels of the first convolution; 1 if it is missing, which `misfits` reports."""
-    shape = conv1.blobs[0].shape if conv1 is not None and conv1.blobs else ()
-    return max(1, int(shape[1])) if len(shape) == 4 else 1
-
-
-def _classifier(layers: dict[str, CaffeLayer], known: set[str], errors: list[str]) -> tuple[str, int]:
-    """Return (name, classes) of the classifier, found by its name, else by its shapes.
-
-    If there is not exactly one, it adds a problem and returns ("", 2).
-    """
-    width = CHANNELS[-1]
-    candidates = [name for name in CLASSIFIERS if name in layers]
-    if not candidates:
-        candidates = [name for name, layer in layers.items() if name not in known and _classes(layer) > 1]
-    expected = f"expected one classifier of blobs (K, {width}) + (K,), K 2 or more"
-    if len(candidates) != 1:
-        named = f"named {' or '.join(CLASSIFIERS)}, or otherwise if its shapes fit"
-        errors.append(f"{expected} ({named}), got {', '.join(candidates) or 'none'}")
-        return "", 2
-    classes = _classes(layers[candidates[0]])
-    if classes < 2:
-        shapes = shapes_text([blob.shape for blob in layers[candidates[0]].blobs])
-        errors.append(f"layer {candidates[0]}: {expected}, got {shapes or 'no weights'}")
-        return "", 2
-    return candidates[0], classes
-
-
-def _classes(layer: CaffeLayer) -> int:
-    """Return the number of classes if the layer's blobs are those of a classifier, else 0."""
-    if len(layer.blobs) != 2:
-        return 0
-    classes = layer.blobs[1].size
-    matrix = same_shape(layer.blobs[0].shape, (classes, CHANNELS[-1]))
-    return classes if matrix and same_shape(layer.blobs[1].shape, (classes,)) else 0
-
-
-def _release(classifier: str, stages: list[int], errors: list[str]) -> str:
-    """Return the release by the classifier's name; a network without attention is the common ResNet-10, `single`."""
-    if classifier in CLASSIFIERS:
-        return CLASSIFIERS[classifier]
-    if classifier and stages:
-        names = ", ".join(f"{name} ({release})" for name, release in CLASSIFIERS.items())
-        errors.append(
-            f"layer {classifier}: expected a classifier whose name gives the release of a network with attention, "
-            f"{names}; pass the release (release=..., --release ...)"
-        )
-    return RELEASES[0]
 
 
 def _deeper(layers: dict[str, CaffeLayer], places: dict[str, str]) -> Iterator[str]:

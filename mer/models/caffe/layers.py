@@ -1,4 +1,4 @@
-"""Convert the authors' Caffe layers to a state dict with `decode`, and a network to Caffe with `to_caffemodel`.
+"""Convert the authors' Caffe layers to a state dict with `decode`.
 
 Contract: `slots` lists the names of all layers, `misfits` returns all reasons why layers do not fit, and `decode` makes
 a state dict of layers that fit. Only ResNet-10 is supported, since the authors published no names for deeper networks.
@@ -16,30 +16,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mer.errors import MerError
-from mer.models.attention import MicroAttention, ReleasedProjection
 from mer.models.backbones.preact_options import CHANNELS
-from mer.models.backbones.preact_resnet import MicroAttentionResNet
-from mer.models.caffe.file_format import CaffeLayer, CaffeNet, serialise_net
+from mer.models.caffe.file_format import CaffeLayer
 
 #: Release by the name of the classifier.
 CLASSIFIERS = {"classifier-Expressions": "single", "classifier-Micro_expression": "megc2019"}
-
-#: Caffe's layer type by the kind of a slot.
-TYPES = {
-    "statistics": "BatchNorm",
-    "affine": "Scale",
-    "kernel": "Convolution",
-    "average": "Convolution",
-    "classifier": "InnerProduct",
-}
 
 State = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Map one layer with weights, by its name in Caffe and its kind (a key of `TYPES`), to a module of the network."""
+    """Map one layer with weights, by its name in Caffe, to a module of the network.
+
+    The kind is `statistics` (BatchNorm), `affine` (Scale), `kernel` or `average` (Convolution), or `classifier`.
+    """
 
     layer: str
     kind: str
@@ -170,50 +161,3 @@ def _average(total: np.ndarray, factor: np.ndarray) -> np.ndarray:
     """Return a running statistic, which is the stored sum divided by Caffe's scale factor, or 0 if the factor is 0."""
     f = float(factor.reshape(()))
     return total.astype(np.float64) / f if f else np.zeros(total.shape)
-
-
-def to_caffemodel(network: MicroAttentionResNet, *, layout: str = "new", name: str = "mer") -> bytes:
-    """Return the content of a `.caffemodel` with the layer names of the network's release.
-
-    It can be used with the authors' definition: it has the layers with weights, and Caffe reads the graph from a
-    `.prototxt`. A folded unit is written as C equal rows, so their mean is the unit. The input channels stay in the
-    network's order; a run on colour images has red first, Caffe's readers have blue first.
-
-    Raises:
-        MerError: if the depth, unit, width, stem or head is not in the authors' definitions.
-    """
-    blocks = [list(stage) for stage in (network.layer1, network.layer2, network.layer3, network.layer4)]
-    units = [block.attention for stage in blocks for block in stage if block.attention is not None]
-    if any(len(stage) != 1 for stage in blocks) or not all(isinstance(unit, MicroAttention) for unit in units):
-        raise MerError("expected a ResNet-10 with micro-attention or none, as in the authors' definitions, got another")
-    channels = tuple(info.channels for info in network.feature_info)
-    if channels != CHANNELS or network.stem != "imagenet" or network.head != "pool":
-        raise MerError(
-            "the authors' definitions have one network only: expected model.width=64, model.stem=imagenet "
-            f"and model.head=pool, got stem {network.stem}, head {network.head} and channels {channels}"
-        )
-    classifier = {release: layer for layer, release in CLASSIFIERS.items()}[network.release]
-    layers = []
-    for slot in slots(network.stages, classifier):
-        blobs = tuple(each.detach().cpu().numpy() for each in _blobs(slot, network))
-        # a folded unit has no convolution module, and 1x1 convolutions have Caffe's default geometry
-        attends = ".attention." in slot.module
-        stated = {} if attends else geometry(slot, network.get_submodule(slot.module))
-        layers.append(CaffeLayer(slot.layer, TYPES[slot.kind], blobs, stated))
-    return serialise_net(CaffeNet(tuple(layers), name=name, layout=layout))
-
-
-def _blobs(slot: Slot, network: nn.Module) -> list[Tensor]:
-    """Return the tensors of one layer in Caffe's order and shapes."""
-    if ".attention." in slot.module:
-        project: Any = network.get_submodule(slot.module.removesuffix(".conv"))
-        channels = project.channels
-        if slot.kind == "average":
-            return [torch.full((1, channels, 1, 1), 1 / channels)]
-        if isinstance(project, ReleasedProjection):
-            return [project.conv.weight]
-        return [project.weight.reshape(1, -1, 1, 1).expand(channels, -1, -1, -1)]
-    module: Any = network.get_submodule(slot.module)
-    if slot.kind == "statistics":
-        return [module.running_mean, module.running_var, torch.ones(1)]
-    return list(module.parameters())

@@ -13,13 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mer.config import AttentionConfig, ModelConfig
-from mer.errors import ConfigError, MerError
+from mer.errors import ConfigError
 from mer.models import MicroAttentionResNet, build, config_errors, count_parameters, fold_attention
 from mer.models.attention import UNITS
 from mer.models.backbones.grid_pooling import grid_means
 from mer.models.backbones.preact_options import BLOCKS, RELEASES, last_side
 from mer.models.build import describe
-from mer.models.caffe.layers import to_caffemodel
 from tests.helpers import reference_network
 
 #: Unit and form of every kind of unit, and of none.
@@ -232,13 +231,6 @@ def test_what_makes_no_network_is_named(change: dict, side: int | None, words: l
 def test_the_remedies_for_a_grid_help(size: int) -> None:
     assert config_errors(ModelConfig(head="grid", stem="small"), side=size) == []
     assert (config_errors(ModelConfig(head="grid"), side=size) == []) == (size >= 112)
-
-
-@pytest.mark.parametrize("change", [{"width": 32}, {"stem": "small"}, {"head": "grid"}])
-def test_variants_have_no_names_in_the_authors_definitions(change: dict) -> None:
-    network = build(replace(ModelConfig(), **change), in_channels=1, classes=2)
-    with pytest.raises(MerError, match=r"model\.width=64, model\.stem=imagenet and model\.head=pool"):
-        to_caffemodel(network)
 
 
 def test_a_grid_exports_with_any_batch() -> None:

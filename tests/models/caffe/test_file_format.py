@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer.errors import MerError
-from mer.models.caffe.file_format import CaffeLayer, CaffeNet, parse_net, read_bytes, serialise_net
+from mer.models.caffe.file_format import CaffeLayer, CaffeNet, parse_net, read_bytes
 from tests.helpers.caffe_files import blob_bytes, chunk, file_bytes, layer_bytes, number
+from tests.helpers.caffe_writer import serialise_net
 
 SMALL = {
     "conv1": [np.arange(24, dtype="f4").reshape(2, 3, 2, 2), np.array([0.5, -1.5], "f4")],
@@ -136,9 +137,3 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.caffemodel", tmp_path):
         with pytest.raises(MerError, match=r"no Caffe file at"):
             read_bytes(path)
-
-
-def test_five_dimensions_have_no_place_in_v1() -> None:
-    net = CaffeNet((CaffeLayer("deep", "", (np.ones((1, 1, 1, 1, 2)),)),), layout="v1")
-    with pytest.raises(MerError, match=r"layer deep.*4 dimensions"):
-        serialise_net(net)

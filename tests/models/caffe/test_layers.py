@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from mer.config import AttentionConfig, ModelConfig
-from mer.errors import MerError
 from mer.models import build
 from mer.models.caffe.file_format import parse_net
-from mer.models.caffe.layers import same_shape, to_caffemodel
+from mer.models.caffe.layers import same_shape
 from tests.helpers.caffe_files import forward, random_blobs
+from tests.helpers.caffe_writer import to_caffemodel
 
 
 @pytest.mark.parametrize(("release", "layout"), [("single", "new"), ("megc2019", "v1")])
@@ -45,12 +45,6 @@ def test_types_and_geometry_are_caffes() -> None:
     assert layers["last_bn"].stated["eps"] == pytest.approx(1e-5)
     assert (layers["mask_Concat_128_1x1_one"].blobs[0] == 1 / 128).all()
     assert "mask_Concat_64_1x1" not in layers
-
-
-def test_deeper_networks_have_no_names_in_the_definitions() -> None:
-    network = build(ModelConfig(depth=18), in_channels=1, classes=2)
-    with pytest.raises(MerError, match="ResNet-10"):
-        to_caffemodel(network)
 
 
 @pytest.mark.parametrize(
