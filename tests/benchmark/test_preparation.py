@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mer.benchmark import preparation
+from mer.benchmark import drawn_frames, preparation
 from mer.benchmark.__main__ import main as benchmark_main
-from mer.benchmark.preparation import SLOWER
+from mer.benchmark.drawn_frames import SLOWER
 from mer.config import SyntheticData
 from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import render_frame
@@ -18,7 +18,7 @@ from mer.data.synthetic.clip_rendering import render_frame
 
 def test_frames_show_the_whole_face_in_the_middle() -> None:
     spec = design_clips(SyntheticData(name="synthetic", subjects=2, clips=10, size=64, profile="casme2"))[0]
-    drawn = preparation._frames(spec, frame=(200, 128))
+    drawn = drawn_frames._frames(spec, frame=(200, 128))
     assert drawn.dtype == np.uint8
     assert drawn.shape == (round(SLOWER * (spec.offset - spec.onset)) + 1, 128, 200)
     np.testing.assert_array_equal(drawn[0, 32:96, 68:132], render_frame(spec, spec.onset + 0.0))  # type: ignore[arg-type]

@@ -18,7 +18,8 @@ from mer.protocols.registry import selection_mode
 from mer.train.experiment import trained_on
 from mer.train.experiment.experiment import Experiment
 from mer.train.experiment.leak_waivers import is_waived
-from mer.train.leaks.findings import RECOMPUTED, Leak, find_leaks, other_sources
+from mer.train.leaks.findings import RECOMPUTED, find_leaks, other_sources
+from mer.train.leaks.leak import Leak
 from mer.utils.atomic_files import read_json
 
 

@@ -7,7 +7,6 @@ the two people (or the person and the source), so it can be waived by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,45 +17,13 @@ from mer.inputs.prepared_samples import PreparedSamples
 from mer.train.experiment import null_runs, trained_on
 from mer.train.experiment.experiment import Experiment
 from mer.train.experiment.overlap import codes_of, person_codes
+from mer.train.leaks.leak import Leak
 from mer.train.leaks.pairs import Pair, identical_across, identical_pairs, near_duplicate_rows, near_duplicates_across
-from mer.utils.hashing import digest
 
-#: Rows of one finding that a message lists; results and report hold all of them.
-SHOWN = 12
 #: Key of co-training in the configuration.
 COTRAIN = "cotrain"
 #: Rows of the table whose inputs are computed again from their own files.
 RECOMPUTED = 3
-
-
-@dataclass(frozen=True)
-class Leak:
-    """One finding.
-
-    Attributes:
-        kind: key of `mer.train.experiment.leak_waivers.KINDS`.
-        who: the two people, or the person and the source; `kind` and `who` give the name.
-        text: one sentence: the people and the folds.
-        rows: one row per pair of samples: a description with sample ids, then the files.
-    """
-
-    kind: str
-    who: tuple[str, ...]
-    text: str
-    rows: tuple[tuple[str, ...], ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Return the name that waives this finding, e.g. `near_pixels-3fa2c1`."""
-        return f"{self.kind}-{digest([self.kind, *self.who])[:6]}"
-
-    def message(self) -> str:
-        """Return the finding as lines, with its samples and files."""
-        lines = [f"{self.name}: {self.text}"]
-        for what, *paths in self.rows[:SHOWN]:
-            lines += [f"  {what}", *(f"    {path}" for path in paths if path)]
-        rest = len(self.rows) - SHOWN
-        return "\n".join([*lines, f"  and {rest} more"] if rest > 0 else lines)
 
 
 def find_leaks(experiment: Experiment) -> Iterator[Leak]:

@@ -40,7 +40,8 @@ from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import load_experiment
 from mer.train.experiment.overlap import person_codes
 from mer.train.leaks import audit as leaks
-from mer.train.leaks.findings import Leak, find_leaks
+from mer.train.leaks.findings import find_leaks
+from mer.train.leaks.leak import Leak
 from tests.conftest import tiny
 
 Change = Callable[[Path, Path], object]
