@@ -11,9 +11,9 @@ from mer import run_files
 from mer.config import Config, StageConfig
 from mer.errors import ConfigError, MerError
 from mer.evaluation.comparison.runs import read_run
+from mer.models.pretrained.inspect_file import inspect
 from mer.run import run
 from mer.train.experiment.config_checks import check_config
-from mer.weights import inspect
 
 
 @pytest.fixture(scope="module")
