@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.utils.atomic_files import write_json
 
 
@@ -30,13 +30,13 @@ def test_two_names_never_share_a_folder() -> None:
 
 
 def test_only_finished_folds_are_listed(tmp_path: Path) -> None:
-    assert run_files.completed_folds(tmp_path) == []
+    assert finished_folders.completed_folds(tmp_path) == []
     for name, finished in (("b", True), ("a", True), ("c", False), (".d", True)):
         folder = tmp_path / run_files.FOLDS_FOLDER / name
         folder.mkdir(parents=True)
         if finished:
             (folder / run_files.FOLD).write_text('{"config_hash": "", "environment": {}}')
-    assert [folder.name for folder in run_files.completed_folds(tmp_path)] == ["a", "b"]
+    assert [folder.name for folder in finished_folders.completed_folds(tmp_path)] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_only_finished_folds_are_listed(tmp_path: Path) -> None:
 def test_a_record_without_hashes_holds_numbers_where_numbers_belong(key: str, value: object, tmp_path: Path) -> None:
     record = {"config_hash": "a", "environment": {}, "seconds": 1.5, "accuracy": 1, "steps": None}
     write_json(tmp_path / run_files.FOLD, record)
-    assert run_files.damage(tmp_path, run_files.FOLD) is None
+    assert finished_folders.damage(tmp_path, run_files.FOLD) is None
     write_json(tmp_path / run_files.FOLD, {**record, key: value})
-    assert str(run_files.damage(tmp_path, run_files.FOLD)).endswith(f"{run_files.FOLD} lacks {key}")
+    assert str(finished_folders.damage(tmp_path, run_files.FOLD)).endswith(f"{run_files.FOLD} lacks {key}")
 
 
 @pytest.mark.parametrize("name", [run_files.RESULTS, run_files.REPORT, run_files.MANIFEST, run_files.CONFUSION])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.cli import GRACE, guarded
 from mer.errors import MerError
 from tests.helpers.command import TINY
@@ -105,7 +105,7 @@ def test_a_run_ends_with_its_processes_and_no_fold_begins(
     found = end(process, number)
     check_ended(found, number)
     assert f"mer run resume={tmp_path / 'run'}" in found[2]
-    assert not run_files.completed_folds(tmp_path / "run")
+    assert not finished_folders.completed_folds(tmp_path / "run")
     assert not list((tmp_path / "run").glob(f"{run_files.FAILURES_FOLDER}/*"))
 
 
@@ -147,7 +147,7 @@ def test_a_worker_that_is_hit_is_told_of_and_its_fold_is_trained_all_the_same(
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, out + err
     assert f"a worker process was ended by {number.name}" in out
-    assert len(run_files.completed_folds(tmp_path / "run")) == 4 and "Traceback" not in err
+    assert len(finished_folders.completed_folds(tmp_path / "run")) == 4 and "Traceback" not in err
 
 
 OTHERS: dict[str, Sequence[str]] = {

@@ -11,7 +11,7 @@ import torch
 from hydra.errors import ConfigCompositionException
 from omegaconf.errors import OmegaConfBaseException
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import ManifestData, MotionPriorData, SyntheticData
 from mer.data.synthetic.__main__ import main as synthetic_main
 from mer.errors import ConfigError
@@ -108,7 +108,9 @@ def test_the_authors_experiment_runs_on_an_invented_tree_from_a_caffe_file(layou
     config = composed(f"+experiment=wang2020_{layout}", *overrides, *QUICK, "optim.iterations=2")
     results = run(config, tmp_path / "run")
     assert results["complete"] and results["input"] == "apex" and len(results["classes"]) == 5
-    record = json.loads((run_files.completed_folds(tmp_path / "run")[0] / run_files.FOLD).read_text(encoding="utf-8"))
+    record = json.loads(
+        (finished_folders.completed_folds(tmp_path / "run")[0] / run_files.FOLD).read_text(encoding="utf-8")
+    )
     assert record["steps"] == 2
     assert any("classifier" in sentence for sentence in record["origin"]), "seven classes there, five here"
     assert any(note.startswith("The folds began so: macro.caffemodel") for note in results["notes"])
@@ -191,7 +193,7 @@ def test_two_processes_train_a_shared_stage_and_stages_of_folds_as_one_does(tmp_
     first, second = (read_weights(run_files.stage_folder(tmp_path / name, "macro")) for name in ("one", "two"))
     for name, value in first.items():
         torch.testing.assert_close(second[name], value, rtol=1e-3, atol=1e-4)
-    for folder in run_files.completed_folds(tmp_path / "two"):
+    for folder in finished_folders.completed_folds(tmp_path / "two"):
         assert (run_files.stage_folder(folder, "same") / run_files.STAGE).is_file()
     table = pd.read_csv(tmp_path / "two" / run_files.PREDICTIONS)
     assert len(table) == 24 and table["sample_id"].is_unique

@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import AugmentConfig, Config, MotionPriorData, OptimConfig, StageConfig
 from mer.errors import DiskFullError, MerError
 from mer.run import run
@@ -130,7 +130,7 @@ def slow(*values: str) -> list:
 
 
 def fold_with(folder: Path, file: str) -> Path:
-    return next(one for one in run_files.completed_folds(folder) if (one / file).is_file())
+    return next(one for one in finished_folders.completed_folds(folder) if (one / file).is_file())
 
 
 @pytest.mark.parametrize(("file", "fault"), marked(FAULTS))
@@ -143,8 +143,8 @@ def test_a_damaged_fold_is_made_again(file: str, fault: str, config: Config, who
     if (file, fault) != (run_files.FOLD, "deleted"):  # a fold that never was finished looks alike
         assert str(one / file) in said
         assert "1 to train" in said
-    assert [path.name for path in run_files.completed_folds(copy)] == [
-        path.name for path in run_files.completed_folds(whole)
+    assert [path.name for path in finished_folders.completed_folds(copy)] == [
+        path.name for path in finished_folders.completed_folds(whole)
     ]
     assert "is made again" not in rerun(config, copy)
 
@@ -163,9 +163,9 @@ def test_a_damaged_fold_is_made_again(file: str, fault: str, config: Config, who
 def test_a_fold_without_hashes_is_checked_as_far_as_it_shows(
     file: str, fault: str, config: Config, whole: Path, copy: Path
 ):
-    for one in run_files.completed_folds(copy):
+    for one in finished_folders.completed_folds(copy):
         record = json.loads((one / run_files.FOLD).read_text())
-        del record[run_files.HASHES]
+        del record[finished_folders.HASHES]
         (one / run_files.FOLD).write_text(json.dumps(record))
     if not (file == run_files.FOLD or fault != "empty"):
         assert "0 to train" in rerun(config, copy)  # as they are they count as finished
@@ -230,7 +230,7 @@ def test_resume_of_a_damaged_run_is_refused_or_right(file: str, fault: str, whol
 def test_a_run_works_in_a_folder_of_any_name(name: str, config: Config, whole: Path, tmp_path: Path):
     rerun(config, tmp_path / name)
     assert (tmp_path / name / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
-    shutil.rmtree(run_files.completed_folds(tmp_path / name)[0])
+    shutil.rmtree(finished_folders.completed_folds(tmp_path / name)[0])
     assert "1 to train" in rerun(config, tmp_path / name)
 
 
@@ -265,8 +265,8 @@ def test_a_null_run_is_finished_as_it_began(null: str, config: Config, tmp_path:
     config = replace(config, null=null)
     rerun(config, tmp_path / "run")
     before = (tmp_path / "run" / run_files.PREDICTIONS).read_bytes()
-    shutil.rmtree(run_files.completed_folds(tmp_path / "run")[1])
-    flip(run_files.completed_folds(tmp_path / "run")[0] / run_files.CHECKPOINT)
+    shutil.rmtree(finished_folders.completed_folds(tmp_path / "run")[1])
+    flip(finished_folders.completed_folds(tmp_path / "run")[0] / run_files.CHECKPOINT)
     assert "2 to train" in rerun(config, tmp_path / "run")
     assert (tmp_path / "run" / run_files.PREDICTIONS).read_bytes() == before
     with pytest.raises(MerError, match="null: "):
@@ -282,7 +282,7 @@ def test_a_run_with_null_tests_is_run_again(config: Config, whole: Path, tmp_pat
     results = json.loads((run_folder / run_files.RESULTS).read_text())["sanity"]
     assert {"permuted_labels", "onset_only", "linear", "identity"} <= results.keys()
     null = run_files.sanity_folder(run_folder, "permuted_labels")
-    shutil.rmtree(run_files.completed_folds(null)[0])
+    shutil.rmtree(finished_folders.completed_folds(null)[0])
     noise(run_folder / run_files.SANITY_FOLDER / run_files.SANITY)
     rerun(config, run_folder)
     assert json.loads((run_folder / run_files.RESULTS).read_text())["sanity"] == results
@@ -294,7 +294,7 @@ def test_a_run_with_null_tests_is_run_again(config: Config, whole: Path, tmp_pat
 
 @counted("fold of another person")
 def test_a_fold_copied_to_the_name_of_another_is_made_again(config: Config, whole: Path, copy: Path):
-    first, second = run_files.completed_folds(copy)[:2]
+    first, second = finished_folders.completed_folds(copy)[:2]
     shutil.rmtree(second)
     shutil.copytree(first, second)
     assert "1 to train" in rerun(config, copy)
@@ -304,10 +304,10 @@ def test_a_fold_copied_to_the_name_of_another_is_made_again(config: Config, whol
 @counted("fold of other data")
 def test_folds_of_other_data_are_refused_though_the_manifest_is_lost(config: Config, copy: Path):
     (copy / run_files.MANIFEST).unlink()
-    one = run_files.completed_folds(copy)[0]
+    one = finished_folders.completed_folds(copy)[0]
     record = json.loads((one / run_files.FOLD).read_text()) | {"data_hash": "other"}
-    del record[run_files.HASHES]
-    (one / run_files.FOLD).write_text(json.dumps(run_files.seal(one, run_files.FOLD, record)))
+    del record[finished_folders.HASHES]
+    (one / run_files.FOLD).write_text(json.dumps(finished_folders.seal(one, run_files.FOLD, record)))
     with pytest.raises(MerError, match="other data"):
         run(config, copy, console=Console(quiet=True))
 
@@ -328,7 +328,7 @@ def test_what_stands_in_the_way_is_named_before_anything_is_trained(
 @counted("run's folder behind a link")
 def test_a_run_is_finished_through_a_link(config: Config, whole: Path, copy: Path, tmp_path: Path):
     (tmp_path / "link").symlink_to(copy)
-    shutil.rmtree(run_files.completed_folds(copy)[0])
+    shutil.rmtree(finished_folders.completed_folds(copy)[0])
     assert "1 to train" in rerun(config, tmp_path / "link")
     assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()
     assert (tmp_path / "link").is_symlink()
@@ -477,7 +477,7 @@ def test_a_damaged_stage_is_made_again_before_a_fold_uses_it(
     copy = Path(shutil.copytree(whole, tmp_path / "run"))
     path = run_files.stage_folder(copy, "prior") / file
     DAMAGE[fault](path)
-    shutil.rmtree(run_files.completed_folds(copy)[0])
+    shutil.rmtree(finished_folders.completed_folds(copy)[0])
     said = rerun(config, copy)
     assert f"note: {path}" in said
     assert (copy / run_files.PREDICTIONS).read_bytes() == (whole / run_files.PREDICTIONS).read_bytes()

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.__main__ import COMMANDS
 from mer.cli import guarded
 from mer.compose import load_config
@@ -50,7 +50,7 @@ def told(config: Config, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 def test_a_line_a_fold_where_the_output_is_no_terminal(told: tuple[Path, str]):
     folder, said = told
     lines = [line for line in said.splitlines() if line.startswith("fold ")]
-    names = [path.name for path in run_files.completed_folds(folder)]
+    names = [path.name for path in finished_folders.completed_folds(folder)]
     assert [line.partition(": ")[0] for line in lines] == [f"fold {k}/4 {name}" for k, name in enumerate(names, 1)]
     assert all(re.search(r": \d+\.\d s, accuracy \d\.\d\d on \d+ clips$", line) for line in lines)
     assert "\x1b" not in said and "\r" not in said  # no bar, no colour
@@ -61,7 +61,7 @@ def test_a_run_that_lacks_a_fold_says_so_and_ends_with_status_1(
     told: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     copy = Path(shutil.copytree(told[0], tmp_path / "run"))
-    shutil.rmtree(run_files.completed_folds(copy)[0])
+    shutil.rmtree(finished_folders.completed_folds(copy)[0])
 
     def broken(*_: object) -> None:
         raise RuntimeError("the device is lost")
@@ -155,7 +155,7 @@ def test_a_sweep_is_resumed_by_its_folder_alone(cache_dir: Path, tmp_path: Path)
     sweep = tmp_path / "sweep"
     before = [(sweep / job / run_files.PREDICTIONS).read_bytes() for job in ("0", "1")]
     shutil.rmtree(sweep / "1")
-    shutil.rmtree(run_files.completed_folds(sweep / "0")[0])
+    shutil.rmtree(finished_folders.completed_folds(sweep / "0")[0])
     done = command("mer.run", f"resume={sweep}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [(sweep / job / run_files.PREDICTIONS).read_bytes() for job in ("0", "1")] == before

@@ -19,7 +19,7 @@ from rich.console import Console
 
 import mer
 import mer.run as run_module
-from mer import errors, run_files
+from mer import errors, finished_folders, run_files
 from mer.config import Config, FolderData, ManifestData, OptimConfig, ProtocolConfig, StageConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import MerError
@@ -86,10 +86,10 @@ def test_folds_of_a_protocol_are_checked(name: str, tmp_path: Path, monkeypatch:
 def test_folds_of_other_data_are_not_pooled(finished: tuple[Config, Path], tmp_path: Path):
     config, whole = finished
     copy = Path(shutil.copytree(whole, tmp_path / "run"))
-    one = run_files.completed_folds(copy)[0]
+    one = finished_folders.completed_folds(copy)[0]
     record = json.loads((one / run_files.FOLD).read_text()) | {"data_hash": "other"}
-    del record[run_files.HASHES]
-    (one / run_files.FOLD).write_text(json.dumps(run_files.seal(one, run_files.FOLD, record)))
+    del record[finished_folders.HASHES]
+    (one / run_files.FOLD).write_text(json.dumps(finished_folders.seal(one, run_files.FOLD, record)))
     with pytest.raises(MerError, match="other data"):
         collect_results(load_experiment(config), copy)
 
@@ -134,7 +134,7 @@ def test_a_run_does_not_go_on_with_other_frames_between(finished: tuple[Config, 
     config = between(tmp_path, cache_dir)
     copy = Path(shutil.copytree(finished[1], tmp_path / "run"))
     run(config, copy, console=Console(quiet=True))  # the same frames elsewhere are the same data
-    shutil.rmtree(run_files.completed_folds(copy)[0])
+    shutil.rmtree(finished_folders.completed_folds(copy)[0])
     frame = tmp_path / "clips" / "p1" / "positive" / "003.png"
     cv2.imwrite(str(frame), np.zeros((32, 32), np.uint8))
     with pytest.raises(MerError, match="changed since the run"):
@@ -259,7 +259,7 @@ def test_a_dry_run_counts_every_recipe_of_a_search(tiny_config: Config):
 def test_a_dry_run_knows_what_is_finished_and_what_would_be_refused(finished: tuple[Config, Path], tmp_path: Path):
     config, whole = finished
     copy = Path(shutil.copytree(whole, tmp_path / "run"))
-    shutil.rmtree(run_files.completed_folds(copy)[0])
+    shutil.rmtree(finished_folders.completed_folds(copy)[0])
     assert "3 of 4 folds, which are kept" in said(config, copy)
     assert "0 steps a fold, 0 in all" in said(config, whole)
     with pytest.raises(MerError, match=r"optim\.lr"):

@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from sklearn.metrics import f1_score, roc_auc_score
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import Config, ProtocolConfig, TaskConfig
 from mer.data.facs.unit_targets import unit_targets
 from mer.errors import ConfigError, MerError
@@ -84,7 +84,7 @@ def test_results_are_those_of_the_written_predictions(finished: tuple[Path, dict
 def test_each_clip_is_decided_by_the_thresholds_of_its_fold(finished: tuple[Path, dict[str, Any], str]) -> None:
     folder, results, _ = finished
     used: dict[str, list[float]] = {name: [] for name in NAMES}
-    for part in run_files.completed_folds(folder):
+    for part in finished_folders.completed_folds(folder):
         record = json.loads((part / run_files.FOLD).read_text())
         assert record["thresholds_by"] == "inner"
         table = read_predictions(part / run_files.PREDICTIONS)
@@ -106,7 +106,7 @@ def test_report_console_and_checkpoint_name_every_unit(finished: tuple[Path, dic
         assert name in shown
     assert "Synthetic data" in page
     assert "Synthetic data" in shown
-    kept = checkpoint.read(str(run_files.completed_folds(folder)[0] / run_files.CHECKPOINT))
+    kept = checkpoint.read(str(finished_folders.completed_folds(folder)[0] / run_files.CHECKPOINT))
     assert kept["card"]["classes"] == NAMES
     assert kept["card"]["task"] == "action_units"
     assert set(kept["card"]["thresholds"]) == set(NAMES)

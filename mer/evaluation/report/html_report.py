@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.evaluation import caveats
 from mer.evaluation.predictions import read_predictions
 from mer.evaluation.report import published_results
@@ -55,7 +55,7 @@ def _context(run: Path, *, inputs: bool) -> dict[str, Any]:
     """Return all values that the template shows."""
     results = _json(run / run_files.RESULTS)
     manifest = _json(run / run_files.MANIFEST)
-    folders = run_files.completed_folds(run)
+    folders = finished_folders.completed_folds(run)
     samples = list(_attention(folders, read_predictions(run / run_files.PREDICTIONS), inputs=inputs))
     return {
         **run_context(run, results),
@@ -78,7 +78,7 @@ def _context(run: Path, *, inputs: bool) -> dict[str, Any]:
 def run_context(run: Path, results: dict[str, Any]) -> dict[str, Any]:
     """What every report shows, whatever the run recognises: warnings, audit, curves, folds, notes, provenance."""
     config = run / run_files.CONFIG
-    curves = [folder / run_files.CURVES for folder in run_files.completed_folds(run)]
+    curves = [folder / run_files.CURVES for folder in finished_folders.completed_folds(run)]
     return {
         "results": results,
         "warnings": caveats.warnings(results),

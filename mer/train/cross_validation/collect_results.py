@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import ARGMAX
 from mer.errors import AllFoldsFailedError, DamagedFileError
 from mer.evaluation.predictions import pool_folds, read_predictions
@@ -86,7 +86,7 @@ def collect_results(experiment: Experiment, run: Path) -> dict[str, Any]:
         *environment_notes(run),
     ]
     if config.input.register != NONE:
-        records = [read_json(folder / run_files.FOLD) for folder in run_files.completed_folds(run)]
+        records = [read_json(folder / run_files.FOLD) for folder in finished_folders.completed_folds(run)]
         results["registration"] = fold_registration.summary(records)
         results["notes"] += fold_registration.notes(results["registration"])
         if any(one["after"] is not None for one in results["registration"].values()):
@@ -147,7 +147,7 @@ def _failure(path: Path) -> dict[str, Any]:
 
 def environment_notes(run: Path) -> list[str]:
     """Return one sentence per difference in code, packages or hardware between folds, as after an update."""
-    found = [read_json(folder / run_files.FOLD)["environment"] for folder in run_files.completed_folds(run)]
+    found = [read_json(folder / run_files.FOLD)["environment"] for folder in finished_folders.completed_folds(run)]
     flat = [flatten(environment) for environment in found]
     differing = {key: {str(one.get(key)) for one in flat} for key in sorted({key for one in flat for key in one})}
     return [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.evaluation.predictions import PredictionError, read_predictions
 from mer.protocols.registry import Fold
 from mer.train.experiment.experiment import Experiment
@@ -22,7 +22,7 @@ def is_finished(fold: Fold, run: Path) -> bool:
 
 def fold_damage(fold: Fold, folder: Path) -> str | None:
     """Return what is wrong with a finished fold's files, naming the file; None where nothing is."""
-    fault = run_files.damage(folder, run_files.FOLD)
+    fault = finished_folders.damage(folder, run_files.FOLD)
     if fault is not None:
         return fault
     path = folder / run_files.PREDICTIONS

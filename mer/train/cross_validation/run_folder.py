@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.errors import DamagedFileError, MerError
 from mer.provenance import config_hash, environment, flatten, result_config
 from mer.train.cross_validation import stage_notes
@@ -92,7 +92,7 @@ def refuse_foreign_folds(experiment: Experiment, run: Path) -> None:
     # older versions did not record the data of a fold
     foreign = [
         folder.name
-        for folder in run_files.completed_folds(run)
+        for folder in finished_folders.completed_folds(run)
         if any(read_json(folder / run_files.FOLD).get(key, value) != value for key, value in wanted.items())
     ]
     if foreign:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.inputs import pipeline
 from mer.train.experiment.experiment import Experiment, PretrainingStage
 from mer.utils.atomic_files import read_json
@@ -88,7 +88,8 @@ def outcomes(experiment: Experiment, run: Path) -> list[str]:
         found += _origins(f"Stage {stage.name} began so", _parts(stage, run))
     if experiment.stages or experiment.config.init.name != "random":
         found += _origins(
-            "The folds began so", [read_json(folder / run_files.FOLD) for folder in run_files.completed_folds(run)]
+            "The folds began so",
+            [read_json(folder / run_files.FOLD) for folder in finished_folders.completed_folds(run)],
         )
     return found
 
@@ -107,7 +108,7 @@ def _sharing(stage: PretrainingStage) -> str:
 
 def _parts(stage: PretrainingStage, run: Path) -> list[dict[str, Any]]:
     """Return the records of all trainings of a stage in the run's folder."""
-    parents = [run] if stage.shared else run_files.completed_folds(run)
+    parents = [run] if stage.shared else finished_folders.completed_folds(run)
     folders = [
         folder for parent in parents for folder in sorted((parent / run_files.STAGES_FOLDER).glob(f"{stage.name}*"))
     ]

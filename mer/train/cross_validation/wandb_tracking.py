@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import Config
 from mer.errors import MerError
 from mer.evaluation.predictions import PROBABILITY_PREFIX, read_predictions
@@ -87,7 +87,7 @@ class WandbTracker:
 
 def attention_pictures(run: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (sample id, RGB picture (H, W, 3) uint8 of input and attention maps) of every kept sample."""
-    for folder in run_files.completed_folds(run):
+    for folder in finished_folders.completed_folds(run):
         if (folder / run_files.ATTENTION).is_file():
             with np.load(folder / run_files.ATTENTION) as kept:
                 for i, sample in enumerate(kept["sample_ids"]):

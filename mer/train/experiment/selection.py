@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from omegaconf.errors import OmegaConfBaseException
 
-from mer import run_files
+from mer import finished_folders
 from mer.config import Config, ProtocolConfig, with_overrides
 from mer.evaluation.predictions import SELECTION_COLUMN, write_predictions
 from mer.inputs.representations import registry as represent
@@ -60,7 +60,7 @@ class ResultFiles:
 
     def record(self, name: str, record: dict[str, Any]) -> None:
         """Write the record of a fold as JSON with `selection`; call it after all other files of the folder."""
-        write_json(self.folder / name, run_files.seal(self.folder, name, self._mark_record(record)))
+        write_json(self.folder / name, finished_folders.seal(self.folder, name, self._mark_record(record)))
 
     def arrays(self, name: str, arrays: dict[str, np.ndarray]) -> None:
         """Write arrays as `.npz`."""

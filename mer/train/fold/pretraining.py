@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.errors import MerError
 from mer.models import checkpoint
 from mer.protocols.registry import Fold
@@ -32,7 +32,7 @@ def train_shared(experiment: Experiment, run: Path) -> Iterator[str]:
             if not stage.shared:
                 break
             target = run_files.stage_folder(run, stage.name, member)
-            fault = run_files.damage(target, run_files.STAGE)
+            fault = finished_folders.damage(target, run_files.STAGE)
             if fault is not None and target.is_dir():
                 yield f"note: {fault}, so the stage is made again"
             if fault is not None or not _is_finished(experiment, stage, target):
@@ -58,7 +58,7 @@ def damaged_stages(experiment: Experiment, run: Path) -> list[Path]:
         for stage in shared
         for member in range(experiment.config.members)
     ]
-    return [one for one in folders if one.is_dir() and run_files.damage(one, run_files.STAGE) is not None]
+    return [one for one in folders if one.is_dir() and finished_folders.damage(one, run_files.STAGE) is not None]
 
 
 def pretrain_for_fold(
@@ -81,7 +81,7 @@ def pretrain_for_fold(
 
 def read_start(folder: Path) -> InitialWeights:
     """Return the weights of a finished stage; raise MerError if its files have changed."""
-    fault = run_files.damage(folder, run_files.STAGE)
+    fault = finished_folders.damage(folder, run_files.STAGE)
     if fault is not None:
         raise MerError(f"{fault}: give the same command again, the stage is then trained anew")
     content = checkpoint.read(folder / run_files.CHECKPOINT)

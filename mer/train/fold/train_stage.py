@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import Config, ProtocolConfig, as_settings
 from mer.errors import MerError
 from mer.models import checkpoint
@@ -70,7 +70,7 @@ class StageResult:
         }
         if weights:
             checkpoint.save(folder / run_files.CHECKPOINT, self.trained.network, model=config.model, card=card)
-        write_json(folder / run_files.STAGE, run_files.seal(folder, run_files.STAGE, self.record))
+        write_json(folder / run_files.STAGE, finished_folders.seal(folder, run_files.STAGE, self.record))
 
 
 def train_stage(

@@ -13,7 +13,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import (
     AttentionConfig,
     Config,
@@ -87,7 +87,7 @@ def test_five_classes_are_tested_without_training_in_whatever_order(five, cache_
         expected = (network(shown).softmax(1) + network(shown.flip(-1) * signs).softmax(1)) / 2
     found = one.loc[experiment.table.frame["sample_id"], [f"prob_{name}" for name in told["classes"]]]
     np.testing.assert_allclose(found.to_numpy(), expected.numpy(), atol=1e-5)
-    _, own = checkpoint.load(run_files.completed_folds(tmp_path / "sorted")[0] / run_files.CHECKPOINT)
+    _, own = checkpoint.load(finished_folders.completed_folds(tmp_path / "sorted")[0] / run_files.CHECKPOINT)
     assert any("drawn motion knows anatomy" in line for line in own["limits"])
 
 

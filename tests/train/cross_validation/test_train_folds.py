@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import AttentionConfig, Config, ModelConfig, OptimConfig, ProtocolConfig
 from mer.errors import AllFoldsFailedError, MerError
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
@@ -56,8 +56,8 @@ def test_the_folder_holds_every_file_of_the_drawing(finished):
         run_files.CONFUSION,
     ):
         assert (folder / name).stat().st_size > 0
-    assert len(run_files.completed_folds(folder)) == 4
-    for one in run_files.completed_folds(folder):
+    assert len(finished_folders.completed_folds(folder)) == 4
+    for one in finished_folders.completed_folds(folder):
         for name in (run_files.FOLD, run_files.PREDICTIONS, run_files.CURVES, run_files.CHECKPOINT):
             assert (one / name).stat().st_size > 0
 
@@ -114,7 +114,7 @@ def test_a_finished_run_is_not_trained_again(finished, tiny_config, monkeypatch)
 def test_a_run_is_resumed_by_its_folder_alone_and_other_options_are_refused(finished, tmp_path):
     folder, _ = finished
     shutil.copytree(folder, tmp_path / "copy")
-    gone = run_files.completed_folds(tmp_path / "copy")[1]
+    gone = finished_folders.completed_folds(tmp_path / "copy")[1]
     shutil.rmtree(gone)
     done = command("mer.run", f"resume={tmp_path / 'copy'}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -176,7 +176,7 @@ def test_a_fold_that_diverges_fails_and_does_not_count_as_finished(tiny_config, 
     recipe = OptimConfig(name="sgd", lr=1e12, schedule="constant", warmup=0.0, epochs=2, batch_size=8)
     with pytest.raises(AllFoldsFailedError, match="no fold"):
         run(replace(tiny_config, optim=recipe), tmp_path / "run")
-    assert not run_files.completed_folds(tmp_path / "run")
+    assert not finished_folders.completed_folds(tmp_path / "run")
     table = pd.read_csv(tmp_path / "run" / run_files.FOLDS)
     assert (table["status"] == "failed").all()
     assert table["error"].str.contains("optim.lr").all()
@@ -194,10 +194,10 @@ def test_folds_computed_under_different_versions_are_noted(finished, tiny_config
     folder, results = finished
     assert not any("not all computed alike" in note for note in results["notes"])
     shutil.copytree(folder, tmp_path / "copy")
-    record = run_files.completed_folds(tmp_path / "copy")[0] / run_files.FOLD
+    record = finished_folders.completed_folds(tmp_path / "copy")[0] / run_files.FOLD
     changed = json.loads(record.read_text(encoding="utf-8"))
     changed["environment"]["versions"]["torch"] = "1.0"
-    record.write_text(json.dumps(run_files.seal(record.parent, record.name, changed)), encoding="utf-8")
+    record.write_text(json.dumps(finished_folders.seal(record.parent, record.name, changed)), encoding="utf-8")
     notes = run(tiny_config, tmp_path / "copy")["notes"]
     assert any("versions.torch was 1.0 and" in note for note in notes)
 
@@ -220,13 +220,13 @@ def test_a_run_killed_in_the_middle_finishes_what_is_missing_and_gives_the_same_
         f"hydra.run.dir={target}",
     ]
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL)
-    wait_for(lambda: len(run_files.completed_folds(target)) >= 1 or process.poll() is not None, seconds=120)
+    wait_for(lambda: len(finished_folders.completed_folds(target)) >= 1 or process.poll() is not None, seconds=120)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     process.kill()
     process.wait()
     assert len(children) >= 2, "two folds should have been in work side by side"
     wait_for(lambda: not any(alive(pid) for pid in children), seconds=20)
-    kept = run_files.completed_folds(target)
+    kept = finished_folders.completed_folds(target)
     assert 1 <= len(kept) < 4, "the run should have been killed before its last fold"
     stamps = {one.name: (one / run_files.FOLD).stat().st_mtime_ns for one in kept}
     assert not (target / run_files.RESULTS).exists()
@@ -263,7 +263,7 @@ def test_a_folder_of_another_configuration_is_refused_with_the_keys_that_differ(
 def test_the_inner_split_chooses_the_epoch(tiny_config, tmp_path):
     config = replace(tiny_config, protocol=ProtocolConfig(validation=0.4), optim=OptimConfig(epochs=3, batch_size=8))
     results = run(config, tmp_path / "run")
-    for one in run_files.completed_folds(tmp_path / "run"):
+    for one in finished_folders.completed_folds(tmp_path / "run"):
         record = json.loads((one / run_files.FOLD).read_text(encoding="utf-8"))
         curves = pd.read_csv(one / run_files.CURVES)
         assert len(curves) == 3
@@ -284,7 +284,7 @@ def test_networks_without_maps_run_and_keep_none(tiny_config, tmp_path, attentio
     config = replace(tiny_config, model=ModelConfig(attention=attention))
     results = run(config, tmp_path / "run")
     assert results["scores"]["all"]["uf1"]["value"] >= 0
-    assert not any((one / run_files.ATTENTION).exists() for one in run_files.completed_folds(tmp_path / "run"))
+    assert not any((one / run_files.ATTENTION).exists() for one in finished_folders.completed_folds(tmp_path / "run"))
     assert reason in (tmp_path / "run" / run_files.REPORT).read_text(encoding="utf-8")
 
 

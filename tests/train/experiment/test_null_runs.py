@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import Config, InputConfig, ProtocolConfig
 from mer.errors import ConfigError, SampleError
 from mer.provenance import config_hash
@@ -119,7 +119,7 @@ def test_sanity_adds_its_tests_to_a_run_and_keeps_its_scores(tiny_config: Config
     assert found["sanity"]["linear"]["samples"] == 24
     for name in ("permuted_labels", "onset_only"):
         folder = run_files.sanity_folder(tmp_path, name)
-        assert len(run_files.completed_folds(folder)) == 4
+        assert len(finished_folders.completed_folds(folder)) == 4
         assert "Null run" in (folder / run_files.REPORT).read_text(encoding="utf-8")
     # finished null folds are kept, and a run without `sanity` keeps what was added
     stamps = [path.stat().st_mtime_ns for path in sorted((tmp_path / "sanity").glob("*/folds/*/model.ckpt"))]

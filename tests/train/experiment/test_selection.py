@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import Config, OptimConfig, ProtocolConfig, with_overrides
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError
@@ -78,7 +78,7 @@ def test_held_out_labels_change_no_prediction(tiny_config: Config, tmp_path: Pat
 
 def test_the_leak_takes_the_epoch_that_is_best_on_the_held_out_person(leaky: tuple[Path, dict, str]) -> None:
     folder, results, _ = leaky
-    for one in run_files.completed_folds(folder):
+    for one in finished_folders.completed_folds(folder):
         curves = pd.read_csv(one / run_files.CURVES)
         best = curves.sort_values(["held_out_uf1", "held_out_loss", "epoch"], ascending=[False, True, True])
         record = json.loads((one / run_files.FOLD).read_text(encoding="utf-8"))
@@ -102,7 +102,7 @@ def test_every_file_of_a_leaky_run_says_so(leaky: tuple[Path, dict, str]) -> Non
     assert "LEAKY" in shown
     assert "LEAKY" in confusion_figure(results).axes[0].get_title(loc="left")
     tables = [folder / run_files.PREDICTIONS, folder / run_files.FOLDS]
-    for one in run_files.completed_folds(folder):
+    for one in finished_folders.completed_folds(folder):
         tables += [one / run_files.PREDICTIONS, one / run_files.CURVES]
         assert json.loads((one / run_files.FOLD).read_text(encoding="utf-8"))["selection"] == "leaky"
         _, card = checkpoint.load(one / run_files.CHECKPOINT)
@@ -242,7 +242,7 @@ def test_a_nested_run_records_what_each_fold_chose_and_carries_no_mark(tiny_conf
     assert results["selection"] == "inner"
     assert results["candidates"] == table["candidate"].value_counts().to_dict()
     assert results["validation_uf1"] == pytest.approx(table["validation_uf1"].mean(), abs=1e-6)
-    for one in run_files.completed_folds(tmp_path / "run"):
+    for one in finished_folders.completed_folds(tmp_path / "run"):
         record = json.loads((one / run_files.FOLD).read_text(encoding="utf-8"))
         scores = {row["overrides"]: row["validation_uf1"] for row in record["candidates"]}
         assert list(scores) == NESTED.candidates

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import AttentionConfig, Config, ModelConfig
 from mer.errors import ConfigError
 from mer.evaluation.predictions import read_predictions
@@ -44,7 +44,7 @@ def probabilities(table: pd.DataFrame) -> np.ndarray:
 
 def member(folder: Path, number: int) -> pd.DataFrame:
     """Pooled predictions of one member, sorted by sample."""
-    tables = [read_predictions(one / run_files.MEMBERS) for one in run_files.completed_folds(folder)]
+    tables = [read_predictions(one / run_files.MEMBERS) for one in finished_folders.completed_folds(folder)]
     table = pd.concat(tables)
     table = table[table["member"] == str(number)].drop(columns="member")
     return table.sort_values("sample_id").reset_index(drop=True)
@@ -102,7 +102,7 @@ def test_results_hold_each_member_and_the_report_is_written(two):
 def test_one_member_leaves_no_further_files(config, tmp_path):
     results = run(config, tmp_path / "run")
     assert results["members"] is None
-    for one in run_files.completed_folds(tmp_path / "run"):
+    for one in finished_folders.completed_folds(tmp_path / "run"):
         assert not list(one.glob("*-*.*"))
         assert not (one / run_files.MEMBERS).exists()
         assert "members" not in json.loads((one / run_files.FOLD).read_text(encoding="utf-8"))

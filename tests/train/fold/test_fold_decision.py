@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import Config, DecisionConfig, OptimConfig, ProtocolConfig
 from mer.data.samples.table import SampleTable
 from mer.errors import ConfigError
@@ -136,7 +136,7 @@ def test_a_run_keeps_its_probabilities_and_says_how_it_decided(tiny_config: Conf
     assert any("Decision rule uf1" in line and "1 in 4" in line for line in caveats.remarks(results))
     assert list(pd.read_csv(tmp_path / "uf1" / run_files.FOLDS)["strength"]) == [1.0] * 4
     assert '<th scope="col">strength</th>' in (tmp_path / "uf1" / run_files.REPORT).read_text(encoding="utf-8")
-    folder = run_files.completed_folds(tmp_path / "uf1")[0]
+    folder = finished_folders.completed_folds(tmp_path / "uf1")[0]
     record = read_json(folder / run_files.FOLD)
     costs = record["decision"]
     own = read_predictions(folder / run_files.PREDICTIONS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import Config, as_settings
 from mer.inputs import registration
 from mer.inputs.input_arrays import plan_inputs
@@ -92,5 +92,5 @@ def test_a_run_says_what_registration_found(
     run(config, tmp_path / "fitted")
     assert (tmp_path / "fitted" / run_files.REGISTRATION).is_file()
     assert "as registration found it" in (tmp_path / "fitted" / run_files.REPORT).read_text(encoding="utf-8")
-    record = read_json(run_files.completed_folds(tmp_path / "fitted")[0] / run_files.FOLD)
+    record = read_json(finished_folders.completed_folds(tmp_path / "fitted")[0] / run_files.FOLD)
     assert record["registration"]["synthetic"]["after"] >= record["registration"]["synthetic"]["before"]

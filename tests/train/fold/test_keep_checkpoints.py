@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import Config, StageConfig
 from mer.errors import ConfigError, MerError
 from mer.evaluation.comparison.runs import read_run
@@ -46,8 +46,8 @@ def test_a_run_that_keeps_fewer_networks_lacks_nothing_else(
     assert set(names(whole)) - set(names(tmp_path)) == set(names(whole, ".ckpt")) - set(weights)
     for name in (run_files.PREDICTIONS, *names(whole, run_files.ATTENTION), *names(whole, run_files.MEMBERS)):
         assert (tmp_path / name).read_bytes() == (whole / name).read_bytes(), name
-    for folder in run_files.completed_folds(tmp_path):
-        assert run_files.damage(folder, run_files.FOLD) is None
+    for folder in finished_folders.completed_folds(tmp_path):
+        assert finished_folders.damage(folder, run_files.FOLD) is None
     # what reads a finished run reads this one too; what needs a network says where there is none
     assert (tmp_path / run_files.REPORT).is_file() and len(read_run(tmp_path).predictions) == 24
     with pytest.raises(MerError, match=r"model\.ckpt"):
@@ -56,10 +56,10 @@ def test_a_run_that_keeps_fewer_networks_lacks_nothing_else(
     before = {name: (tmp_path / name).stat().st_mtime_ns for name in names(tmp_path) if name.startswith("folds/")}
     run(config, tmp_path)
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in before} == before
-    assert len(run_files.completed_folds(tmp_path)) == 4
-    curves = run_files.completed_folds(tmp_path)[0] / run_files.CURVES
+    assert len(finished_folders.completed_folds(tmp_path)) == 4
+    curves = finished_folders.completed_folds(tmp_path)[0] / run_files.CURVES
     curves.unlink()
-    assert len(run_files.completed_folds(tmp_path)) == 3
+    assert len(finished_folders.completed_folds(tmp_path)) == 3
 
 
 def test_a_run_may_be_finished_with_another_choice(tiny_config: Config, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_run_may_be_finished_with_another_choice(tiny_config: Config, tmp_path
         (run_files.fold_folder(tmp_path, name) / run_files.FOLD).unlink()
     run(replace(tiny_config, trainer=replace(tiny_config.trainer, keep_checkpoints="none")), tmp_path)
     assert names(tmp_path, ".ckpt") == ["folds/synthetic-s002/model.ckpt", "folds/synthetic-s003/model.ckpt"]
-    assert len(run_files.completed_folds(tmp_path)) == 4
+    assert len(finished_folders.completed_folds(tmp_path)) == 4
 
 
 def test_null_tests_that_read_the_networks_ask_for_all(tiny_config: Config) -> None:

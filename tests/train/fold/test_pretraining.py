@@ -13,7 +13,7 @@ import pytest
 import sklearn.metrics
 import torch
 
-from mer import run_files
+from mer import finished_folders, run_files
 from mer.config import (
     AttentionConfig,
     Config,
@@ -109,7 +109,7 @@ def test_zero_shot_is_the_network_of_the_stage_on_every_sample(shared, tmp_path)
     np.testing.assert_allclose(kept.loc[experiment.table.frame["sample_id"], columns], expected, atol=1e-5)
     assert results["complete"] and len(kept) == 12
     assert pd.read_csv(tmp_path / "run" / run_files.FOLDS)["steps"].tolist() == [0]
-    _, told = checkpoint.load(run_files.completed_folds(tmp_path / "run")[0] / run_files.CHECKPOINT)
+    _, told = checkpoint.load(finished_folders.completed_folds(tmp_path / "run")[0] / run_files.CHECKPOINT)
     expected_uf1 = sklearn.metrics.f1_score(kept["label"], kept["predicted"], average="macro")
     assert told["tested_on"]["uf1"] == pytest.approx(expected_uf1)
     assert (told["tested_on"]["samples"], told["tested_on"]["subjects"]) == (12, 3)
@@ -123,7 +123,7 @@ def test_a_finished_stage_is_not_trained_again_and_a_lost_fold_gets_the_same_byt
     run(config, tmp_path / "run")
     before = (tmp_path / "run" / run_files.PREDICTIONS).read_bytes()
     assert before == (folder / run_files.PREDICTIONS).read_bytes(), "the same seed gives the same bytes"
-    (run_files.completed_folds(tmp_path / "run")[1] / run_files.FOLD).unlink()
+    (finished_folders.completed_folds(tmp_path / "run")[1] / run_files.FOLD).unlink()
     monkeypatch.setattr(pretraining, "train_stage", lambda *_, **__: pytest.fail("a finished stage was trained again"))
     run(config, tmp_path / "run")
     assert (tmp_path / "run" / run_files.PREDICTIONS).read_bytes() == before
