@@ -26,6 +26,7 @@ from mer.inputs.cache import cached_step
 from mer.inputs.faces import crops
 from mer.inputs.faces.alignment import TEMPLATE
 from mer.inputs.faces.landmarks import COLUMNS
+from mer.train.experiment import input_preparation
 from mer.train.experiment.experiment import load_experiment
 from tests.helpers.command import command
 
@@ -87,7 +88,7 @@ def overrides(config: Config) -> list[str]:
 
 def made(config: Config) -> dict[str, int]:
     """Prepare, and tell how many clips each step made."""
-    return {name: count["made"] for name, count in prepare.prepare(config)["steps"].items()}
+    return {name: count["made"] for name, count in input_preparation.prepare(config)["steps"].items()}
 
 
 ALL = {"faces": CLIPS, "apexes": CLIPS, "inputs": CLIPS}
@@ -99,7 +100,7 @@ def entries(config: Config, pattern: str) -> list[Path]:
 
 
 def test_a_run_after_it_makes_nothing(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = prepare.prepare(config)
+    found = input_preparation.prepare(config)
     assert {name: count["made"] for name, count in found["steps"].items()} == ALL
     assert found["clips"] == CLIPS
     assert found["frames"] == len(entries(config, "synthetic/*/**/*.png"))
@@ -169,7 +170,7 @@ def test_what_changes_an_entry_never_hits_the_old_one(
 
 
 def test_other_times_and_names_of_the_same_bytes_hit(config: Config) -> None:
-    prepare.prepare(config)
+    input_preparation.prepare(config)
     for path in entries(config, "synthetic/*/*/*/*.png"):
         path.touch()
     assert made(config) == NONE
@@ -200,7 +201,7 @@ def _cut(path: Path) -> None:
 def test_a_damaged_entry_is_made_again(
     config: Config, pattern: str, damage: Callable[[Path], object], step: str
 ) -> None:
-    prepare.prepare(config)
+    input_preparation.prepare(config)
     pixels = {path.name: path.read_bytes() for path in entries(config, "pixels/*.npy")}
     damage(entries(config, pattern)[0])
     assert made(config) == {**NONE, step: 1}
@@ -229,7 +230,7 @@ def test_interrupted_inputs_are_gone_on_with(config: Config, monkeypatch: pytest
     with monkeypatch.context() as patch:
         patch.setattr(input_arrays, "compute_input", breaks)
         with pytest.raises(RuntimeError):
-            prepare.prepare(config)
+            input_preparation.prepare(config)
     parts = entries(config, "parts/*.npy")
     assert len(parts) == 3
     _cut(parts[0])
@@ -257,16 +258,16 @@ def test_the_dry_run_tells_what_would_be_made(config: Config, capsys: pytest.Cap
     assert f"faces: {CLIPS} of {CLIPS} clips would be made" in said
     assert said.count("not known before") == 2
     assert not entries(config, "faces") and not entries(config, "pixels")
-    prepare.prepare(config)
+    input_preparation.prepare(config)
     entries(config, "apex/*.json")[0].unlink()
-    rows = prepare.outlook(config)
+    rows = input_preparation.outlook(config)
     assert [(row["step"], row["missing"]) for row in rows] == [("faces", 0), ("apexes", 1), ("inputs", None)]
-    prepare.prepare(config)
-    assert [row["missing"] for row in prepare.outlook(config)] == [0, 0, 0]
+    input_preparation.prepare(config)
+    assert [row["missing"] for row in input_preparation.outlook(config)] == [0, 0, 0]
 
 
 def test_status_and_clean(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
-    prepare.prepare(config)
+    input_preparation.prepare(config)
     cache = f"cache_dir={config.cache_dir}"
     assert prepare.main(["--status", cache]) == 0
     said = capsys.readouterr().out
@@ -305,7 +306,7 @@ def test_what_cannot_be_done_ends_with_status_2(
 
 
 def test_it_begins_without_lightning_and_torch(config: Config, tmp_path: Path) -> None:
-    prepare.prepare(config)
+    input_preparation.prepare(config)
     code = "import sys; from mer import prepare; prepare.main(sys.argv[1:])\n"
     code += "sys.exit(' '.join(name for name in ('torch', 'pytorch_lightning') if name in sys.modules) or 0)"
     done = subprocess.run([sys.executable, "-c", code, *overrides(config)], capture_output=True, text=True, check=False)

@@ -22,12 +22,12 @@ from mer.cli import guarded
 from mer.compose import load_config
 from mer.config import Config
 from mer.errors import ConfigError, MerError
-from mer.prepare import prepare
 from mer.run import run
 from mer.train.cross_validation import train_folds
 from mer.train.cross_validation.fold_processes import in_processes
 from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import load_experiment
+from mer.train.experiment.input_preparation import prepare
 from tests.conftest import tiny
 from tests.faults.counts import counted
 from tests.helpers.command import TINY, command
