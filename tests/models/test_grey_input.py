@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mer.models.caffe.importer import from_caffemodel, import_caffemodel
+from mer.models.caffe.importer import import_caffemodel
 from tests.helpers.caffe_files import Blobs, file_bytes, forward, random_blobs
 
 
@@ -36,7 +36,7 @@ def test_equal_where_the_window_lies_inside_the_picture(colour: Blobs, tmp_path)
     assert any("3 channels" in note for note in found.notes)
     for side in (32, 37):
         x = 120 + 60 * torch.randn(2, 1, side, side, dtype=torch.float64)
-        expected = stem(from_caffemodel(path).state_dict(), x.expand(-1, 3, -1, -1))
+        expected = stem(import_caffemodel(path).network.state_dict(), x.expand(-1, 3, -1, -1))
         difference = stem(found.network.state_dict(), x) - expected
         assert difference[:, :, 2:-2, 2:-2].abs().max() < 1e-4 * expected.abs().max()
         # the rest of the constant at the border is a small part of the picture
@@ -49,7 +49,7 @@ def test_everything_equal_and_the_kernel_a_plain_sum_where_channels_are_alike(co
     colour["data_scale"] = [np.full(3, -0.7, "f4"), np.full(3, 0.3, "f4")]
     path = tmp_path / "net.caffemodel"
     path.write_bytes(file_bytes(colour))
-    network = from_caffemodel(path, grey=True)
+    network = import_caffemodel(path, grey=True).network
     torch.testing.assert_close(network.conv1.weight, torch.from_numpy(colour["conv1"][0]).sum(dim=1, keepdim=True))
     torch.testing.assert_close(network.conv1.bias, torch.from_numpy(colour["conv1"][1]))
     x = 110 + 60 * torch.randn(2, 1, 45, 45, dtype=torch.float64)
@@ -65,13 +65,13 @@ def test_a_layer_that_passes_nothing_on_stays_so(colour: Blobs, tmp_path) -> Non
     path = tmp_path / "net.caffemodel"
     path.write_bytes(file_bytes(colour))
     x = torch.randn(1, 1, 30, 30, dtype=torch.float64)
-    expected = stem(from_caffemodel(path).state_dict(), x.expand(-1, 3, -1, -1))
-    got = stem(from_caffemodel(path, grey=True).state_dict(), x)
+    expected = stem(import_caffemodel(path).network.state_dict(), x.expand(-1, 3, -1, -1))
+    got = stem(import_caffemodel(path, grey=True).network.state_dict(), x)
     torch.testing.assert_close(got[:, :, 2:-2, 2:-2], expected[:, :, 2:-2, 2:-2], rtol=1e-4, atol=1e-4)
 
 
 def test_a_grey_file_stays_as_it_is(tmp_path) -> None:
     path = tmp_path / "net.caffemodel"
     path.write_bytes(file_bytes(random_blobs(stages=())))
-    plain, grey = from_caffemodel(path).state_dict(), from_caffemodel(path, grey=True).state_dict()
+    plain, grey = import_caffemodel(path).network.state_dict(), import_caffemodel(path, grey=True).network.state_dict()
     assert all(torch.equal(plain[name], grey[name]) for name in plain)
