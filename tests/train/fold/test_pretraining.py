@@ -33,6 +33,7 @@ from mer.models import checkpoint
 from mer.run import run
 from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import load_experiment
+from mer.train.experiment.overlap import samples_without, shared_subjects
 from mer.train.fold import pretraining, train_stage
 from tests.conftest import tiny
 
@@ -160,11 +161,11 @@ def test_the_samples_of_a_stage_for_one_fold_are_those_of_other_people(base):
     experiment = load_experiment(staged(base, same=replace(MICRO)))
     seen = []
     for fold in experiment.folds:
-        people = pretraining.shared_subjects(experiment.stages[0].samples, experiment.samples, fold.test)
+        people = shared_subjects(experiment.stages[0].samples, experiment.samples, fold.test)
         own = train_stage.stage_fold(
             experiment.stages[0],
             train_stage.stage_config(experiment.config, experiment.stages[0]),
-            pretraining.samples_without(experiment.stages[0].samples, people),
+            samples_without(experiment.stages[0].samples, people),
         )
         seen.append(set(own.train))
         assert not seen[-1] & set(fold.test)
