@@ -86,7 +86,7 @@ def _units(runs: Sequence[FinishedRun], out: Path, *, draws: int, seed: int, con
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     found = argparse.ArgumentParser(
-        prog="python -m mer.compare", description="Compare finished runs on the same samples; every pair is tested."
+        prog="mer compare", description="Compare finished runs on the same samples; every pair is tested."
     )
     found.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run or of a sweep")
     found.add_argument(

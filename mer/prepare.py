@@ -82,7 +82,7 @@ def write_preview(config: Config, path: Path, *, people: int, progress: bool = F
 def main(arguments: list[str] | None = None) -> int:
     """Entry point of `python -m mer.prepare`; return the exit status."""
     form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m mer.prepare", description=__doc__, formatter_class=form)
+    parser = argparse.ArgumentParser(prog="mer prepare", description=__doc__, formatter_class=form)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--dry", action="store_true", help="load the samples, look at their files, tell what is missing")
     what.add_argument("--status", action="store_true", help="tell what lies in cache_dir: entries, bytes, last reading")

@@ -173,7 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point of `python -m mer.sweep FOLDER`."""
     given = sys.argv[1:] if arguments is None else arguments
     if len(given) != 1 or given[0] in ("-h", "--help"):
-        print("usage: python -m mer.sweep FOLDER   (the folder of a multirun)", file=sys.stderr)
+        print("usage: mer sweep FOLDER   (the folder of a multirun)", file=sys.stderr)
         return 0 if given else 2
     if not given[0].strip() or not Path(given[0]).is_dir():
         raise MerError(

@@ -148,7 +148,7 @@ def pictured(source: str | Path, target: str | Path) -> Iterator[str]:
 @guarded
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `python -m mer.weights`."""
-    parser = argparse.ArgumentParser(prog="python -m mer.weights", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="mer weights", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--plugin", action="append", default=[], help="module or .py file the network needs; its code runs"
     )

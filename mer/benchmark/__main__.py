@@ -34,7 +34,7 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of `python -m mer.benchmark`."""
     given = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(prog="python -m mer.benchmark", description=TITLE)
+    parser = argparse.ArgumentParser(prog="mer benchmark", description=TITLE)
     words = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     modules: dict[str, tuple[Any, argparse.ArgumentParser]] = {}
     for name, (module, line) in COMMANDS.items():

@@ -15,7 +15,7 @@ def test_every_word_has_help(word: str, capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit) as ended:
         main([word, "--help"])
     assert ended.value.code == 0
-    assert f"python -m mer.benchmark {word}" in capsys.readouterr().out
+    assert f"mer benchmark {word}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

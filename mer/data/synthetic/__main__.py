@@ -49,7 +49,7 @@ def usual_seed(layout: str) -> int:
 @guarded
 def main(arguments: list[str] | None = None) -> int:
     """Write the synthetic corpus in the layout of a real data set; the exit status is 2 if an option is invalid."""
-    parser = argparse.ArgumentParser(prog="python -m mer.data.synthetic", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="mer synthetic", description=main.__doc__)
     default = SyntheticData(name="synthetic")
     parser.add_argument("--layout", required=True, choices=sorted(LAYOUTS), help="data set whose layout is written")
     parser.add_argument("--variant", help="part or arrangement of that set, e.g. raw; a wrong one lists them")
