@@ -32,6 +32,8 @@ from mer.utils.atomic_files import read_json
 from mer.utils.csv_files import read_csv
 
 TEMPLATE = "report.html.j2"
+#: Most cells a side of an attention map without its input; a map of 56 cells follows the frame (correlation .85).
+CELLS = 14
 #: Longest side in pixels of a picture in the report.
 PICTURE = 128
 
@@ -140,14 +142,16 @@ def _attention(folders: list[Path], predictions: pd.DataFrame, *, inputs: bool) 
                     "predicted": answers.loc[sample, "predicted"],
                     "motion": is_motion(image),
                     "picture": data_uri(resized(input_picture(image), longest=PICTURE)) if inputs else None,
-                    "maps": [_map(image, stage, values) for stage, values in maps],
+                    "maps": [_map(image, stage, values, inputs=inputs) for stage, values in maps],
                 }
 
 
-def _map(image: np.ndarray, stage: int, values: np.ndarray) -> dict[str, Any]:
+def _map(image: np.ndarray, stage: int, values: np.ndarray, *, inputs: bool) -> dict[str, Any]:
+    # maps of early stages draw the edges of the face that is not to be shown
+    shown = values if inputs else resized(values.astype(np.float32), longest=CELLS)
     return {
         "stage": stage,
-        "picture": data_uri(resized(attention_picture(image, values), longest=PICTURE)),
+        "picture": data_uri(resized(attention_picture(image, shown), longest=PICTURE)),
         "range": _range(float(values.min()), float(values.max())),
         "size": f"{values.shape[0]}×{values.shape[1]}",
     }

@@ -68,14 +68,14 @@ def flow_colour_wheel(size: int) -> Picture:
     return _wheel_colours(np.where(inside, u, 0.0), np.where(inside, v, 0.0))
 
 
-def resized(picture: Picture, *, longest: int) -> Picture:
-    """Return the picture with its longest side at most `longest` pixels, by averaging."""
+def resized(picture: npt.NDArray, *, longest: int) -> npt.NDArray:
+    """Return a picture or map with its longest side at most `longest` pixels, by averaging."""
     height, width = picture.shape[:2]
     factor = longest / max(height, width)
     if factor >= 1:
         return picture
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(picture.dtype)
 
 
 def enlarged(picture: Picture, *, shortest: int) -> Picture:

@@ -314,3 +314,21 @@ def test_no_input_is_in_the_file_unless_asked_for(run: Path) -> None:
         np.savez(kept, **{**arrays, "images": np.ones_like(arrays["images"])})
     assert write_report(run).read_bytes() == hidden
     assert write_report(run, inputs=True).read_bytes() != hidden
+
+
+def test_maps_without_inputs_have_no_detail_of_a_face(run: Path) -> None:
+    """Detail below 14 cells a side, of which early stages have much, is in no picture unless inputs are asked for."""
+    coarse = np.kron(np.random.default_rng(0).integers(0, 8, (14, 14)), np.ones((4, 4)))
+    detail = np.indices((56, 56)).sum(axis=0) % 2 - 0.5
+    pictures: dict[bool, list[list[str]]] = {False: [], True: []}
+    for values in (coarse, coarse + detail):
+        for kept in run.glob(f"folds/*/{run_files.ATTENTION}"):
+            with np.load(kept) as found:
+                arrays = dict(found)
+            arrays |= {name: np.stack([values] * len(array)) for name, array in arrays.items() if "map_" in name}
+            np.savez(kept, **arrays)
+        for inputs, told in pictures.items():
+            text = write_report(run, inputs=inputs).read_text(encoding="utf-8")
+            told.append(re.findall(r"data:image/png;base64,[^\"]+", text))
+    assert pictures[False][0] == pictures[False][1]
+    assert pictures[True][0] != pictures[True][1]
