@@ -32,7 +32,7 @@ from mer.utils.atomic_files import read_json
 from mer.utils.csv_files import read_csv
 
 TEMPLATE = "report.html.j2"
-#: Most cells a side of an attention map without its input; a map of 56 cells follows the frame (correlation .85).
+#: Most cells a side of an attention map without its input; 56 cells, as of early stages, could draw a face.
 CELLS = 14
 #: Longest side in pixels of a picture in the report.
 PICTURE = 128
@@ -147,7 +147,7 @@ def _attention(folders: list[Path], predictions: pd.DataFrame, *, inputs: bool) 
 
 
 def _map(image: np.ndarray, stage: int, values: np.ndarray, *, inputs: bool) -> dict[str, Any]:
-    # maps of early stages draw the edges of the face that is not to be shown
+    # fine maps could draw the edges of the face that is not to be shown
     shown = values if inputs else resized(values.astype(np.float32), longest=CELLS)
     return {
         "stage": stage,
