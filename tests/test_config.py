@@ -125,6 +125,8 @@ def test_all_problems_are_shown_at_once():
         (["evaluation.bootstrap=0"], "evaluation.bootstrap"),
         (["evaluation.random_draws=0"], "evaluation.random_draws"),
         (["evaluation.attention_samples=-1"], "evaluation.attention_samples"),
+        (["name=../../x"], "name"),
+        (["name=' '"], "name"),
         (["trainer.precision=33"], "trainer.precision"),
         (["trainer.accelerator=abacus"], "trainer.accelerator"),
         (["optim=authors", "protocol.validation=0.1"], "optim.iterations"),

@@ -61,6 +61,8 @@ def _trainer_config_errors(config: Config) -> list[str]:
 def _file_config_errors(config: Config) -> list[str]:
     """Return what is wrong with the cache's folder and with the files that a run keeps."""
     found = pipeline.cache_config_errors(config)
+    if not config.name.strip(" .") or not set(config.name).isdisjoint('/\\:*?"<>|') or not config.name.isprintable():
+        found.append(f"name: expected the name of a folder, without slashes and colons, got {config.name!r}")
     if config.sanity and config.trainer.keep_checkpoints != "all":
         found.append(
             "trainer.keep_checkpoints: expected all with sanity=true, whose probe of identity reads the networks of "
