@@ -45,7 +45,7 @@ def test_help_names_every_group_and_leaves_nothing(tmp_path):
 
 def test_bad_values_end_with_status_2_and_no_traceback_all_named_at_once(tmp_path, cache_dir):
     bad = ("model.attention.stages=[5]", "optim.balance=smote", "data.clips=0")
-    done = process("mer.run", "+experiment=synthetic_loso", *bad, cached(cache_dir), cwd=tmp_path)
+    done = command("mer.run", "+experiment=synthetic_loso", *bad, cached(cache_dir), cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     lines = done.stderr.splitlines()

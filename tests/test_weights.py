@@ -15,7 +15,7 @@ from mer.config import AttentionConfig, ModelConfig
 from mer.errors import MerError
 from mer.models import build, checkpoint
 from tests.helpers.caffe_files import file_bytes, forward, random_blobs
-from tests.helpers.command import process
+from tests.helpers.command import command, process
 
 CARD = {"classes": ["a", "b"], "input": {"representation": "flow", "size": 28}}
 
@@ -58,7 +58,7 @@ def test_import_end_to_end(caffemodel: Path, tmp_path: Path) -> None:
 def test_a_problem_of_the_user_ends_with_status_2_and_no_traceback(caffemodel: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.caffemodel"
     cut.write_bytes(caffemodel.read_bytes()[:1_000_000])
-    done = process("mer.weights", "import", str(cut), "net.pt", cwd=tmp_path)
+    done = command("mer.weights", "import", str(cut), "net.pt", cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("mer: ")

@@ -132,7 +132,7 @@ OPTIMISERS = {
 @pytest.mark.parametrize(("release", "optimiser"), [("single", "sgd"), ("megc2019", "sgd"), ("single", "adamw")])
 def test_both_forms_take_the_same_path_over_20_steps(release: str, optimiser: str) -> None:
     torch.manual_seed(0)
-    config = ModelConfig(release=release, attention=AttentionConfig(form="released"))
+    config = ModelConfig(release=release, width=16, attention=AttentionConfig(form="released"))
     released = build(config, in_channels=1, classes=5).double()
     # BN takes it out, so that its gradient is rounding error, which AdamW would divide by its own size
     nn.init.normal_(released.conv1.bias.requires_grad_(False))

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from mer import finished_folders, run_files
-from mer.config import AttentionConfig, Config, ModelConfig, OptimConfig, ProtocolConfig
+from mer.config import AttentionConfig, Config, OptimConfig, ProtocolConfig
 from mer.errors import AllFoldsFailedError, MerError
 from mer.inputs.datamodule.fold_datamodule import FoldDataModule
 from mer.models import checkpoint
@@ -98,13 +98,6 @@ def test_a_second_run_with_the_seed_is_equal_and_another_seed_differs(finished, 
     assert (tmp_path / "other" / run_files.PREDICTIONS).read_bytes() != first
 
 
-def test_folds_side_by_side_give_the_same_bytes(finished, tiny_config, tmp_path):
-    folder, _ = finished
-    trainer = replace(tiny_config.trainer, parallel_folds=2)
-    run(replace(tiny_config, trainer=trainer), tmp_path / "two")
-    assert (tmp_path / "two" / run_files.PREDICTIONS).read_bytes() == (folder / run_files.PREDICTIONS).read_bytes()
-
-
 def test_a_finished_run_is_not_trained_again(finished, tiny_config, monkeypatch):
     folder, results = finished
     monkeypatch.setattr(train_folds, "run_fold", lambda *_: pytest.fail("a finished fold was trained again"))
@@ -150,7 +143,9 @@ def test_a_failing_fold_is_recorded_the_others_go_on_and_a_rerun_mends_it(finish
     assert not run_files.failure_file(tmp_path / "run", bad).exists()
 
 
-def test_a_fold_whose_process_dies_is_recorded_and_the_others_go_on(finished, tiny_config, tmp_path, monkeypatch):
+def test_a_fold_whose_process_dies_is_recorded_and_the_others_beside_it_give_the_same_bytes(
+    finished, tiny_config, tmp_path, monkeypatch
+):
     folder, _ = finished
     bad = load_experiment(tiny_config).folds[2].name
     monkeypatch.setenv("MER_TEST_DYING_FOLD", bad)
@@ -163,6 +158,8 @@ def test_a_fold_whose_process_dies_is_recorded_and_the_others_go_on(finished, ti
     kept = pd.read_csv(folder / run_files.PREDICTIONS, dtype=str)
     again = pd.read_csv(tmp_path / "run" / run_files.PREDICTIONS, dtype=str)
     pd.testing.assert_frame_equal(again, kept[kept["fold"] != bad].reset_index(drop=True))
+    run(tiny_config, tmp_path / "run")
+    assert (tmp_path / "run" / run_files.PREDICTIONS).read_bytes() == (folder / run_files.PREDICTIONS).read_bytes()
 
 
 def die_or_work(experiment: Experiment, name: str, folder: Path) -> str | None:
@@ -281,7 +278,7 @@ def test_the_inner_split_chooses_the_epoch(tiny_config, tmp_path):
     ],
 )
 def test_networks_without_maps_run_and_keep_none(tiny_config, tmp_path, attention, reason):
-    config = replace(tiny_config, model=ModelConfig(attention=attention))
+    config = replace(tiny_config, model=replace(tiny_config.model, attention=attention))
     results = run(config, tmp_path / "run")
     assert results["scores"]["all"]["uf1"]["value"] >= 0
     assert not any((one / run_files.ATTENTION).exists() for one in finished_folders.completed_folds(tmp_path / "run"))
