@@ -76,7 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
     clips = layout_clips(SyntheticData(name="synthetic", profile=LAYOUTS[layout].profile, **chosen))
     if scene is not None:
         clips = [in_scene(clip, (scene[0], scene[1]), chosen["seed"]) for clip in clips]
-    progress = functools.partial(track, description="writing clips", console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)  # no bar in a file, where it would stand behind the last sentence
+    progress = functools.partial(track, description="writing clips", console=console, disable=not console.is_terminal)
     write_tree(layout, clips, out, variant=variant, progress=progress)
     frames = sum(clip.offset - clip.onset + 1 for clip in clips)
     people = len({clip.subject for clip in clips})
