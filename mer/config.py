@@ -80,7 +80,7 @@ class SyntheticData(DataConfig):
     #: Draw all frames from onset to offset, not only the key frames; for inputs of several frames and apex spotting.
     whole: bool = False
     #: Seed of the drawing; independent of the seed of training.
-    seed: int = 0
+    seed: int = option(0, at_least=0, at_most=2**63 - 1)
 
 
 @dataclass

@@ -5,14 +5,18 @@ Contract: plain JSON values, computed from the table of samples and that of fold
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from mer.config import Config
 from mer.data.samples.table import SampleTable
 from mer.evaluation.metrics import rounded
+from mer.protocols.registry import Fold, protocol_notes
+from mer.provenance import config_hash
 
-__all__ = ["chosen_candidates", "data_facts", "error_line", "failed_folds", "mean_of", "total_of"]
+__all__ = ["data_facts", "error_line", "run_facts"]
 
 
 def error_line(text: str) -> str:
@@ -66,3 +70,26 @@ def chosen_candidates(folds: pd.DataFrame) -> dict[str, int]:
     if "candidate" not in folds:
         return {}
     return {str(line): int(count) for line, count in folds["candidate"].value_counts().items()}
+
+
+def run_facts(
+    table: SampleTable, folds: pd.DataFrame, *, splits: Sequence[Fold], config: Config, parameters: int, data_hash: str
+) -> dict[str, Any]:
+    """Return what the results of every task say of a run; arguments as of `results.summarise`."""
+    return {
+        "experiment": config.name,
+        "synthetic": table.synthetic,
+        "null": config.null,
+        "protocol": {"name": config.protocol.name, "folds": len(splits), "validation": config.protocol.validation},
+        "input": config.input.representation,
+        "parameters": parameters,
+        "validation_uf1": mean_of(folds, "validation_uf1"),
+        "candidates": chosen_candidates(folds),
+        "failed_folds": failed_folds(folds),
+        "notes": [*table.notes, *protocol_notes(table, config.protocol, list(splits))],
+        "seconds": total_of(folds, "seconds"),
+        "train_seconds": total_of(folds, "train_seconds"),
+        "seed": config.seed,
+        "config_hash": config_hash(config),
+        "data_hash": data_hash,
+    }

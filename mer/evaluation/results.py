@@ -19,12 +19,11 @@ from mer.evaluation.diagnostics.action_units import by_action_unit
 from mer.evaluation.diagnostics.calibration import calibration
 from mer.evaluation.diagnostics.challenge_scores import challenge_scores
 from mer.evaluation.diagnostics.ensemble_scores import member_scores
-from mer.evaluation.fold_facts import chosen_candidates, data_facts, error_line, failed_folds, mean_of, total_of
+from mer.evaluation.fold_facts import data_facts, error_line, run_facts
 from mer.evaluation.metrics import METRICS, MetricError, absent_classes, per_class, rounded
 from mer.evaluation.predictions import confusions_by_subject, encode_labels
 from mer.evaluation.statistics.bootstrap import METHOD, subject_bootstrap
-from mer.protocols.registry import Fold, is_learned, protocol_notes, selection_mode
-from mer.provenance import config_hash
+from mer.protocols.registry import Fold, is_learned, selection_mode
 
 __all__ = ["LEVEL", "error_line", "scores", "summarise"]
 
@@ -68,16 +67,11 @@ def summarise(
         raise MetricError(f"the pooled predictions cannot be scored: {everything['not_defined']}")
     parts = predictions.groupby("dataset", sort=True)
     return {
-        "experiment": config.name,
-        "synthetic": table.synthetic,
-        "null": config.null,
+        **run_facts(table, folds, splits=splits, config=config, parameters=parameters, data_hash=data_hash),
         "complete": complete,
         "selection": selection_mode(config.protocol, config.decision),
         "data": data_facts(table, predictions),
         "classes": classes,
-        "protocol": {"name": config.protocol.name, "folds": len(splits), "validation": config.protocol.validation},
-        "input": config.input.representation,
-        "parameters": parameters,
         "scores": {
             "all": everything,
             "by_dataset": {str(name): scores(part, classes, draws=draws, seed=seed) for name, part in parts},
@@ -88,16 +82,7 @@ def summarise(
         "baselines": _baselines(predictions, table, splits, config),
         "calibration": calibration(predictions, classes),
         "challenge": challenge_scores(predictions, classes, config.protocol.name),
-        "validation_uf1": mean_of(folds, "validation_uf1"),
-        "candidates": chosen_candidates(folds),
         **_decision(folds, config),
-        "failed_folds": failed_folds(folds),
-        "notes": [*table.notes, *protocol_notes(table, config.protocol, list(splits))],
-        "seconds": total_of(folds, "seconds"),
-        "train_seconds": total_of(folds, "train_seconds"),
-        "seed": seed,
-        "config_hash": config_hash(config),
-        "data_hash": data_hash,
     }
 
 

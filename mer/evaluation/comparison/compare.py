@@ -15,14 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mer.evaluation import caveats
-from mer.evaluation.comparison.groups import RunGroup, differing, ensemble, group_by_config
+from mer.evaluation.comparison.groups import RunGroup, differing, ensemble, group_by_config, group_facts
 from mer.evaluation.comparison.notes import no_result, notes
 from mer.evaluation.comparison.runs import FinishedRun, require_comparable
 from mer.evaluation.metrics import METRICS, Metric, rounded
 from mer.evaluation.predictions import confusions_by_subject, global_subjects
 from mer.evaluation.report import published_results
-from mer.evaluation.results import LEVEL, total_seconds
+from mer.evaluation.results import LEVEL
 from mer.evaluation.statistics.bootstrap import resample_subjects, score_interval
 from mer.evaluation.statistics.paired_tests import effect_size, holm, mcnemar, permutation_test
 
@@ -96,16 +95,10 @@ def _row(
     seed: int,
 ) -> dict[str, Any]:
     """Return one configuration: scores over its seeds with intervals, and scores of the seeds together."""
-    results = [run.results for run in one.runs]
     many = len(counts) > 1
     pooled = confusions_by_subject(together, classes)[1]
     return {
-        "name": one.name,
-        **caveats.score_flags(*results),
-        "folders": [str(run.folder) for run in one.runs],
-        "seeds": [run.config["seed"] for run in one.runs],
-        "parameters": results[0]["parameters"],
-        "seconds": round(sum(total_seconds(row) for row in results), 3),
+        **group_facts(one),
         "scores": {key: _scores(counts, metric, draws=draws, seed=seed) for key, metric in METRICS.items()},
         "ensemble": {key: _scores([pooled], metric, draws=draws, seed=seed) for key, metric in METRICS.items()}
         if many

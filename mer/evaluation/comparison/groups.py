@@ -17,6 +17,7 @@ from mer.config import ARGMAX
 from mer.evaluation import caveats
 from mer.evaluation.comparison.runs import SHOWN, FinishedRun
 from mer.evaluation.predictions import PROBABILITY_PREFIX
+from mer.evaluation.results import total_seconds
 
 #: Keys that tell configurations apart before any others do, and what they are called: the stages in their order, the
 #: network, the source of co-training, people in training.
@@ -34,6 +35,19 @@ class RunGroup:
 
     name: str
     runs: tuple[FinishedRun, ...]
+
+
+def group_facts(group: RunGroup) -> dict[str, Any]:
+    """Return what a comparison says of a group whatever its task: name, flags, folders, seeds, parameters, seconds."""
+    results = [run.results for run in group.runs]
+    return {
+        "name": group.name,
+        **caveats.score_flags(*results),
+        "folders": [str(run.folder) for run in group.runs],
+        "seeds": [run.config["seed"] for run in group.runs],
+        "parameters": results[0]["parameters"],
+        "seconds": round(sum(total_seconds(row) for row in results), 3),
+    }
 
 
 def group_by_config(runs: Sequence[FinishedRun]) -> list[RunGroup]:

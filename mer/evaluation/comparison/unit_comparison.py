@@ -19,14 +19,13 @@ from rich.table import Table
 from rich.text import Text
 from scipy.stats import t as student
 
-from mer.evaluation import caveats
-from mer.evaluation.comparison.groups import RunGroup, differing, group_by_config
+from mer.evaluation.comparison.groups import RunGroup, differing, group_by_config, group_facts
 from mer.evaluation.comparison.notes import no_result
 from mer.evaluation.comparison.runs import ComparisonError, FinishedRun, require_comparable
 from mer.evaluation.metrics import rounded
 from mer.evaluation.predictions import global_subjects
 from mer.evaluation.report.templating import p_text, score_text, signed_text, write_page
-from mer.evaluation.results import LEVEL, total_seconds
+from mer.evaluation.results import LEVEL
 from mer.evaluation.statistics.bootstrap import score_interval
 from mer.evaluation.statistics.paired_tests import TIE, holm
 from mer.evaluation.units.scores import mean_over_units, subject_weights, weighted_auc, weighted_f1
@@ -107,7 +106,6 @@ def _scores(one: RunGroup, units: Sequence[int], times: np.ndarray) -> dict[str,
 
 
 def _row(one: RunGroup, scored: dict[str, np.ndarray], counted: np.ndarray, people: int) -> dict[str, Any]:
-    results = [run.results for run in one.runs]
     scores = {}
     for key, values in scored.items():
         mean = mean_over_units(values, counted)
@@ -119,12 +117,7 @@ def _row(one: RunGroup, scored: dict[str, np.ndarray], counted: np.ndarray, peop
             "per_unit": [rounded(float(value)) for value in values[0]],
         }
     return {
-        "name": one.name,
-        **caveats.score_flags(*results),
-        "folders": [str(run.folder) for run in one.runs],
-        "seeds": [run.config["seed"] for run in one.runs],
-        "parameters": results[0]["parameters"],
-        "seconds": round(sum(total_seconds(row) for row in results), 3),
+        **group_facts(one),
         "scores": scores,
     }
 

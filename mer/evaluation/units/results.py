@@ -15,7 +15,7 @@ import pandas as pd
 from mer.config import Config
 from mer.data.facs import ACTION_UNITS
 from mer.data.facs.unit_targets import BOTH, NONE, unit_name, unit_sides
-from mer.evaluation.fold_facts import chosen_candidates, data_facts, failed_folds, mean_of, total_of
+from mer.evaluation.fold_facts import data_facts, run_facts
 from mer.evaluation.metrics import rounded
 from mer.evaluation.predictions import global_subjects
 from mer.evaluation.results import LEVEL
@@ -24,8 +24,7 @@ from mer.evaluation.units.baselines import FoldUnits, unit_baselines
 from mer.evaluation.units.objective import objective_reading
 from mer.evaluation.units.scores import mean_over_units, subject_weights, supported, weighted_auc, weighted_f1
 from mer.evaluation.units.table import UnitSamples, predicted_of, probabilities_of, truth_of
-from mer.protocols.registry import Fold, protocol_notes, selection_mode
-from mer.provenance import config_hash
+from mer.protocols.registry import Fold, selection_mode
 
 ACTION_UNITS_TASK = "action_units"
 
@@ -60,17 +59,12 @@ def summarise_units(
     known = truth_of(predictions, units) >= 0
     whole = unit_scores(predictions, units, draws=draws, seed=seed, support=support)
     return {
-        "experiment": config.name,
+        **run_facts(table, folds, splits=splits, config=config, parameters=parameters, data_hash=data_hash),
         "task": ACTION_UNITS_TASK,
-        "synthetic": table.synthetic,
-        "null": config.null,
         "complete": complete,
         "selection": unit_selection(config),
         "data": {**data_facts(table, predictions), "coded": int(known.any(axis=1).sum())},
         "classes": [unit_name(unit) for unit in units],
-        "protocol": {"name": config.protocol.name, "folds": len(splits), "validation": config.protocol.validation},
-        "input": config.input.representation,
-        "parameters": parameters,
         "support": support,
         "scores": {
             "all": whole,
@@ -83,15 +77,6 @@ def summarise_units(
         "objective": objective_reading(predictions, table, units),
         "interval": {"level": LEVEL, "draws": draws, "unit": "subject", "method": METHOD},
         "baselines": _baselines(predictions, samples, splits, config, np.array(whole["counted"])),
-        "validation_uf1": mean_of(folds, "validation_uf1"),
-        "candidates": chosen_candidates(folds),
-        "failed_folds": failed_folds(folds),
-        "notes": [*table.notes, *protocol_notes(table, config.protocol, list(splits))],
-        "seconds": total_of(folds, "seconds"),
-        "train_seconds": total_of(folds, "train_seconds"),
-        "seed": seed,
-        "config_hash": config_hash(config),
-        "data_hash": data_hash,
     }
 
 
