@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import ParamSpec
 
 from mer.errors import is_users
@@ -29,7 +30,7 @@ ENDED = {signal.SIGINT: "interrupted", signal.SIGTERM: "ended by SIGTERM"}
 
 P = ParamSpec("P")
 
-_advice: list[str] = []
+_advice: list[tuple[str, Path | None]] = []
 _began: list[float] = []
 
 
@@ -62,9 +63,14 @@ def guarded(command: Callable[P, int | None]) -> Callable[P, int]:
     return main
 
 
-def advise(text: str) -> None:
-    """Set the advice printed after a signal, instead of "the same command goes on"."""
-    _advice[:] = [text]
+def advise(text: str, *, needs: Path | None = None) -> None:
+    """Set the advice printed after a signal, instead of "the same command goes on".
+
+    Args:
+        text: the advice.
+        needs: a file without which it would not work, for example because a run has not begun.
+    """
+    _advice[:] = [(text, needs)]
 
 
 def seconds_running() -> float:
@@ -111,7 +117,8 @@ def _signals() -> Iterator[list[int]]:
 def _say_ended(number: int) -> int:
     """Print that a signal ended the command; return the exit status of that signal."""
     if os.environ.get("LOCAL_RANK", "0") == "0":  # once for all processes of a training over several devices
-        advice = _advice[0] if _advice else "the same command goes on with what is missing"
+        given = [text for text, needs in _advice if needs is None or needs.is_file()]
+        advice = given[0] if given else "the same command goes on with what is missing"
         say_error(f"{ENDED[signal.Signals(number)]}; what is finished is kept, {advice}")
     return 128 + number
 

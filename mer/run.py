@@ -60,7 +60,9 @@ def _job(composed: DictConfig) -> float | None:
     hydra_config = HydraConfig.get()
     sweeping = hydra_config.mode == RunMode.MULTIRUN
     folder = Path(hydra_config.runtime.output_dir)
-    advise(resume_advice(Path(hydra_config.sweep.dir) if sweeping else folder))
+    advise_to_resume(
+        Path(hydra_config.sweep.dir) if sweeping else folder, run_files.SWEEP if sweeping else run_files.MANIFEST
+    )
     overrides = list(hydra_config.overrides.task)
     status, objective = 1, None
     try:
@@ -116,7 +118,7 @@ def resume(folder: Path, overrides: list[str]) -> int:
         folder: the run's folder.
         overrides: options that do not change results, e.g. `trainer.parallel_folds=2`; others raise MerError.
     """
-    advise(resume_advice(folder))
+    advise_to_resume(folder, run_files.MANIFEST)
     config = stored_config(folder, overrides)
     try:
         results = run(config, folder)
@@ -137,9 +139,10 @@ def stored_overrides(folder: Path) -> list[str]:
     return found
 
 
-def resume_advice(folder: Path) -> str:
-    """Return the command that continues a run or a sweep."""
-    return f"and this goes on with what is missing: mer run resume={shlex.quote(str(folder))}"
+def advise_to_resume(folder: Path, file: str) -> None:
+    """Let a signal print the command that continues a run or a sweep, once the folder holds the file which it needs."""
+    text = f"and this goes on with what is missing: mer run resume={shlex.quote(str(folder))}"
+    advise(text, needs=folder / file)
 
 
 @guarded

@@ -15,6 +15,7 @@ import pytest
 from mer import finished_folders, run_files
 from mer.cli import GRACE, guarded
 from mer.errors import MerError
+from mer.run import advise_to_resume
 from tests.helpers.command import TINY
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads child processes from Linux' /proc")
@@ -208,6 +209,24 @@ def test_a_guarded_command_ends_by_a_signal_even_where_a_library_makes_another_e
     assert command() == STATUS[number]
     assert capsys.readouterr().err.count("mer: ") == 1
     assert before == {one: signal.getsignal(one) for one in STATUS}
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_signal_advises_to_resume_only_what_has_begun(
+    begun: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if begun:
+        (tmp_path / run_files.MANIFEST).write_text("{}", encoding="utf-8")
+
+    @guarded
+    def command() -> None:
+        advise_to_resume(tmp_path, run_files.MANIFEST)
+        signal.raise_signal(signal.SIGTERM)
+
+    assert command() == 143
+    err = capsys.readouterr().err
+    assert (f"mer run resume={tmp_path}" in err) is begun
+    assert ("the same command goes on" in err) is not begun
 
 
 @pytest.mark.parametrize(
