@@ -163,9 +163,10 @@ class TaskConfig:
     #: it is; `optim.balance` is of classes. False for probabilities that tell how frequent a unit is.
     balance: bool = True
     #: `action_units` only: the probability from which a unit counts as present: `inner` (for each unit that with the
-    #: best F1 on `protocol.inner` parts of the fold's training subjects, which trains as many further networks a fold)
-    #: or `fixed` (0.5).
-    threshold: str = choice("fixed", ("fixed", "inner"))
+    #: best F1 on `protocol.inner` parts of the fold's training subjects, which trains as many further networks a fold),
+    #: `drawn` (with `protocol=zero_shot` after a stage of drawn motion: that with the best F1 on newly drawn maps, of
+    #: other faces) or `fixed` (0.5).
+    threshold: str = choice("fixed", ("fixed", "inner", "drawn"))
     #: `action_units` only: clips that must show a unit, of two people or more, for it to count in means over units.
     support: int = option(5, at_least=1, at_most=100_000)
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from sklearn.metrics import f1_score, roc_auc_score
 
 from mer import finished_folders, run_files
-from mer.config import Config, ProtocolConfig, TaskConfig
+from mer.config import Config, MotionPriorData, ProtocolConfig, StageConfig, TaskConfig
 from mer.data.facs.unit_targets import unit_targets
 from mer.errors import ConfigError, MerError
 from mer.evaluation.comparison.runs import ComparisonError, read_run
@@ -31,6 +31,7 @@ from mer.run import run
 from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import Experiment, load_experiment
 from mer.train.experiment.null_runs import permute_fold_labels
+from mer.train.fold import unit_predictions
 from mer.train.fold.predict import predict
 from mer.train.fold.unit_predictions import choose_thresholds, mean_unit_predictions, predict_units
 
@@ -211,6 +212,39 @@ def test_no_held_out_code_can_move_a_threshold(tiny_config: Config) -> None:
     assert set(choose_thresholds(fixed, fold, watched)[0].values()) == {0.5}
 
 
+def test_thresholds_of_drawn_maps_see_no_clip_of_the_run(tiny_config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unit_predictions, "DRAWN_MAPS", 100)
+    drawn = MotionPriorData("motion_prior", maps=60)
+    stages = {"prior": StageConfig(data=drawn, optim=tiny_config.optim)}
+    config = replace(units_config(tiny_config, threshold="drawn"), stages=stages)
+    config = replace(config, protocol=ProtocolConfig(name="zero_shot"))
+    check_config(config)
+    experiment = load_experiment(config)
+    seen: list[pd.DataFrame] = []
+
+    def watched(study: Experiment, part: Fold) -> pd.DataFrame:
+        seen.append(guesses(study, part))
+        return seen[-1]
+
+    found, record = choose_thresholds(experiment, experiment.folds[0], watched)
+    (tested,) = seen
+    assert len(tested) == 100
+    trained = set(experiment.stages[0].samples.table.frame["sample_id"])
+    assert not trained & set(tested["sample_id"])
+    assert set(tested["dataset"]) == {"motion_prior"}
+    assert record["thresholds_by"] == "drawn"
+    for name in NAMES:
+        shown = tested.loc[tested[f"true_{name}"] == 1, f"prob_{name}"]
+        others = tested.loc[tested[f"true_{name}"] == 0, f"prob_{name}"]
+        best = max(
+            f1_score(tested[f"true_{name}"], tested[f"prob_{name}"] >= value) for value in np.unique([*shown, *others])
+        )
+        assert f1_score(tested[f"true_{name}"], tested[f"prob_{name}"] >= found[name]) == pytest.approx(best)
+    frame = experiment.table.frame.assign(aus="")
+    other = replace(experiment, table=replace(experiment.table, frame=frame))
+    assert choose_thresholds(other, experiment.folds[0], guesses) == (found, record)
+
+
 def test_members_are_averaged_before_they_are_decided(experiment: Experiment) -> None:
     one = guesses(experiment, experiment.folds[0])
     other = one.assign(**{f"prob_{name}": 1 - one[f"prob_{name}"] for name in NAMES})
@@ -247,6 +281,8 @@ def test_emotion_leaves_no_trace_in_the_hash_and_units_do(tiny_config: Config) -
         ({"threshold": "best"}, {}, "task.threshold"),
         ({"threshold": "inner"}, {"selection": "fixed"}, "task.threshold"),
         ({"threshold": "inner"}, {"selection": "leaky"}, "task.threshold"),
+        ({"threshold": "drawn"}, {}, "task.threshold"),
+        ({"threshold": "drawn"}, {"name": "zero_shot"}, "task.threshold"),
         ({"support": 0}, {}, "task.support"),
     ],
 )

@@ -44,6 +44,8 @@ def write_unit_report(run: Path) -> Path:
 def _thresholds(results: Mapping[str, Any]) -> str:
     if results["threshold"] == "inner" and results["selection"] == "inner":
         return ", thresholds of units chosen on inner parts of the training subjects"
+    if results["threshold"] == "drawn":
+        return ", thresholds of units chosen on newly drawn motion maps"
     return ", units present from a probability of one half"
 
 

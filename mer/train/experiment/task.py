@@ -5,7 +5,7 @@ Contract: looks at the configuration and at the codes of clips, reads no data.
 
 from __future__ import annotations
 
-from mer.config import ARGMAX, Config
+from mer.config import ARGMAX, Config, MotionPriorData
 from mer.config_check import limit_errors
 from mer.data.facs.notation import parse_aus
 from mer.data.samples.table import SampleTable
@@ -13,6 +13,8 @@ from mer.errors import SampleError
 from mer.protocols.registry import selection_mode
 
 ACTION_UNITS = "action_units"
+#: Value of `task.threshold`: by newly drawn maps.
+DRAWN = "drawn"
 #: Numbers that FACS gives to movements of the face, the head and the eyes.
 FACS = range(1, 100)
 
@@ -25,6 +27,11 @@ def units_of(config: Config) -> tuple[int, ...]:
 def chooses_thresholds(config: Config) -> bool:
     """Return whether each fold chooses the thresholds of its units on inner parts of its training subjects."""
     return bool(units_of(config)) and config.task.threshold == "inner" and config.protocol.name != "zero_shot"
+
+
+def draws_thresholds(config: Config) -> bool:
+    """Return whether the thresholds of units are those of maps that are drawn for this."""
+    return bool(units_of(config)) and config.task.threshold == DRAWN
 
 
 def config_errors(config: Config) -> list[str]:
@@ -53,12 +60,24 @@ def config_errors(config: Config) -> list[str]:
         found.append(
             "task.threshold: expected fixed with protocol.selection=fixed, which lets nothing be chosen, got inner"
         )
+    if config.task.threshold == DRAWN and not (_after_drawn_motion(config) and config.protocol.name == "zero_shot"):
+        found.append(
+            "task.threshold: expected drawn with protocol=zero_shot and a last stage of data.name=motion_prior "
+            "(+experiment=zero_shot_units), whose network alone newly drawn maps can judge; folds that train have "
+            "people of their own: inner"
+        )
     if config.sanity:
         found.append(
             "sanity: expected false with task=action_units, whose null runs are runs of their own "
             "(null=permuted_labels), got true"
         )
     return found
+
+
+def _after_drawn_motion(config: Config) -> bool:
+    """Return whether the last training before the folds is of drawn motion."""
+    stages = list(config.stages.values())
+    return bool(stages) and isinstance(stages[-1].data, MotionPriorData)
 
 
 def check_codes(table: SampleTable, key: str) -> None:
