@@ -1,4 +1,7 @@
-"""Run `python -m mer.data.synthetic` to write the drawn corpus in the official layout of a data set."""
+"""Run `python -m mer.data.synthetic` to write the drawn corpus in the official layout of a data set.
+
+`python -m mer.data.synthetic video OUT` writes a video instead.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from mer.data.synthetic.clip_rendering import RATE, render_frame
 from mer.data.synthetic.layouts.registry import LAYOUTS, LayoutClip, write_tree
 from mer.data.synthetic.scene import in_scene
 from mer.data.synthetic.source import check_design
+from mer.data.synthetic.videos.command import run as video
 from mer.utils.seeding import seed_from
 
 #: Objective class of each emotion in the folders of a profile. The mapping is our own; all five classes of MEGC 2018
@@ -49,7 +53,14 @@ def usual_seed(layout: str) -> int:
 @guarded
 def main(arguments: list[str] | None = None) -> int:
     """Write the synthetic corpus in the layout of a real data set; the exit status is 2 if an option is invalid."""
-    parser = argparse.ArgumentParser(prog="mer synthetic", description=main.__doc__)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["video"]:
+        return video(given[1:])
+    parser = argparse.ArgumentParser(
+        prog="mer synthetic",
+        description=main.__doc__,
+        epilog="mer synthetic video --help: a drawn video with its truth",
+    )
     default = SyntheticData(name="synthetic")
     parser.add_argument("--layout", required=True, choices=sorted(LAYOUTS), help="data set whose layout is written")
     parser.add_argument("--variant", help="part or arrangement of that set, e.g. raw; a wrong one lists them")
@@ -65,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
         metavar=("WIDTH", "HEIGHT"),
         help="faces small in frames of this size, not cropped",
     )
-    chosen = vars(parser.parse_args(arguments))
+    chosen = vars(parser.parse_args(given))
     scene = chosen.pop("scene")
     if scene is not None and not (128 <= scene[1] <= scene[0] <= 8192):
         parser.error(f"--scene: expected WIDTH at least HEIGHT, 128 to 8192 pixels, got {scene[0]} {scene[1]}")

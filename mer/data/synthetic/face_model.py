@@ -1,4 +1,4 @@
-"""Draw the grey layers of an invented person with `draw`.
+"""Draw the grey layers of an invented person with `draw`, or `draw_layers` over another part of face coordinates.
 
 Contract: the layers are a function of a `Person`. No photograph is used. Faces
 are schematic. Each is shaded from a relief under its own light, and its skin has texture that is fine enough for flow.
@@ -12,7 +12,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from mer.data.facs.geometry import Array
+from mer.data.facs.geometry import Array, View
 from mer.data.synthetic.face_skin import brightness, outline, relief, skin_texture
 from mer.data.synthetic.person import CANVAS, Person
 from mer.data.synthetic.soft_shapes import inside, mirrored_pair, smooth_noise
@@ -20,7 +20,7 @@ from mer.data.synthetic.soft_shapes import inside, mirrored_pair, smooth_noise
 
 @dataclass(frozen=True)
 class Layers:
-    """Grey layers of a person, each (T, T) float32 over `CANVAS`."""
+    """Grey layers of a person, each (T, T) float32 over one part of face coordinates."""
 
     #: Grey levels of head and hair, and their opacity (0..1).
     head: np.ndarray
@@ -33,20 +33,25 @@ class Layers:
 
 @lru_cache(maxsize=64)
 def draw(person: Person, resolution: int) -> Layers:
-    """Draw the layers of a person at `resolution` x `resolution` pixels."""
+    """Draw the layers of a person at `resolution` x `resolution` pixels over `CANVAS`; they are kept."""
+    return draw_layers(person, resolution)
+
+
+def draw_layers(person: Person, resolution: int, canvas: View = CANVAS, *, eyes: bool = True) -> Layers:
+    """Draw the layers of a person over `canvas`, with or without the eyes."""
     rng = np.random.default_rng(person.seed)
-    grid = CANVAS.grid(resolution)
+    grid = canvas.grid(resolution)
     cover, radius = outline(person, grid)
-    shade = brightness(person, relief(person, grid, radius))
-    head = person.skin * shade * skin_texture(person, rng, grid)
+    shade = brightness(person, relief(person, grid, radius), canvas)
+    head = person.skin * shade * skin_texture(person, rng, grid, canvas)
     head = _mouth(person, rng, head, grid)
-    head = _eyes(person, head, grid)
+    head = paint_eyes(person, head, grid) if eyes else head
     head = _brows(person, rng, head, grid)
     head, hair = _hair(person, rng, head, grid)
     alpha = np.maximum(cover, hair)
     rims = _rims(person, grid)
     level, slope = person.background
-    background = level + slope * grid[0] + 10 * smooth_noise(rng, resolution, 0.25 * resolution / 3.2)
+    background = level + slope * grid[0] + 10 * smooth_noise(rng, resolution, 0.25 * resolution / canvas.width)
 
     # limits the band, so that warping to half the resolution does not alias
     def soften(layer: Array) -> np.ndarray:
@@ -73,8 +78,8 @@ def _mouth(person: Person, rng: np.random.Generator, head: Array, grid: Array) -
     return head * (1 - 0.72 * gap)
 
 
-def _eyes(person: Person, head: Array, grid: Array) -> Array:
-    """Draw both eyes: white, iris, pupil, highlight, lashes, lid fold."""
+def paint_eyes(person: Person, head: Array, grid: Array) -> Array:
+    """Draw both eyes on the skin: white, iris, pupil, highlight, lashes, lid fold."""
     shape, y = person.shape, grid[1]
     x = np.abs(grid[0]) - 0.5
     t = np.clip(x / (shape.eye_width / 2), -1.2, 1.2)

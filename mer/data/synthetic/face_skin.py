@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mer.data.facs.geometry import Array
+from mer.data.facs.geometry import Array, View
 from mer.data.synthetic.person import CANVAS, Person
 from mer.data.synthetic.soft_shapes import bump, inside, mirrored_pair, smooth_noise
 
@@ -57,9 +57,9 @@ def relief(person: Person, grid: Array, radius: Array) -> Array:
     return height
 
 
-def brightness(person: Person, height: Array) -> Array:
+def brightness(person: Person, height: Array, canvas: View = CANVAS) -> Array:
     """Return the brightness of a matt surface with this relief under the person's light, about 1 on average."""
-    step = CANVAS.width / height.shape[0]
+    step = canvas.width / height.shape[0]
     slope_y, slope_x = np.gradient(height, step)
     length = np.sqrt(1 + slope_x**2 + slope_y**2)
     lx, ly = person.light
@@ -68,10 +68,10 @@ def brightness(person: Person, height: Array) -> Array:
     return (1 - person.contrast) + person.contrast * facing / lz
 
 
-def skin_texture(person: Person, rng: np.random.Generator, grid: Array) -> Array:
+def skin_texture(person: Person, rng: np.random.Generator, grid: Array, canvas: View = CANVAS) -> Array:
     """Return a factor on the skin's brightness for mottling, pores and freckles."""
     resolution = grid.shape[1]
-    unit = resolution / CANVAS.width
+    unit = resolution / canvas.width
     factor = 1 + person.texture * (
         0.6 * smooth_noise(rng, resolution, 0.30 * unit)
         + 0.8 * smooth_noise(rng, resolution, 0.10 * unit)
