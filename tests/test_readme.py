@@ -88,7 +88,9 @@ def test_every_command_runs(line: list[str], workplace: Path, cache_dir: Path):
         }.get(argument, argument)
         for argument in arguments
     ]
-    if module == "mer.data.synthetic":
+    if arguments[:1] == ["video"]:
+        arguments += ["--seconds", "1", "--size", "160", "120"]
+    elif module == "mer.data.synthetic":
         arguments += ["--subjects", "3", "--clips", "12", "--size", "64"]
     elif module == "mer.benchmark":
         arguments += ["--side", "28", "--batch", "2", "--rounds", "2", "--units", "micro"]
