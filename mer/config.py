@@ -213,7 +213,7 @@ class InputConfig:
 class FaceConfig:
     """How faces are cropped from frames, before all other steps."""
 
-    #: `none` (the frames are crops already), `mtcnn` (`pip install mer[face]`), `precomputed` (see `landmarks`) or
+    #: `none` (the frames are crops already), `mtcnn`, `precomputed` (see `landmarks`) or
     #: `auto`: `mtcnn` for the data sets and parts whose frames show more than the face (docs/data), else `none`.
     detector: str = choice("none", ("none", "auto", "mtcnn", "precomputed"))
     #: Side of the square crops in pixels.

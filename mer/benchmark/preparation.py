@@ -24,7 +24,6 @@ from mer.benchmark.attention_command import write_rows
 from mer.benchmark.drawn_frames import draw
 from mer.errors import MerError
 from mer.inputs.apex.spotters import SPOTTERS
-from mer.inputs.faces import mtcnn
 from mer.inputs.faces.crop_files import INDEX
 from mer.inputs.input_arrays import PARTS
 
@@ -40,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add clips, size of the frames, steps, and the file of the results."""
     parser.add_argument("--clips", type=int, default=250, help="drawn clips, 10 or more (default %(default)s)")
     parser.add_argument("--frame", type=int, nargs=2, default=(640, 480), help="width, height (default 640 480)")
-    parser.add_argument("--face", choices=["mtcnn", "none"], help="default mtcnn where its weights are installed")
+    parser.add_argument("--face", choices=["mtcnn", "none"], default="mtcnn", help="default mtcnn")
     apexes = ["annotated", *SPOTTERS]
     parser.add_argument("--apex", choices=apexes, default="flow", help="default flow: all frames count")
     parser.add_argument("--out", type=Path, help="also write all numbers as CSV")
@@ -56,24 +55,23 @@ def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
         write_rows(given.out, found)
 
 
-def prepare(*, clips: int, frame: tuple[int, int], face: str | None, apex: str, console: Console) -> list[Row]:
+def prepare(*, clips: int, frame: tuple[int, int], face: str, apex: str, console: Console) -> list[Row]:
     """Return one row per process: the first, the second, the one after a kill. Prints them as a table.
 
     Args:
         clips: drawn clips, 10 or more.
         frame: width and height of the frames.
-        face: detector, None for `mtcnn` where its weights are installed and `none` elsewhere.
+        face: detector.
         apex: `input.apex`; where it is looked for, all frames of all clips are read.
         console: where the table goes.
 
     Raises:
         MerError: a process failed, made more than the rest, or ended with other bytes.
     """
-    detector = face or ("none" if mtcnn.config_errors() else "mtcnn")
     with tempfile.TemporaryDirectory(prefix="mer-prepare-") as name:
         folder = Path(name)
         draw(folder / "tree", clips, frame)
-        settings = ["data=casme2", f"data.root={folder / 'tree'}", "data.part=selected", f"face={detector}"]
+        settings = ["data=casme2", f"data.root={folder / 'tree'}", "data.part=selected", f"face={face}"]
         settings += ["input=flow", f"input.apex={apex}", "input.apex_for=all"]
         rows = [
             {"run": "first", **_finished([*settings, f"cache_dir={folder / 'cache'}"])},
@@ -83,7 +81,7 @@ def prepare(*, clips: int, frame: tuple[int, int], face: str | None, apex: str, 
         left = _kill(killed, folder / "killed", at=rows[0]["made"] // 2)
         rows.append({"run": f"after a kill at {left} of {rows[0]['made']}", **_finished(killed)})
         _compare(rows, left, folder)
-    title = f"{clips} drawn clips of {frame[0]}x{frame[1]} (synthetic), face={detector}, input.apex={apex}"
+    title = f"{clips} drawn clips of {frame[0]}x{frame[1]} (synthetic), face={face}, input.apex={apex}"
     console.print(_table(rows, f"{title}, {rows[0]['threads']} threads"))
     return rows
 

@@ -13,29 +13,14 @@ import numpy as np
 
 from mer.config import FaceConfig
 from mer.data.samples.table import SampleTable
-from mer.errors import ConfigError
-from mer.inputs.faces import mtcnn
 from mer.inputs.frames.image_files import read_image
 
 AUTO = "auto"
 
 
 def detector_of(face: FaceConfig) -> FaceConfig:
-    """Return the configuration with the name of a detector in place of `auto`.
-
-    Raises:
-        ConfigError: `auto` needs a detector that is not installed.
-    """
-    if face.detector != AUTO:
-        return face
-    lacking = mtcnn.config_errors()
-    if lacking:
-        ways = (
-            "these frames show more than the face; face=none reads them as they are, face=precomputed uses landmarks "
-            "of a file"
-        )
-        raise ConfigError([f"{line} ({ways})" for line in lacking])
-    return replace(face, detector="mtcnn")
+    """Return the configuration with the name of a detector in place of `auto`."""
+    return replace(face, detector="mtcnn") if face.detector == AUTO else face
 
 
 def rows_to_crop(table: SampleTable, face: FaceConfig) -> np.ndarray:
@@ -54,7 +39,7 @@ def warning(names: Sequence[str]) -> str:
     """Return the warning that whole frames of these data sets are read as if they were faces."""
     return (
         f"Faces: frames of {', '.join(names)} show more than the face and are NOT cropped (face.detector=none), so the "
-        "network hardly sees the face and scores may be those of chance. face=auto crops them (pip install mer[face])."
+        "network hardly sees the face and scores may be those of chance. face=auto crops them."
     )
 
 

@@ -23,7 +23,6 @@ from mer.data.samples.schema import raise_for_rows
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
 from mer.inputs.cache.cached_step import CachedStep, Files, Watch, ignore_step, plan_step
-from mer.inputs.faces import mtcnn
 from mer.inputs.faces.choice import detector_of, rows_to_crop, uncropped_sets, warning
 from mer.inputs.faces.crop_files import Crops, crop_hashes, crop_name, make_crops, open_crops
 from mer.inputs.faces.landmarks import landmarks_of, read_landmarks
@@ -149,8 +148,6 @@ def _apply(
 def config_errors(face: FaceConfig) -> list[str]:
     """Return the errors in the configuration of faces, one sentence each."""
     found = limit_errors(face, "face")
-    if face.detector == "mtcnn":
-        found += mtcnn.config_errors()
     if (face.detector == "precomputed") != (face.landmarks is not None):
         found.append(
             f"face.landmarks: expected a CSV file with face.detector=precomputed and null otherwise, got "

@@ -17,7 +17,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mer.errors import ConfigError
 from mer.utils.timing import DETECTION, timed
 
 #: Probability thresholds of the three stages, as in the authors' release.
@@ -50,17 +49,6 @@ class Face:
     box: np.ndarray
     probability: float
     landmarks: np.ndarray
-
-
-def config_errors() -> list[str]:
-    """Return why the detector cannot be used, in one sentence; empty if it can."""
-    lacking = [name for name in ("mtcnn", "lz4", "joblib") if importlib.util.find_spec(name) is None]
-    if not lacking:
-        return []
-    return [
-        f"face.detector: mtcnn needs the weights of a package that is not installed ({', '.join(lacking)}); install it "
-        "with pip install 'mer[face]', or give landmarks (face.detector=precomputed)"
-    ]
 
 
 def detect(image: np.ndarray, *, smallest: int) -> list[Face]:
@@ -144,10 +132,7 @@ def _points(squares: np.ndarray, answers: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _networks() -> dict[str, Network]:
-    """Load the three networks; raise a ConfigError if there are no weights."""
-    lacking = config_errors()
-    if lacking:
-        raise ConfigError(lacking)
+    """Load the three networks."""
     from mer.inputs.faces.mtcnn_networks import load
 
     spec: Any = importlib.util.find_spec("mtcnn")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import joblib
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -19,8 +20,6 @@ def load(folder: Path) -> dict[str, Callable[[np.ndarray], list[np.ndarray]]]:
     Args:
         folder: folder of the package's weight files.
     """
-    import joblib  # installed with the extra `face`
-
     pools: dict[str, list[tuple[int, bool] | None]] = {
         "pnet": [(2, True)],
         "rnet": [(3, True), (3, False)],

@@ -21,7 +21,7 @@ from mer.errors import SampleError
 from mer.inputs.faces import mtcnn
 from mer.inputs.faces.choice import rows_to_crop
 from mer.inputs.faces.crop_files import INDEX
-from mer.inputs.frames.image_files import read_image, resize, to_grey
+from mer.inputs.frames.image_files import read_image
 
 #: Most frames checked, and most clips of one subject.
 FRAMES, CLIPS = 40, 2
@@ -33,23 +33,15 @@ SIDE, FACE = 320, 24
 LITTLE = 0.4
 #: Largest distance of a face's centre from the median one, as a share of the face's side (drawn crops: below .1).
 APART = 0.35
-#: Without a detector: largest width over height of a crop; side at which pictures are compared, least deviation in grey
-#: levels of a pixel that differs between subjects, and least share of such pixels in crops.
-WIDE, SAME_SIDE, LEVELS, VARIES = 1.2, 32, 10.0, 0.5
 #: Most clips named in a sentence.
 NAMED = 3
 
 
 @dataclass(frozen=True)
 class Look:
-    """Store of one frame: clip, width over height, grey picture (SAME_SIDE, SAME_SIDE), face box x1, y1, x2, y2.
-
-    The box is in shares of width and height; None if there is no face or no detector.
-    """
+    """Store of one frame: clip, and face box x1, y1, x2, y2 in shares of width and height, None if there is no face."""
 
     clip: str
-    aspect: float
-    small: np.ndarray
     box: np.ndarray | None
 
 
@@ -60,11 +52,9 @@ def look_at_faces(table: SampleTable, face: FaceConfig) -> list[str]:
         table: the samples, with frames as delivered or with crops.
         face: how faces are cropped; rows that it crops are not checked.
     """
-    detector = not mtcnn.config_errors()
     found = []
     for name, rows in _chosen(table, face).groupby("dataset", sort=True):
-        looks = list(_looks(rows, detector=detector))
-        sentence = _by_boxes(looks) if detector else _by_pictures(looks)
+        sentence = _by_boxes(list(_looks(rows)))
         if sentence:
             found.append(
                 f"Look at the frames: {name}: {sentence}. If the frames show more than the face: face=mtcnn, or "
@@ -105,7 +95,7 @@ def _is_square(path: str) -> bool:
     return False
 
 
-def _looks(rows: pd.DataFrame, *, detector: bool) -> Iterator[Look]:
+def _looks(rows: pd.DataFrame) -> Iterator[Look]:
     for row in rows.to_dict("records"):
         try:
             picture = read_image(row["first"])
@@ -117,9 +107,9 @@ def _looks(rows: pd.DataFrame, *, detector: bool) -> Iterator[Look]:
         shrunk = min(1.0, SIDE / max(height, width))
         size = round(width * shrunk), round(height * shrunk)
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        faces = mtcnn.detect(small, smallest=FACE) if detector else []
+        faces = mtcnn.detect(small, smallest=FACE)
         box = np.clip(faces[0].box / np.tile(size, 2), 0, 1) if faces else None
-        yield Look(f"{row['subject']} {row['clip']}", width / height, resize(to_grey(small), SAME_SIDE), box)
+        yield Look(f"{row['subject']} {row['clip']}", box)
 
 
 def _by_boxes(looks: list[Look]) -> str:
@@ -141,21 +131,6 @@ def _by_boxes(looks: list[Look]) -> str:
     if (away > APART).mean() > 0.1:
         far = [f"{clip} {part:.0%}" for clip, part in zip(boxes, away, strict=True) if part > APART]
         return f"the face lies elsewhere from clip to clip, by shares of its side ({_named(far)})"
-    return ""
-
-
-def _by_pictures(looks: list[Look]) -> str:
-    """Return what is suspicious about shape and likeness of the pictures, "" if they may be crops."""
-    wide = [look.clip for look in looks if look.aspect > WIDE]
-    if looks and len(wide) > len(looks) / 2:
-        return f"{len(wide)} of {len(looks)} frames are wider than high, as cameras give them ({_named(wide)})"
-    people = {look.clip.split(" ")[0]: look.small for look in looks}
-    if len(people) >= 3:
-        varies = float((np.std(list(people.values()), axis=0) > LEVELS).mean())
-        if varies < VARIES:
-            return (
-                f"only {varies:.0%} of the picture differs between {len(people)} people (first {_named(list(people))})"
-            )
     return ""
 
 

@@ -12,8 +12,6 @@ import pytest
 from mer.config import FaceConfig, FolderData, InputConfig
 from mer.data.loading.dataset_registry import DATASETS
 from mer.data.samples.table import SampleTable
-from mer.errors import ConfigError
-from mer.inputs.faces import choice, mtcnn
 from mer.inputs.faces.choice import describe_faces, detector_of, rows_to_crop
 from mer.inputs.faces.crops import align_faces
 from tests.inputs.conftest import save, table_of, texture
@@ -73,13 +71,6 @@ def test_drawn_trees_are_crops_where_their_frames_are_square(mixed: SampleTable)
     np.testing.assert_array_equal(rows_to_crop(drawn, AUTO), [False, False, True, True])
 
 
-def test_auto_without_the_detector_says_what_else_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice.mtcnn, "config_errors", lambda: ["face.detector: expected pip install mer[face]"])
-    with pytest.raises(ConfigError, match="face=none reads them as they are"):
-        detector_of(AUTO)
-    assert detector_of(NONE) is NONE
-
-
 @pytest.mark.parametrize("name", sorted(DATASETS))
 def test_parts_with_crops_are_parts_of_the_set(name: str) -> None:
     card = DATASETS[name].card
@@ -109,5 +100,5 @@ def test_what_the_cards_say(name: str, part: str | None, crops: bool) -> None:
 
 
 def test_the_detector_is_the_one_that_is_shipped() -> None:
-    if not mtcnn.config_errors():
-        assert detector_of(AUTO).detector == "mtcnn"
+    assert detector_of(AUTO).detector == "mtcnn"
+    assert detector_of(NONE) is NONE

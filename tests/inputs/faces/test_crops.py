@@ -22,17 +22,12 @@ from mer.inputs.faces.landmarks import COLUMNS
 from mer.inputs.input_arrays import compute_inputs
 from tests.inputs.conftest import save, table_of, texture
 
-needs_weights = pytest.mark.skipif(
-    bool(mtcnn.config_errors()), reason="the weights of the extra `face` are not installed"
-)
-
 #: Pupils of the public-domain photograph, marked by hand on a picture twelve times as large.
 PUPILS = np.array([[203.3, 101.0], [246.4, 103.3]])
 FACE = FaceConfig(detector="precomputed", size=64, landmarks="landmarks.csv")
 FRAMES = InputConfig(representation="difference", size=64)
 
 
-@needs_weights
 def test_the_eyes_of_a_photograph_are_found_within_three_pixels() -> None:
     picture = astronaut()
     (face,) = mtcnn.detect(picture, smallest=60)
@@ -43,7 +38,6 @@ def test_the_eyes_of_a_photograph_are_found_within_three_pixels() -> None:
     assert np.hypot(*(found[:2] - PUPILS).T).max() < 3
 
 
-@needs_weights
 def test_there_is_no_face_in_a_texture() -> None:
     assert mtcnn.landmarks(texture(200), smallest=60) is None
     assert mtcnn.landmarks(np.full((40, 30, 3), 128, np.uint8), smallest=60) is None
@@ -72,12 +66,10 @@ def eyes_apart(count: int) -> list[float]:
     return found
 
 
-@needs_weights
 def test_aligned_eyes_agree_whatever_the_turn_and_size_of_a_few() -> None:
     assert max(eyes_apart(5)) < 2
 
 
-@needs_weights
 @pytest.mark.slow
 def test_aligned_eyes_agree_whatever_the_turn_and_size_of_a_hundred() -> None:
     assert max(eyes_apart(100)) < 2
@@ -155,12 +147,6 @@ def test_every_problem_is_named() -> None:
     assert config_errors(FaceConfig()) == []
     found = config_errors(FaceConfig(detector="haar", size=5, landmarks="x.csv", smallest=3, missed="guess"))
     assert {line.split(":")[0].removeprefix("face.") for line in found} == set(FaceConfig.__dataclass_fields__)
-
-
-def test_a_missing_package_is_named_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mtcnn.importlib.util, "find_spec", lambda name: None)
-    (line,) = mtcnn.config_errors()
-    assert "mer[face]" in line
 
 
 def test_a_clip_without_its_frames_is_named_beside_one_that_has_them(tmp_path: Path, landmarks: FaceConfig) -> None:

@@ -21,7 +21,6 @@ from tests.inputs.conftest import table_of
 
 NONE = FaceConfig(detector="none")
 PEOPLE = 6
-needs_weights = pytest.mark.skipif(bool(mtcnn.config_errors()), reason="the weights of mtcnn are not installed")
 
 
 @pytest.fixture(scope="module")
@@ -49,37 +48,18 @@ def scenes(drawings: list[np.ndarray], frame: tuple[int, int] = (640, 480)) -> l
     ]
 
 
-@pytest.fixture(params=["detector", "heuristic"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "detector" and mtcnn.config_errors():
-        pytest.skip("the weights of mtcnn are not installed")
-    if request.param == "heuristic":
-        monkeypatch.setattr(mtcnn, "config_errors", lambda: ["not installed"])
-    return str(request.param)
-
-
-def test_whole_frames_are_found_and_the_first_clips_named(way: str, drawings: list[np.ndarray], tmp_path: Path) -> None:
+def test_whole_frames_are_found_and_the_first_clips_named(drawings: list[np.ndarray], tmp_path: Path) -> None:
     (sentence,) = look_at_faces(written(scenes(drawings), tmp_path / "f"), NONE)
     assert sentence.startswith("Look at the frames: set: ") and "set:000 000" in sentence and "face=mtcnn" in sentence
-    assert ("fills" if way == "detector" else "wider than high") in sentence
+    assert "fills" in sentence
 
 
-def test_crops_are_left_in_peace(way: str, drawings: list[np.ndarray], tmp_path: Path) -> None:
+def test_crops_are_left_in_peace(drawings: list[np.ndarray], tmp_path: Path) -> None:
     assert look_at_faces(written(drawings, tmp_path / "f"), NONE) == []
     colour = [np.repeat(one[..., None], 3, axis=2) for one in drawings]
     assert look_at_faces(written(colour, tmp_path / "g"), NONE) == []
 
 
-def test_square_frames_before_one_background_are_found_without_a_detector(
-    drawings: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mtcnn, "config_errors", lambda: ["not installed"])
-    pictures = [one[:, :480] for one in scenes(drawings, (700, 480))]
-    (sentence,) = look_at_faces(written(pictures, tmp_path / "f"), NONE)
-    assert "differs between 6 people" in sentence
-
-
-@needs_weights
 def test_faces_that_lie_elsewhere_from_clip_to_clip_are_found(drawings: list[np.ndarray], tmp_path: Path) -> None:
     moved = [np.roll(one, 0, axis=1) for one in drawings]
     for number in (0, 3):  # large faces, two of them in a corner of their own
@@ -88,7 +68,6 @@ def test_faces_that_lie_elsewhere_from_clip_to_clip_are_found(drawings: list[np.
     assert "lies elsewhere" in sentence and "set:000 000" in sentence and "set:001" not in sentence
 
 
-@needs_weights
 def test_pictures_without_a_face_are_told(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pictures = [cv2.resize(rng.integers(0, 256, (12, 12), dtype=np.uint8), (160, 160)) for _ in range(3)]
@@ -96,9 +75,7 @@ def test_pictures_without_a_face_are_told(tmp_path: Path) -> None:
     assert "no face was found in 3 of 3 frames" in sentence
 
 
-def test_what_is_cropped_drawn_small_or_damaged_is_not_looked_at(
-    way: str, drawings: list[np.ndarray], tmp_path: Path
-) -> None:
+def test_what_is_cropped_drawn_small_or_damaged_is_not_looked_at(drawings: list[np.ndarray], tmp_path: Path) -> None:
     table = written(scenes(drawings), tmp_path / "f")
     assert look_at_faces(table, FaceConfig(detector="mtcnn")) == []
     assert look_at_faces(replace(table, uncropped=("set",)), FaceConfig(detector="auto")) == []
@@ -118,7 +95,7 @@ def test_few_frames_are_read_of_many_people(
     read: list[str] = []
     plain = quick_look.read_image
     monkeypatch.setattr(quick_look, "read_image", lambda path: read.append(path) or plain(path))
-    monkeypatch.setattr(mtcnn, "config_errors", lambda: ["not installed"])
+    monkeypatch.setattr(mtcnn, "detect", lambda picture, smallest: [])
     start = time.process_time()
     look_at_faces(table, NONE)
     assert len(read) == FRAMES and time.process_time() - start < 5
