@@ -372,15 +372,17 @@ class TrainerConfig:
 @dataclass
 class DecisionConfig:
     """How the probabilities of a tested sample become its class. The probabilities that are written stay the
-    network's own; `predicted` is what the rule decides."""
+    network's own; `predicted` is what the rule decides. Action units have thresholds instead (`task.threshold`)."""
 
     #: `argmax` (the likeliest class), `prior` (the likeliest after a correction for the class shares of the sample's
-    #: data set among the fold's training samples, where training was balanced to others) or `uf1` (the rule with the
-    #: highest expected UF1 on inner parts of the training subjects, after calibration).
+    #: data set among the fold's training samples, where training was balanced to others; a data set without training
+    #: samples is not corrected) or `uf1` (the rule with the highest expected UF1 on inner parts of the training
+    #: subjects, after calibration).
     rule: str = choice(ARGMAX, (ARGMAX, "prior", "uf1"))
-    #: `prior` only: 0 = no correction, 1 = the whole one, which serves accuracy; UF1 asks for something between. Null =
-    #: each fold chooses among 0, 0.25, 0.5, 0.75 and 1 on `protocol.inner` parts of its training subjects.
-    strength: float | None = option(0.5, at_least=0, at_most=1, optional=True)
+    #: `prior` only: 0 = no correction, 1 = the whole one, which serves accuracy; UF1 asks for something between, and
+    #: 0.3 is never far from the best (experiments/decisions). Null = each fold chooses among 0, 0.25, 0.5, 0.75 and 1
+    #: on `protocol.inner` parts of its training subjects.
+    strength: float | None = option(0.3, at_least=0, at_most=1, optional=True)
 
 
 @dataclass

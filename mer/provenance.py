@@ -55,7 +55,8 @@ def result_config(config: Config) -> dict[str, Any]:
         part["task"] = whole["task"]
     if config.plugins:
         part["plugins"] = code_hashes(config.plugins)
-    if config.decision.rule != ARGMAX:  # the only rule of earlier versions, whose hashes stay
+    # argmax: the only rule of earlier versions, whose hashes stay; it is emotions that are decided
+    if config.decision.rule != ARGMAX and "task" not in part:
         part["decision"] = whole["decision"]
     # the order of a dict's keys has no part in a hash
     part["stage_order"] = list(config.stages)

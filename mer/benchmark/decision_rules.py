@@ -1,8 +1,8 @@
 """Measure `decision.rule=prior` on drawn data sets whose class shares differ: even, 70/20/10, and both together.
 
-    python -m mer.benchmark decisions --out DIR [--seeds 5] [--strengths 0.5]
+    python -m mer.benchmark decisions --out DIR [--seeds 5] [--strengths 0.3]
 
-Contract: maps come from the motion prior, are written as manifests below DIR and go through `mer.run`'s own code, whole
+Before that, `simulated.csv`: strengths where the right probabilities are known (`share_simulation`). Contract: maps come from the motion prior, are written as manifests below DIR and go through `mer.run`'s own code, whole
 people held out. A rule changes no probability, so each run is trained once and decided by every rule. Synthetic: the
 numbers compare rules and say nothing of real faces.
 """
@@ -20,6 +20,7 @@ import pandas as pd
 from rich.console import Console
 
 from mer import run_files
+from mer.benchmark import share_simulation
 from mer.compose import load_config
 from mer.config import Config, DecisionConfig, MotionPriorData
 from mer.data.motion_prior import source as prior
@@ -34,8 +35,16 @@ from mer.train.fold.fold_decision import learn_decision
 
 #: Class shares by data set: negative, positive, surprise.
 SHARES = {"even": (1 / 3, 1 / 3, 1 / 3), "uneven": (0.7, 0.2, 0.1)}
-#: The data sets that are run together.
-SCENES = {"even": ("even",), "uneven": ("uneven",), "both": ("even", "uneven")}
+#: With so much of another map UF1 is about that of measured maps.
+MIXED = 0.4
+#: The data sets that are run together, and the share of another map that is mixed into each, so that classes overlap.
+SCENES: dict[str, tuple[tuple[str, ...], float]] = {
+    "even": (("even",), 0.0),
+    "uneven": (("uneven",), 0.0),
+    "both": (("even", "uneven"), 0.0),
+    "even, mixed": (("even",), MIXED),
+    "uneven, mixed": (("uneven",), MIXED),
+}
 #: People of a set and maps of each.
 PEOPLE, CLIPS = 20, 8
 #: How much people's own shares keep to those of their set: the sum of the parameters of a Dirichlet distribution.
@@ -58,8 +67,15 @@ def labels_of_people(shares: Sequence[float], rng: np.random.Generator) -> list[
     return drawn
 
 
-def write_sets(folder: Path, names: Sequence[str], seed: int) -> Path:
-    """Write the maps of data sets and their manifest into a folder; returns the manifest."""
+def write_sets(folder: Path, names: Sequence[str], seed: int, mixed: float = 0.0) -> Path:
+    """Write the maps of data sets and their manifest into a folder; returns the manifest.
+
+    Args:
+        folder: where to.
+        names: keys of `SHARES`.
+        seed: of labels and maps.
+        mixed: share of another map, of any class, in each.
+    """
     rng = np.random.default_rng([seed, len(names), *map(len, names)])
     people = {name: labels_of_people(SHARES[name], rng) for name in names}
     wanted = [(name, who, label) for name in names for who, labels in enumerate(people[name]) for label in labels]
@@ -67,7 +83,8 @@ def write_sets(folder: Path, names: Sequence[str], seed: int) -> Path:
     table = prior.load(bank)
     rows_of = {k: iter(np.flatnonzero(table.targets == k)) for k in range(len(table.classes))}
     chosen = [int(next(rows_of[label])) for _, _, label in wanted]
-    maps = prior.draw_maps(bank, 28, indices=chosen).astype(np.uint8)
+    maps = prior.draw_maps(bank, 28, indices=chosen)
+    maps = np.rint((1 - mixed) * maps + mixed * maps[rng.permutation(len(maps))]).astype(np.uint8)
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for place, ((name, who, label), one) in enumerate(zip(wanted, maps, strict=True)):
@@ -118,19 +135,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the folder of the results, how many seeds are drawn, and the strengths that are compared."""
     parser.add_argument("--out", type=Path, required=True, help="folder for maps, runs and the table")
     parser.add_argument("--seeds", type=int, default=5, help="drawings of each scene (default %(default)s)")
-    parser.add_argument("--strengths", type=float, nargs="+", default=[0.25, 0.5, 0.75, 1.0], help="of the correction")
+    parser.add_argument(
+        "--strengths", type=float, nargs="+", default=[0.2, 0.3, 0.4, 0.5, 0.75, 1.0], help="of the correction"
+    )
 
 
 def run(given: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
-    """Write `decisions.csv` and print it. What an interrupted command finished is kept."""
+    """Write `simulated.csv` and `decisions.csv`, and print them. What an interrupted command finished is kept."""
+    given.out.mkdir(parents=True, exist_ok=True)
+    simulated = share_simulation.table(given.strengths)
+    simulated.to_csv(given.out / "simulated.csv", index=False, float_format="%.4f")
+    Console(width=120).print(simulated.round(3).to_string(index=False))
     rows: list[dict[str, Any]] = []
-    for scene, names in SCENES.items():
+    for scene, (names, mixed) in SCENES.items():
         pairs: dict[float, list[tuple[pd.DataFrame, pd.DataFrame]]] = {one: [] for one in given.strengths}
         for seed in range(given.seeds):
-            folder = given.out / f"{scene}_{seed}"
+            folder = given.out / f"{scene.replace(', ', '_')}_{seed}"
             manifest = folder / "manifest.csv"
             if not manifest.is_file():
-                write_sets(folder, names, seed)
+                write_sets(folder, names, seed, mixed)
             config = load_config([*RECIPE, f"data.manifest={manifest}", f"seed={seed}"])
             classes = run_experiment(config, folder / "run", console=Console(quiet=True))["classes"]
             plain, found = decided(config, folder / "run", given.strengths)

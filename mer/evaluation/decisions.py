@@ -70,9 +70,9 @@ def correct_shares(probabilities: Array, trained: Array, expected: Array, streng
     return found / found.sum(axis=1, keepdims=True)
 
 
-def expected_rows(shares: Mapping[str, Array], groups: npt.ArrayLike) -> Array:
-    """Return the shares (N, K) of each sample's group; those of all where the group is not known."""
-    return np.stack([shares.get(str(name), shares[""]) for name in np.asarray(groups, dtype=str)])
+def expected_rows(shares: Mapping[str, Array], groups: npt.ArrayLike, otherwise: Array) -> Array:
+    """Return the shares (N, K) of each sample's group, `otherwise` (K,) where the group is not known."""
+    return np.stack([shares.get(str(name), otherwise) for name in np.asarray(groups, dtype=str)])
 
 
 def with_temperature(probabilities: Array, temperature: float) -> Array:

@@ -46,8 +46,8 @@ def test_shares_of_a_group_lie_between_its_own_and_those_of_all() -> None:
     found = decisions.shares_by_group(targets, groups, 3)
     np.testing.assert_allclose(found[""], [31 / 63, 31 / 63, 1 / 63])
     np.testing.assert_allclose(found["a"], (np.array([30, 0, 0]) + 10 * found[""]) / 40)
-    unknown = decisions.expected_rows(found, ["a", "elsewhere"])
-    np.testing.assert_allclose(unknown, [found["a"], found[""]])
+    other = np.array([0.2, 0.3, 0.5])
+    np.testing.assert_allclose(decisions.expected_rows(found, ["a", "elsewhere"], other), [found["a"], other])
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4])

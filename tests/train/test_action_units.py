@@ -16,7 +16,7 @@ from rich.console import Console
 from sklearn.metrics import f1_score, roc_auc_score
 
 from mer import finished_folders, run_files
-from mer.config import Config, MotionPriorData, ProtocolConfig, StageConfig, TaskConfig
+from mer.config import Config, DecisionConfig, MotionPriorData, ProtocolConfig, StageConfig, TaskConfig
 from mer.data.facs.unit_targets import unit_targets
 from mer.errors import ConfigError, MerError
 from mer.evaluation.comparison.runs import ComparisonError, read_run
@@ -52,7 +52,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> tuple
 
     folder = tmp_path_factory.mktemp("units") / "run"
     console = Console(record=True, width=120, file=io.StringIO())
-    config = units_config(replace(tiny(cache_dir), members=2), threshold="inner")
+    # the rule of recipes for emotions, which must leave units alone
+    config = units_config(replace(tiny(cache_dir), members=2, decision=DecisionConfig("prior")), threshold="inner")
     return folder, run(config, folder, console=console), console.export_text()
 
 

@@ -131,7 +131,8 @@ def fold_table(experiment: Experiment, run: Path) -> pd.DataFrame:
             status, record = "failed", _failure(failed)
         columns = ("epochs", "chosen_epoch", "validation_uf1", "steps", "seconds", "train_seconds", "accuracy", "error")
         search = ("candidate",) if experiment.config.protocol.candidates else ()
-        decided = ("strength",) if experiment.config.decision.rule != ARGMAX else ()
+        corrected = experiment.config.decision.rule != ARGMAX and not experiment.samples.units
+        decided = ("strength",) if corrected else ()
         known = {key: record.get(key) for key in (*search, *decided, *columns)}
         rows.append({"fold": fold.name, "status": status, **counts, **known})
     return pd.DataFrame(rows)

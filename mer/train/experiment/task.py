@@ -5,12 +5,12 @@ Contract: looks at the configuration and at the codes of clips, reads no data.
 
 from __future__ import annotations
 
-from mer.config import ARGMAX, Config, MotionPriorData
+from mer.config import Config, MotionPriorData
 from mer.config_check import limit_errors
 from mer.data.facs.notation import parse_aus
 from mer.data.samples.table import SampleTable
 from mer.errors import SampleError
-from mer.protocols.registry import selection_mode
+from mer.protocols.registry import is_learned, selection_mode
 
 ACTION_UNITS = "action_units"
 #: Value of `task.threshold`: by newly drawn maps.
@@ -46,10 +46,10 @@ def config_errors(config: Config) -> list[str]:
             f"task.units: expected two or more different numbers of action units, 1 to 99, got {list(units)}; leave it "
             "out for the 12 units of CD6ME"
         )
-    if config.decision.rule != ARGMAX:
+    if is_learned(config.decision):
         found.append(
-            f"decision.rule: expected {ARGMAX} with task=action_units, where each unit has a threshold of its own "
-            f"(task.threshold), got {config.decision.rule}"
+            "decision.rule: expected nothing to choose with task=action_units, where each unit has a threshold of its "
+            f"own (task.threshold), got {config.decision.rule} with strength {config.decision.strength}"
         )
     if config.task.threshold == "inner" and selection_mode(config.protocol) == "leaky":
         found.append(

@@ -57,7 +57,8 @@ class FoldDecision:
             found = decisions.with_temperature(found, self.temperature)
         if not self.strength or not len(self.trained):
             return found
-        expected = decisions.expected_rows(self.shares, predictions["dataset"])
+        # the shares of other data sets say nothing of a set without training samples: it is left uncorrected
+        expected = decisions.expected_rows(self.shares, predictions["dataset"], otherwise=self.trained)
         return decisions.correct_shares(found, self.trained, expected, self.strength)
 
     def apply(self, predictions: pd.DataFrame) -> pd.DataFrame:
@@ -86,10 +87,10 @@ class FoldDecision:
 def learn_decision(experiment: Experiment, fold: Fold, test: Test) -> FoldDecision:
     """Return how a fold decides. Where something is chosen, `test` is called for each inner part of its training part.
 
-    Without training samples nothing was balanced, so the likeliest class is taken.
+    Without training samples nothing was balanced, so the likeliest class is taken. Action units are not decided here.
     """
     options = experiment.config.decision
-    if options.rule == ARGMAX or not fold.train:
+    if options.rule == ARGMAX or not fold.train or experiment.samples.units:
         return FoldDecision(experiment.table.classes)
     base = _of_training_part(experiment, fold)
     if not is_learned(options):
