@@ -34,6 +34,8 @@ LINES = {
 }
 MER = [words for words in LINES.values() if words[0] in ("mer", "python")]
 MAKE = [words for words in LINES.values() if words[0] == "make"]
+#: Words of commands that take long; a shorter one of the same kind runs with the quick tests.
+SLOW = {"+experiment=manifest_network", "net.onnx", "model.attention.stages=[],[1],[4],[1,2,3,4]"}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,10 @@ def test_every_make_target_exists(line: list[str]):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("line", MER, ids=" ".join)
+@pytest.mark.parametrize(
+    "line",
+    [pytest.param(one, marks=[pytest.mark.slow] if SLOW & set(one) else [], id=" ".join(one)) for one in MER],
+)
 def test_every_command_runs(line: list[str], workplace: Path, cache_dir: Path):
     program, module, arguments = called(line)
     arguments = [

@@ -69,7 +69,9 @@ def test_without_the_data_the_remedies_are_named(tmp_path, layout):
         assert word in done.stderr
 
 
-@pytest.mark.parametrize("layout", ["samm", "casme2", "smic"])
+@pytest.mark.parametrize(
+    "layout", ["samm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("casme2", "smic"))]
+)
 def test_each_official_layout_runs_through(tmp_path, cache_dir, layout):
     tree = tmp_path / "trees" / layout
     size = ("--subjects", "3", "--clips", "15", "--size", "64")

@@ -100,7 +100,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("layout", ["casme2", "samm"])
+@pytest.mark.parametrize("layout", [pytest.param("casme2", marks=pytest.mark.slow), "samm"])
 def test_the_authors_experiment_runs_on_an_invented_tree_from_a_caffe_file(layout, weights, cache_dir, tmp_path):
     size = ["--subjects", "3", "--clips", "12", "--size", "32"]
     assert synthetic_main(["--layout", layout, "--out", str(tmp_path / layout), *size]) == 0

@@ -143,6 +143,7 @@ def test_a_failing_fold_is_recorded_the_others_go_on_and_a_rerun_mends_it(finish
     assert not run_files.failure_file(tmp_path / "run", bad).exists()
 
 
+@pytest.mark.slow
 def test_a_fold_whose_process_dies_is_recorded_and_the_others_beside_it_give_the_same_bytes(
     finished, tiny_config, tmp_path, monkeypatch
 ):

@@ -32,7 +32,7 @@ def names(folder: Path, suffix: str = "") -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob(f"*{suffix}") if path.is_file())
 
 
-@pytest.mark.parametrize("kept", ["first", "none"])
+@pytest.mark.parametrize("kept", ["first", pytest.param("none", marks=pytest.mark.slow)])
 def test_a_run_that_keeps_fewer_networks_lacks_nothing_else(
     reference: tuple[Config, Path], kept: str, tmp_path: Path
 ) -> None:

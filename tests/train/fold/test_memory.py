@@ -42,7 +42,12 @@ def alive() -> int:
 
 
 @pytest.mark.parametrize(
-    ("average", "validation", "diverges"), [("none", 0.0, False), ("ema", 0.4, False), ("ema", 0.4, True)]
+    ("average", "validation", "diverges"),
+    [
+        ("none", 0.0, False),
+        pytest.param("ema", 0.4, False, marks=pytest.mark.slow),
+        pytest.param("ema", 0.4, True, marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.usefixtures("no_collector")
 def test_no_network_outlives_its_fold(tiny_config: Config, average: str, validation: float, diverges: bool):
