@@ -1,7 +1,7 @@
 """Simulate how strongly probabilities should be corrected for class shares, where the right probabilities are known.
 
-Contract: three classes, normal in the plane at equal distances, so posteriors are exact. A classifier for even shares is
-corrected with each strength; its probabilities may be flatter than exact ones, as those of cautious networks are.
+Contract: three classes, normal in the plane at equal distances, so posteriors are exact. A classifier for even shares
+is corrected with each strength; its probabilities may be flatter than exact ones, as those of cautious networks are.
 """
 
 from __future__ import annotations

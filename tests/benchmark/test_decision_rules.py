@@ -1,4 +1,4 @@
-"""Sets with known class shares: what is simulated is right, and drawn sets have the shares and the mixture asked for."""
+"""Sets with known class shares: the simulation is right, drawn sets have the shares and the mixture asked for."""
 
 from __future__ import annotations
 
