@@ -2,8 +2,8 @@
 
     python -m mer.benchmark decisions --out DIR [--seeds 5] [--strengths 0.3]
 
-Before that, `simulated.csv`: strengths where the right probabilities are known (`share_simulation`). Contract: maps come
-from the motion prior, are written as manifests below DIR and go through `mer.run`'s own code, whole people held out. A
+Before that, `simulated.csv`: strengths where the right probabilities are known (`share_simulation`). Contract: maps are
+drawn by the motion prior, written as manifests below DIR and go through `mer.run`'s own code, whole people held out. A
 rule changes no probability, so each run is trained once and decided by every rule. Synthetic: the numbers compare rules
 and say nothing of real faces.
 """
