@@ -1,0 +1,1 @@
+"""Scores of intervals spotted in long videos, by the rules of the Micro-Expression Grand Challenge (MEGC)."""
