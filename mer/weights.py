@@ -1,9 +1,9 @@
-"""Import, inspect, export or draw weight files: `mer weights import FILE.caffemodel OUT.pt`, `inspect`, `export`, ...
+"""Import, inspect, export, draw or make weight files: `mer weights import FILE.caffemodel OUT.pt`, `inspect`, ...
 
 `import` converts a Caffe file to a checkpoint (`mer.models.checkpoint`) and lists every layer; `inspect` lists the
 content of a checkpoint, a Caffe file or a state dict; `export` writes a checkpoint's network for use without this
-package and compares its outputs; `picture` draws the templates of a checkpoint. Exit status 2: a problem that the user
-can solve.
+package and compares its outputs; `picture` draws the templates of a checkpoint; `prior` trains the packaged networks.
+Exit status 2: a problem that the user can solve.
 """
 
 from __future__ import annotations
@@ -167,6 +167,11 @@ def main(arguments: list[str] | None = None) -> None:
     drawing = commands.add_parser("picture", help="draw the templates of a checkpoint (model=templates)")
     drawing.add_argument("file", help="the checkpoint (model.ckpt)")
     drawing.add_argument("out", help="the picture to write (OUT.png)")
+    making = commands.add_parser(
+        "prior", help="make the packaged networks of mer predict anew, from drawn motion alone"
+    )
+    making.add_argument("out", help="the folder to write them into")
+    making.add_argument("--seed", type=int, default=0, help="of the drawings and of training (default 0)")
     given = parser.parse_args(arguments)
     console = Console()
     load_plugins(given.plugin)
@@ -176,6 +181,10 @@ def main(arguments: list[str] | None = None) -> None:
         lines = exported(given.file, given.out, kind=given.format)
     elif given.command == "picture":
         lines = pictured(given.file, given.out)
+    elif given.command == "prior":
+        from mer.make_prior.heads import make_prior  # Lightning takes seconds to import, and nothing else here needs it
+
+        lines = make_prior(Path(given.out), seed=given.seed)
     else:
         names = None if given.classes is None else [name.strip() for name in given.classes.split(",")]
         found = convert(given.file, given.out, grey=given.grey, release=given.release, classes=names)

@@ -1,6 +1,7 @@
 """Draw the action units of an emotion: call `sample_activations`; `EMOTIONS` holds the rules.
 
-Contract: a draw depends only on its arguments and the generator. Sources: EMFACS, as micro-expression sets apply it
+`emotion_of_units` reads the same rules the other way round. Contract: a draw depends only on its arguments and the
+generator. Sources: EMFACS, as micro-expression sets apply it
 (happiness 6 or 12; disgust 9, 10 or 4+7; surprise 1+2 or 2; repression 15, 17; contempt one-sided 14; anger 4+5+7+24;
 fear 1+2+4+5+20; sadness 1+4+15), and the usual reports of their coders: few units, often one, often weak. The weights
 are our own estimates.
@@ -8,7 +9,7 @@ are our own estimates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,3 +105,30 @@ def sample_irrelevant(
         left, right = level * rng.uniform(0.8, 1.0, 2)
         drawn.append(Activation(code, float(left), float(right)))
     return tuple(drawn)
+
+
+#: Name of the rule of `emotion_of_units`.
+RULE = "EMFACS"
+#: Units that say nothing of an emotion: blinks, gaze, swallowing.
+WITHOUT_MEANING = frozenset({45, 61, 62, 63, 64, 80})
+#: Likeness of units and a combination (Jaccard index) that must be exceeded: with one half, `4+12` would be anger.
+LIKE = 0.5
+
+
+def emotion_of_units(units: Iterable[int]) -> str | None:
+    """Return the emotion (a key of `EMOTIONS` other than `others`) whose combinations are most like a set of units.
+
+    Likeness is the Jaccard index with the best of the emotion's combinations; of equals, the emotion of which that
+    combination is the larger part. None where no combination is like the units by more than `LIKE`.
+    """
+    shown = frozenset(units) - WITHOUT_MEANING
+    best, name = (LIKE, 1.0), None
+    for emotion, rule in EMOTIONS.items():
+        if emotion == "others":
+            continue
+        whole = sum(weight for weight, _ in rule.cores)
+        for weight, core in rule.cores:
+            found = (len(shown & {*core}) / len(shown | {*core}), weight / whole)
+            if found > best:
+                best, name = found, emotion
+    return name

@@ -115,6 +115,12 @@ class ClipSpec:
             self.pose.scale * (1 + time * (self.drift.scale - 1)),
         )
 
+    def face_to_pixels(self, frame: float) -> Array:
+        """Return the similarity (2, 3) from face units to pixels of the frame with this number."""
+        corners = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+        origin, right, down = VIEW.pixels(self.pose_at(frame).forward(corners), self.size).T
+        return np.stack([right - origin, down - origin, origin], axis=1)
+
     def activations_at(self, frame: float, *, irrelevant: bool = True) -> tuple[facs.Activation, ...]:
         """Return the active units at a frame number, with or without the irrelevant ones."""
         movements = self.expression + (self.irrelevant if irrelevant else ())

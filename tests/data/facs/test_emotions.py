@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mer.data import facs
+from mer.data.facs.emotions import emotion_of_units
 
 #: Any one of these sets must stand in an expression of the emotion (the rules as the field states them).
 CHARACTERISTIC = {
@@ -85,3 +86,39 @@ def test_equal_generators_draw_equal_expressions() -> None:
     first, second = (facs.sample_activations("fear", np.random.default_rng(5)) for _ in range(2))
     other = facs.sample_activations("fear", np.random.default_rng(6))
     assert first == second != other
+
+
+@pytest.mark.parametrize(
+    ("units", "emotion"),
+    [
+        ({12}, "happiness"),
+        ({6, 12}, "happiness"),
+        ({6, 12, 25}, "happiness"),
+        ({1, 2}, "surprise"),
+        ({1, 2, 5, 26}, "surprise"),
+        ({9}, "disgust"),
+        ({4, 5, 7}, "anger"),
+        ({20}, "fear"),
+        ({1, 2, 4}, "fear"),
+        ({1, 4}, "sadness"),
+        ({14}, "contempt"),
+        ({17}, "repression"),
+        # blinks and gaze say nothing
+        ({12, 45, 61}, "happiness"),
+        ({45}, None),
+        (set(), None),
+        # of no one emotion
+        ({4, 12}, None),
+        ({2, 9, 12, 15, 20}, None),
+    ],
+)
+def test_units_name_the_emotion_whose_rule_they_fit(units: set[int], emotion: str | None) -> None:
+    assert emotion_of_units(units) == emotion
+
+
+def test_every_combination_names_an_emotion_that_has_it() -> None:
+    for rule in facs.EMOTIONS.values():
+        for _, core in rule.cores:
+            named = emotion_of_units(core)
+            having = {name for name, other in facs.EMOTIONS.items() if any(core == one for _, one in other.cores)}
+            assert named in having - {"others"} or having == {"others"}
