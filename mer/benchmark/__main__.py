@@ -26,6 +26,7 @@ COMMANDS = {
     "gallery": ("input_gallery", "a picture of every input of one drawn clip"),
     "inflation": ("inflation", "what choosing epochs on test people and averaging over folds do to a score"),
     "decisions": ("decision_rules", "rules of decision on drawn data sets whose class shares differ"),
+    "steps": ("drawing_steps", "recipes for the motion prior on drawings that another laboratory made"),
     "prior": ("prior_compare", "how drawn motion maps differ from measured ones"),
 }
 
