@@ -21,8 +21,6 @@ from mer.errors import MerError
 #: Least intersection over union of a true positive.
 LEAST_IOU = 0.5
 KINDS = ("micro", "macro")
-#: Seconds from onset to offset from which on an expression is a macro-expression.
-MACRO_FROM = 0.5
 
 Spans = npt.NDArray[np.int64]
 
@@ -98,11 +96,6 @@ def match_intervals(
 def spans_of(table: pd.DataFrame) -> Spans:
     """Return onset and offset of each row, (N, 2)."""
     return table[["onset", "offset"]].to_numpy(np.int64)
-
-
-def kind_of(seconds: float) -> str:
-    """Return the kind of an expression that lasts so long from onset to offset."""
-    return KINDS[0] if seconds < MACRO_FROM else KINDS[1]
 
 
 def _check(truth: pd.DataFrame, found: pd.DataFrame, videos: pd.DataFrame) -> None:

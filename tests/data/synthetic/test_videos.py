@@ -168,11 +168,20 @@ def test_nothing_is_left_of_an_interrupted_video(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("ending", video_file.ENDINGS)
+def test_frames_of_every_container_have_their_times(ending: str, tmp_path: Path) -> None:
+    spec = design_video(seconds=1, rate=40, size=(160, 120))
+    write_video(spec, tmp_path / f"drawn{ending}")
+    with av.open(str(tmp_path / f"drawn{ending}")) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert times == pytest.approx([number / 40 for number in range(40)], abs=1e-3)
+
+
 def test_the_second_encoder_writes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(video_file, "ENCODERS", (("no_such_encoder", {}), video_file.ENCODERS[1]))
     spec = design_video(seconds=1, rate=25, size=(160, 120))
-    write_video(spec, tmp_path / "drawn.avi")
-    with av.open(str(tmp_path / "drawn.avi")) as container:
+    write_video(spec, tmp_path / "drawn.mkv")
+    with av.open(str(tmp_path / "drawn.mkv")) as container:
         assert container.streams.video[0].codec_context.name == "mpeg4"
         assert sum(1 for _ in container.decode(video=0)) == spec.frames
 

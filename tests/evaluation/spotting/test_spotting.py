@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support
 
 from mer.errors import MerError
-from mer.evaluation.spotting.matching import kind_of, match_intervals, match_spans, overlaps
+from mer.evaluation.spotting.matching import match_intervals, match_spans, overlaps
 from mer.evaluation.spotting.public_script import script_f1
 from mer.evaluation.spotting.scores import (
     analysis_f1,
@@ -186,10 +186,6 @@ def test_a_wrong_list_of_videos_is_named() -> None:
         match_intervals(table(), table(), videos("a1", "a1"))
     with pytest.raises(MerError, match="empty cell"):
         match_intervals(table(), table(), videos("a1").assign(subject=None))
-
-
-def test_kinds_divide_at_half_a_second() -> None:
-    assert [kind_of(seconds) for seconds in (0.1, 0.499, 0.5, 4)] == ["micro", "micro", "macro", "macro"]
 
 
 @settings(max_examples=60, deadline=None)

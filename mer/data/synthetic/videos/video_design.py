@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,7 +30,7 @@ QUIET, GAP = 0.4, 0.4
 #: Standard deviation of the camera's noise in grey levels, from the best to the worst camera.
 NOISE = (1.0, 2.5)
 #: Limits of the arguments of `design_video`: (least, most).
-SECONDS, RATE, WIDTH, HEIGHT = (1.0, 3600.0), (25, 1000), (160, 3840), (120, 2160)
+SECONDS, RATE, WIDTH, HEIGHT = (1.0, 1200.0), (25, 1000), (160, 3840), (120, 2160)
 
 
 @dataclass(frozen=True)
@@ -184,6 +184,7 @@ def _blink(rate: int, rng: np.random.Generator) -> Event:
 
 
 def _talk(rate: int, rng: np.random.Generator) -> Event:
+    """Draw a stretch of talking; lips and jaw move all the time, what else shapes the mouth is not named."""
     length = rng.uniform(1.5, 4.0)
     units = tuple(facs.Activation(code, 1.0, 1.0) for code in (25, 26))
     return _event(TALK, (length / 2, 0, length / 2), rate, units=units)
@@ -205,8 +206,13 @@ def _head(rate: int, rng: np.random.Generator) -> Event:
 
 def _moved(event: Event, start: int) -> Event:
     """Return the event `start` frames later."""
-    frames = {name: getattr(event, name) + start for name in ("onset", "apex", "release", "offset")}
-    return Event(**{**event.__dict__, **frames})
+    return replace(
+        event,
+        onset=event.onset + start,
+        apex=event.apex + start,
+        release=event.release + start,
+        offset=event.offset + start,
+    )
 
 
 def _placed(events: list[Event], frames: int, rate: int, rng: np.random.Generator) -> list[Event]:

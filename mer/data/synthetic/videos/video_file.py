@@ -20,8 +20,8 @@ from mer.data.synthetic.videos.video_rendering import VideoRenderer
 from mer.errors import MerError
 from mer.utils.atomic_files import write_atomically
 
-#: Endings of the containers that can be written.
-ENDINGS = (".mp4", ".mkv", ".mov", ".avi")
+#: Endings of the containers that can be written; AVI holds no times, so that players mix up frames coded out of order.
+ENDINGS = (".mp4", ".mkv", ".mov")
 #: Encoder and its options in the order of preference: the second is part of every build of the library.
 ENCODERS = (("libx264", {"preset": "veryfast", "crf": "18"}), ("mpeg4", {"qscale": "3"}))
 #: Columns of the truth: frames (counted from 0, both ends included), seconds, and what happens.
