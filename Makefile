@@ -13,7 +13,7 @@ help:  ## show this help
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev,export,lite0]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev,export,lite0,sweep,tensorboard,mlflow,dashboard]'
 	@touch $(STAMP)
 
 demo: $(STAMP)  ## environment, then the main job on drawn faces (about 3 minutes on 2 cores); again: only what is missing

@@ -19,6 +19,9 @@ from mer.config_check import choice, option
 #: Value of `decision.rule`: the likeliest class, whatever was trained.
 ARGMAX = "argmax"
 
+#: Kinds of loggers, each one of Lightning's.
+LOGGERS = ("csv", "wandb", "tensorboard", "mlflow")
+
 #: Values of `trainer.precision`, of those that Lightning knows.
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "bf16-true", "64-true")
 
@@ -403,18 +406,32 @@ class EvaluationConfig:
 
 @dataclass
 class LoggerConfig:
-    """Where curves are logged besides the CSV files, which are always written."""
+    """Where curves and scores are logged, live, by Lightning's loggers; `curves.csv` of each fold is always written."""
 
-    #: `csv` (files only) or `wandb`.
-    name: str = choice("csv", ("csv", "wandb"))
+    #: `csv` (tables that grow during the training, in the run's folder `loggers/csv`), `wandb`, `tensorboard`, `mlflow`
+    #: (extras `mer[tensorboard]`, `mer[mlflow]`), or `many` of them.
+    name: str = choice("csv", (*LOGGERS, "many"))
+    #: `logger=many` only: the loggers to use together.
+    many: list[str] = choice(["csv", "wandb"], LOGGERS)
     #: W&B only: `offline` (no account, no network), `online`, `disabled`.
     mode: str = choice("offline", ("offline", "online", "disabled"))
-    #: W&B only: project of the runs.
+    #: W&B: project of the runs. MLflow: name of the experiment.
     project: str = "mer"
     #: W&B only: the team or user that owns the project; null = the default of the account.
     entity: str | None = None
     #: W&B only: whether the faces of participants may be logged. Motion and drawn people are always logged.
     media: bool = False
+    #: Checkpoints that W&B or MLflow keep: `none`, `all`, or `best`, the network of the fold with the highest UF1 on
+    #: its inner split, without inner splits that of the first fold; never by a score of held-out samples. The files
+    #: of the results are kept always.
+    artifacts: str = choice("none", ("none", "best", "all"))
+    #: Words to find the run by; `synthetic`, `leaky` and `null` are added where they hold.
+    tags: list[str] = field(default_factory=list)
+    #: W&B and MLflow: a text about the run.
+    notes: str | None = None
+    #: MLflow only: where the runs are kept; null = MLFLOW_TRACKING_URI, without it `loggers/mlflow.db` in the run's
+    #: folder.
+    tracking_uri: str | None = None
 
 
 @dataclass

@@ -15,6 +15,7 @@ import shlex
 import subprocess
 import sys
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,11 +44,13 @@ if TYPE_CHECKING:
 ASKING = ("-h", "--help", "--hydra-help", "--version", "-sc", "--shell-completion", "--info", "-i", "--cfg", "-c")
 
 
-def run(config: Config, folder: Path, *, console: Console | None = None) -> dict[str, Any]:
+def run(
+    config: Config, folder: Path, *, console: Console | None = None, overrides: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Return the results of all folds, see `run_experiment`; import it late, since it needs torch."""
     from mer.train.cross_validation.run_experiment import run_experiment
 
-    return run_experiment(config, folder, console=console)
+    return run_experiment(config, folder, console=console, overrides=overrides)
 
 
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
@@ -68,7 +71,8 @@ def _job(composed: DictConfig) -> float | None:
     try:
         (folder / run_files.ERROR).unlink(missing_ok=True)
         config = to_config(composed)
-        results = run_alone(overrides, folder) if sweeping and config.trainer.devices > 1 else run(config, folder)
+        alone = sweeping and config.trainer.devices > 1
+        results = run_alone(overrides, folder) if alone else run(config, folder, overrides=overrides)
         status = 0 if results.get("complete", True) else 1
         objective = results.get("validation_uf1")
     except Exception as error:

@@ -10,6 +10,8 @@
                        where each fold needs its own; <stage>-member1 and so on for further members
 <run>/registration.png data sets before and after input.register
 <run>/leaks.json       checks of the leak audit, and waived findings
+<run>/loggers/         what Lightning's loggers write, e.g. csv/<training>/metrics.csv; run.json, from which ids come
+<run>/wandb/           runs of W&B, for `wandb sync`
 <run>/.lock            the process that uses, or last used, the folder
 <sweep>/sweep.json     overrides of a sweep, to resume it
 <run>/error.json       overrides and error of a sweep's job that could not start
@@ -36,12 +38,14 @@ CONFUSION = "confusion.png"
 REGISTRATION = "registration.png"
 ERROR = "error.json"
 SWEEP = "sweep.json"
+TRACKED = "run.json"
 LEAKS = "leaks.json"
 LOCK = ".lock"
 FOLDS_FOLDER = "folds"
 FAILURES_FOLDER = "failures"
 STAGES_FOLDER = "stages"
 SANITY_FOLDER = "sanity"
+LOGGERS_FOLDER = "loggers"
 
 SANITY = "sanity.json"
 #: Files of a run that are written anew each time.
@@ -82,6 +86,11 @@ def failure_file(run: str | Path, name: str) -> Path:
     return Path(run) / FAILURES_FOLDER / f"{fold_folder(run, name).name}.json"
 
 
+def logger_folder(run: str | Path) -> Path:
+    """Return the folder of what loggers write."""
+    return Path(run) / LOGGERS_FOLDER
+
+
 def sanity_folder(run: str | Path, name: str) -> Path:
     """Return the folder of the null run `name` of a run."""
     return Path(run) / SANITY_FOLDER / name
@@ -90,7 +99,7 @@ def sanity_folder(run: str | Path, name: str) -> Path:
 def obstacle(run: str | Path) -> Path | None:
     """Return what stands where a run writes and cannot be replaced: a folder for a file, or a file for a folder."""
     run = Path(run)
-    for name in (FOLDS_FOLDER, STAGES_FOLDER, FAILURES_FOLDER, SANITY_FOLDER):
+    for name in (FOLDS_FOLDER, STAGES_FOLDER, FAILURES_FOLDER, SANITY_FOLDER, LOGGERS_FOLDER):
         if (run / name).exists() and not (run / name).is_dir():
             return run / name
     return next((run / name for name in (*_WRITTEN, LOCK) if (run / name).is_dir()), None)

@@ -60,7 +60,7 @@ def test_a_bare_run_shows_help_and_trains_nothing(module: str, tmp_path: Path) -
     [
         ("mer pre", {"prepare"}),
         ("mer ", set(COMMANDS)),
-        ("mer run logger=", {"logger=csv", "logger=wandb"}),
+        ("mer run logger=", {f"logger={name}" for name in ("csv", "wandb", "tensorboard", "mlflow", "many")}),
         ("mer run trainer.parallel", {"trainer.parallel_folds="}),
         ("mer audit x", set()),
     ],

@@ -7,6 +7,7 @@ interrupted run.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -30,24 +31,29 @@ from mer.train.cross_validation.finished_folds import damages
 from mer.train.cross_validation.run_folder import check_run_folder, open_run_folder
 from mer.train.cross_validation.run_lock import lock_run_folder
 from mer.train.cross_validation.sanity_checks import add_null_tests
-from mer.train.cross_validation.train_folds import is_main_process, missing_folds, parallel_folds, train_folds
-from mer.train.cross_validation.wandb_tracking import open_tracker
+from mer.train.cross_validation.train_folds import missing_folds, parallel_folds, train_folds
+from mer.train.cross_validation.wandb_tracking import open_summary
 from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import Experiment, load_experiment, look_at_frames
-from mer.train.experiment.picture_consent import may_show_inputs
+from mer.train.fold.fold_log import log_finished
 from mer.train.fold.pretraining import damaged_stages, train_shared
 from mer.train.leaks import audit as leaks
+from mer.train.lightning.main_process import is_main_process
+from mer.train.loggers.tracked_run import track
 from mer.utils.atomic_files import read_json, write_json
 from mer.utils.console import say
 
 
-def run_experiment(config: Config, folder: Path, *, console: Console | None = None) -> dict[str, Any]:
+def run_experiment(
+    config: Config, folder: Path, *, console: Console | None = None, overrides: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Return the results of all folds (content of `results.json`); train the folds that `folder` does not hold yet.
 
     Args:
         config: the configuration.
         folder: the run's folder, see `mer.run_files`.
         console: shows progress and tables; None for standard output.
+        overrides: what was typed on the command line, for loggers; None for what a run that is continued was given.
 
     Raises:
         MerError: if the configuration, the data or the folder cannot be used; the text says what to do.
@@ -70,11 +76,17 @@ def run_experiment(config: Config, folder: Path, *, console: Console | None = No
         describe(experiment, console, todo=missing_folds(experiment, folder), origin=origin, startup=startup)
         return {}
     with lock_run_folder(folder) if main else nullcontext():  # the other ranks of a training work for rank 0
-        return _train(experiment, audited, folder, console, main=main)
+        return _train(experiment, audited, folder, console, main=main, overrides=overrides)
 
 
 def _train(
-    experiment: Experiment, audited: dict[str, Any], folder: Path, console: Console, *, main: bool
+    experiment: Experiment,
+    audited: dict[str, Any],
+    folder: Path,
+    console: Console,
+    *,
+    main: bool,
+    overrides: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Train missing folds and return the results; this process or its rank 0 holds the lock of the folder."""
     config = experiment.config
@@ -85,15 +97,13 @@ def _train(
     if main:
         open_run_folder(experiment, folder, whole)  # type: ignore[arg-type]
         write_json(folder / run_files.LEAKS, audited)
+        track(config, folder, synthetic=experiment.table.synthetic, overrides=overrides, begin=True)
         _announce(experiment, len(todo), folder, console)
         for note in damaged:
             say(console, f"note: {note}")
-    media = may_show_inputs(experiment, asked=config.logger.media)
-    synthetic = experiment.table.synthetic
-    with open_tracker(config, folder, whole, synthetic=synthetic, media=media, enabled=main) as tracker:  # type: ignore[arg-type]
-        for fold in experiment.folds:
-            if fold not in todo:
-                tracker.fold(fold, run_files.fold_folder(folder, fold.name))
+    with open_summary(experiment, folder) as summary:
+        if main:
+            log_finished(experiment, folder, [fold.name for fold in experiment.folds if fold not in todo])
         for line in train_shared(experiment, folder) if todo or damaged_stages(experiment, folder) else ():
             say(console, line)
         shown = config.trainer.progress and main
@@ -105,17 +115,17 @@ def _train(
             for count, (fold, error) in enumerate(ended, len(experiment.folds) - len(todo) + 1):
                 bar.advance(task)
                 if error is None:
-                    tracker.fold(fold, run_files.fold_folder(folder, fold.name))
                     if shown and not console.is_terminal:
                         say(console, f"fold {count}/{len(experiment.folds)} {_outcome(fold, folder)}")
                 else:
                     say(bar.console, f"fold {fold.name} failed: {error}", style="red")
         if main:
             results = collect_results(experiment, folder)
-            tracker.summary(results, folder)
-    if config.sanity:  # on every rank, for null runs train like any other
-        add_null_tests(experiment, folder, partial(run_experiment, console=Console(quiet=True)))
-        results = collect_results(experiment, folder) if main else {}
+        if config.sanity:  # on every rank, for null runs train like any other
+            add_null_tests(experiment, folder, partial(run_experiment, console=Console(quiet=True)))
+            results = collect_results(experiment, folder) if main else {}
+        if main:
+            summary.end(results, folder)
     if not main:
         return {}
     console.print(unit_console_table(results) if experiment.samples.units else console_table(results))

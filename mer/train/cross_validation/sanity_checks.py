@@ -25,11 +25,11 @@ from mer.evaluation.results import scores
 from mer.inputs.datamodule.fold_datamodule import EVALUATION_BATCH
 from mer.models import RecognitionNetwork, load
 from mer.protocols.registry import Fold
-from mer.train.cross_validation.train_folds import is_main_process
 from mer.train.experiment import trained_on
 from mer.train.experiment.experiment import Experiment
 from mer.train.experiment.null_runs import NULLS, ONSET, null_configs, what_is_seen, why_not
 from mer.train.experiment.overlap import codes_of, person_codes
+from mer.train.lightning.main_process import is_main_process
 from mer.utils.atomic_files import read_json, write_json
 
 #: Most folds whose networks are probed, spread evenly over the protocol.

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning.utilities import rank_zero_only
 
 from mer import run_files
 from mer.config import Config
@@ -23,6 +22,7 @@ from mer.train.cross_validation.finished_folds import is_finished
 from mer.train.cross_validation.fold_processes import WorkerEndedError, in_processes
 from mer.train.experiment.experiment import Experiment
 from mer.train.fold.run_fold import run_fold
+from mer.train.lightning.main_process import is_main_process
 from mer.utils.atomic_files import write_json
 
 
@@ -78,14 +78,6 @@ def parallel_folds(config: Config) -> int:
     if hardware.devices > 1 or on_gpu:
         return 1
     return max(1, available_cores() // hardware.threads)
-
-
-def is_main_process(config: Config) -> bool:
-    """Return whether this process writes files: it is the only one, or rank 0 of a run on several devices.
-
-    With one device each process is a separate run, even if a cluster started many tasks together.
-    """
-    return config.trainer.devices == 1 or int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 def work(experiment: Experiment, name: str, run: Path) -> str | None:

@@ -17,6 +17,7 @@ from mer.protocols import registry as protocols
 from mer.provenance import available_cores
 from mer.train.experiment import leak_waivers, null_runs, selection, stage_checks, task
 from mer.train.lightning import optimizer
+from mer.train.loggers import choice as loggers
 from mer.utils.plugins import load_plugins
 
 
@@ -53,7 +54,7 @@ def _trainer_config_errors(config: Config) -> list[str]:
         *limit_errors(config, ""),
         *(hardware or device_errors(config.trainer)),
         *limit_errors(config.evaluation, "evaluation"),
-        *limit_errors(config.logger, "logger"),
+        *loggers.config_errors(config.logger),
         *_file_config_errors(config),
     ]
 

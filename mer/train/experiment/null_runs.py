@@ -100,9 +100,7 @@ def _permuted(table: SampleTable, config: Config, order: np.ndarray) -> SampleTa
 def null_configs(config: Config, table: SampleTable, folds: Sequence[Fold]) -> dict[str, Config]:
     """Return the configuration of each possible null run that `sanity` adds, by name."""
     kept = [name for name in NULLS if why_not(name, config, table, folds) is None]
-    # the null runs leave their files; a tracker of their own inside the run's would be told apart by nobody
-    logger = replace(config.logger, name="csv")
-    return {name: replace(config, null=name, sanity=False, logger=logger) for name in kept}
+    return {name: replace(config, null=name, sanity=False) for name in kept}
 
 
 def why_not(name: str, config: Config, table: SampleTable, folds: Sequence[Fold]) -> str | None:

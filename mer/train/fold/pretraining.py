@@ -15,8 +15,11 @@ from mer.errors import MerError
 from mer.models import checkpoint
 from mer.protocols.registry import Fold
 from mer.train.experiment.experiment import Experiment, PretrainingStage
+from mer.train.fold.fold_log import SAID, end_stage_log, tracked_run
 from mer.train.fold.initial_weights import InitialWeights
 from mer.train.fold.train_stage import StageResult, stage_hash, train_stage
+from mer.train.loggers.tracked_run import stage_part
+from mer.train.loggers.training_log import open_log
 from mer.utils.atomic_files import read_json, write_folder_atomically
 
 
@@ -38,13 +41,15 @@ def train_shared(experiment: Experiment, run: Path) -> Iterator[str]:
             if fault is not None or not _is_finished(experiment, stage, target):
                 which = f", member {member}" if member else ""
                 yield f"stage {stage.name}{which}: training on {len(stage.samples.table)} samples once for all folds"
-                try:
-                    result = train_stage(experiment, stage, start, member=member)
-                except FloatingPointError as error:
-                    raise MerError(f"stages.{stage.name}: {error} (stages.{stage.name}.optim.lr)") from error
-                if result.trained.main:
-                    with write_folder_atomically(target) as work:
-                        result.write(work)
+                with open_log(tracked_run(experiment, run), stage_part(stage.name, None, member)) as log:
+                    try:
+                        result = train_stage(experiment, stage, start, member=member, loggers=log.loggers)
+                    except FloatingPointError as error:
+                        raise MerError(f"stages.{stage.name}: {error} (stages.{stage.name}.optim.lr)") from error
+                    if result.trained.main:
+                        with write_folder_atomically(target) as work:
+                            result.write(work)
+                        end_stage_log(log, target, shared=True)
                 result.trained.wait()
                 yield f"stage {stage.name}{which}: {result.record['steps']} steps in {result.record['seconds']:.0f} s"
             start = read_start(target)
@@ -73,7 +78,9 @@ def pretrain_for_fold(
         if stage.shared:
             start = read_start(run_files.stage_folder(run, stage.name, member))
         else:
-            result = train_stage(experiment, stage, start, fold=fold, member=member)
+            with open_log(tracked_run(experiment, run), stage_part(stage.name, fold.name, member)) as log:
+                result = train_stage(experiment, stage, start, fold=fold, member=member, loggers=log.loggers)
+                log.end({key: result.record.get(key) for key in SAID})
             start = result.start
             results.append(result)
     return start, results

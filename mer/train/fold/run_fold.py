@@ -7,6 +7,7 @@ on the configuration and the fold's name, not on other folds or the number of pr
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,18 +26,27 @@ from mer.train.fold.fit import fit
 from mer.train.fold.fold_cotraining import cotraining_samples
 from mer.train.fold.fold_decision import learn_decision
 from mer.train.fold.fold_files import FoldResult, write_fold
+from mer.train.fold.fold_log import end_fold_log, tracked_run
 from mer.train.fold.fold_registration import register_fold
 from mer.train.fold.initial_weights import InitialWeights
 from mer.train.fold.nested_search import select_candidate
 from mer.train.fold.predict import mirror_signs, predict
 from mer.train.fold.pretraining import pretrain_for_fold
 from mer.train.fold.unit_predictions import choose_thresholds, mean_unit_predictions, predict_units, unit_accuracy
+from mer.train.loggers.tracked_run import fold_part
+from mer.train.loggers.training_log import open_log
 
 
 def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
     """Train and test one fold; return its folder. With several devices call it on every rank; rank 0 writes."""
+    with ExitStack() as logs:  # closed behind the fold's files: a logger that waits for a network holds nothing up
+        return _run_fold(experiment, fold, run, logs)
+
+
+def _run_fold(experiment: Experiment, fold: Fold, run: Path, logs: ExitStack) -> Path:
+    """Train and test one fold; `logs` keeps the loggers of its trainings open until its files are written."""
     began = time.perf_counter()
-    config, hashes = experiment.config, experiment.hashes
+    config, hashes, tracked = experiment.config, experiment.hashes, tracked_run(experiment, run)
     # labels shuffled for this fold would give each fold a hash of its own
     experiment = replace(experiment, table=null_runs.permute_fold_labels(experiment.table, config, fold))
     experiment, registered = register_fold(experiment, fold)
@@ -50,6 +60,7 @@ def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
     )
     seen = selection.training_view(fold, config.protocol)
     joined = cotraining_samples(experiment, seen)
+    opened = [logs.enter_context(open_log(tracked, fold_part(fold.name, m))) for m in range(config.members)]
     trained = [
         fit(
             experiment.samples,
@@ -58,6 +69,7 @@ def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
             member=member,
             start=starts[member],
             cotraining=joined,
+            logger=opened[member].loggers,
         )
         for member in range(config.members)
     ]
@@ -86,6 +98,8 @@ def run_fold(experiment: Experiment, fold: Fold, run: Path) -> Path:
         }
         stages = [result for _, results in pretrained for result in results]
         write_fold(experiment, FoldResult(seen, trained, frames, predictions, stages, record, began), target)
+        for log in opened:
+            end_fold_log(log, target)
     trained[0].wait()
     return target
 

@@ -6,9 +6,12 @@ Contract: a function of the stage, the weights of the stage before and the seeds
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from pytorch_lightning.loggers import Logger
 
 from mer import finished_folders, run_files
 from mer.config import Config, ProtocolConfig, as_settings
@@ -80,6 +83,7 @@ def train_stage(
     *,
     fold: Fold | None = None,
     member: int = 0,
+    loggers: Sequence[Logger] = (),
 ) -> StageResult:
     """Train one stage, for all folds or for one fold.
 
@@ -89,6 +93,7 @@ def train_stage(
         start: weights of the stage before; None for the first stage.
         fold: the fold to train for, without the subjects that it tests or validates on; None for all folds.
         member: number of the network in an ensemble.
+        loggers: Lightning's loggers of this training.
     """
     began = time.perf_counter()
     people = {} if fold is None else shared_subjects(stage.samples, experiment.samples, (*fold.validation, *fold.test))
@@ -105,6 +110,7 @@ def train_stage(
         seed=seed_from(seed, *names),
         data_seed=seed_from(seed, "data", *names),
         start=start,
+        logger=loggers,
     )
     table = stage.samples.table
     record = {

@@ -1,7 +1,7 @@
 """Define `RecognitionModule`: network, loss, optimiser and schedule of one training.
 
 Contract: a batch is a dict `{"image": (N, C, H, W) float32, "target": (N,) int64}`; targets of units are (N, K)
-float32. Each epoch it logs `train_loss` and `train_accuracy`, and with an inner split `validation_loss` and
+float32. Each epoch it logs `train_loss`, `train_accuracy` and `lr`, and with an inner split `validation_loss` and
 `validation_uf1`, for any logger and callback of Lightning. Hyperparameters are plain dicts and lists, so its
 checkpoints load with `weights_only=True` and `load_from_checkpoint` needs no arguments.
 """
@@ -137,8 +137,9 @@ class RecognitionModule(LightningModule):
         return self.objective.mix(images, targets, drawn)
 
     def on_train_epoch_end(self) -> None:
-        """Log the scores of the training batches."""
-        self.log_dict(self.train_scores())
+        """Log the scores of the training batches and the learning rate."""
+        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        self.log_dict({**self.train_scores(), "lr": rate})
 
     def on_validation_epoch_start(self) -> None:
         """Reset the scores of the inner split."""

@@ -23,12 +23,13 @@ from mer.models import checkpoint
 from mer.protocols.registry import Fold
 from mer.run import run
 from mer.sweep import sweep_table
-from mer.train.cross_validation.wandb_tracking import open_tracker
 from mer.train.experiment import selection
 from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import Experiment, load_experiment
 from mer.train.fold.nested_search import select_candidate
 from mer.train.fold.run_fold import run_fold
+from mer.train.loggers.tracked_run import TrackedRun, summary_part
+from mer.train.loggers.training_log import open_log
 
 NESTED = ProtocolConfig(candidates=["optim.lr=1e-9", "optim.lr=0.003"], inner=2)
 
@@ -110,6 +111,10 @@ def test_every_file_of_a_leaky_run_says_so(leaky: tuple[Path, dict, str]) -> Non
         if (one / run_files.ATTENTION).exists():
             with np.load(one / run_files.ATTENTION) as kept:
                 assert str(kept["selection"]) == "leaky"
+    for path in folder.glob("loggers/csv/*/metrics.csv"):
+        columns = " ".join(pd.read_csv(path).columns)
+        assert "held_out_uf1" in columns and "validation" not in columns
+        assert "selection: leaky" in (path.parent / "hparams.yaml").read_text(encoding="utf-8")
     for path in tables:
         assert list(pd.read_csv(path)[SELECTION_COLUMN].unique()) == ["leaky"], path
     written = {path for path in folder.rglob("*") if path.is_file()}
@@ -128,6 +133,7 @@ def test_every_file_of_a_leaky_run_says_so(leaky: tuple[Path, dict, str]) -> Non
         run_files.CHECKPOINT,
         run_files.ATTENTION,
         run_files.LEAKS,
+        *("run.json", "metrics.csv", "hparams.yaml"),
         run_files.LOCK,
     }  # the last is empty
     assert {path.name for path in written} <= known, "a file that this test does not look into"
@@ -167,11 +173,13 @@ def test_the_tracked_run_carries_the_mark(
     asked: dict[str, Any] = {}
 
     class Handle:
-        def finish(self) -> None: ...
+        def finish(self, exit_code: int) -> None: ...
+
+        def define_metric(self, *_: str, **__: Any) -> None: ...
 
     monkeypatch.setattr(wandb, "init", lambda **given: asked.update(given) or Handle())
     config = replace(tiny_config, protocol=protocol, logger=replace(tiny_config.logger, name="wandb"))
-    with open_tracker(config, tmp_path, {}, synthetic=True, media=True):
+    with open_log(TrackedRun(config, tmp_path, synthetic=True), summary_part(config)):
         pass
     assert asked["name"] == name and asked["tags"] == tags
 

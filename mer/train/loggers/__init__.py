@@ -1,0 +1,1 @@
+"""Where the curves and scores of a run are logged: one Lightning logger of each chosen kind a training."""
