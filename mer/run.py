@@ -2,6 +2,7 @@
 
     mer run +experiment=NAME [group=choice] [key=value]    one run
     mer run -m +experiment=NAME seed=0,1,2                 a sweep: one run per value
+    mer run +sweep=NAME +experiment=NAME                   a sweep of conf/sweep
     mer run resume=FOLDER                                  finishes an interrupted run or sweep
 
 From Python call `run(config, folder)`. Exit status: 0 success, 1 some folds failed, 2 a problem that the user can solve
@@ -40,6 +41,8 @@ from mer.utils.console import say_error
 if TYPE_CHECKING:
     from rich.console import Console
 
+#: Beginning of the override that names a file of `conf/sweep`.
+SWEEP_FILE = "+sweep="
 #: Options of Hydra that print something instead of running a job.
 ASKING = ("-h", "--help", "--hydra-help", "--version", "-sc", "--shell-completion", "--info", "-i", "--cfg", "-c")
 
@@ -98,7 +101,8 @@ def run_alone(overrides: list[str], folder: Path) -> dict[str, Any]:
     Why: Lightning starts the command line again for each further device, and that of a sweep would start the whole
     sweep.
     """
-    command = [sys.executable, "-m", "mer.run", *overrides, f"hydra.run.dir={folder}"]
+    own = [one for one in overrides if not one.startswith(SWEEP_FILE)]
+    command = [sys.executable, "-m", "mer.run", *own, f"hydra.run.dir={folder}"]
     results = folder / run_files.RESULTS
     before = results.stat().st_mtime_ns if results.is_file() else None
     with subprocess.Popen(command) as job:
@@ -162,6 +166,8 @@ def main() -> int:
         with suppress(SystemExit):
             _job()
         return 2
+    if any(one.startswith(SWEEP_FILE) for one in arguments):  # a file of conf/sweep says what varies
+        arguments = ["-m", *(one for one in arguments if one not in ("-m", "--multirun"))]
     sweep = bool({"-m", "--multirun"} & set(arguments))
     folders = [one.partition("=")[2] for one in arguments if one.startswith("resume=")]
     if folders:

@@ -1,7 +1,8 @@
 """Write and print the table of a sweep: one row a job, seeds averaged, failed jobs with their reasons.
 
-Where two keys were varied, a heat map of UF1 over both is drawn too. Hydra runs the jobs; each leaves its own results
-at once, so a killed sweep loses nothing, and table and picture can be made again: `python -m mer.sweep FOLDER`.
+Where two keys were varied, a heat map of UF1 over both is drawn too, and for jobs on the same samples a picture of the
+differences to the first job, with the sentence on which of them are beyond noise. Hydra runs the jobs; each leaves its
+own results at once, so a killed sweep loses nothing, and all can be made again: `python -m mer.sweep FOLDER`.
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ from rich.text import Text
 from mer import run_files
 from mer.cli import guarded
 from mer.errors import MerError
+from mer.evaluation.comparison.effects import effect_figure, effect_table, verdict
 from mer.evaluation.comparison.heat_map import heat_map
+from mer.evaluation.comparison.runs import ComparisonError, read_run
 from mer.evaluation.comparison.sweep_table import SCORES, SEED, UNIT_SCORES, mean_over_seeds, sweep_table, varied_keys
 from mer.utils.atomic_files import write_json, write_png
 from mer.utils.console import say
 from mer.utils.csv_files import write_csv
 
 TABLE, MEANS, PICTURE = "sweep.csv", "sweep_means.csv", "sweep.png"
+EFFECTS, EFFECT_PICTURE = "effects.csv", "effects.png"
 
 #: Most varied keys with their own column in the printed table; more keys share one column.
 SIDE_BY_SIDE = 4
@@ -73,7 +77,12 @@ def show(folder: Path, table: pd.DataFrame, console: Console) -> None:
         written["means over seeds"] = folder / MEANS
     if _draw(folder / PICTURE, table if means is None or len(varied) == 2 else means):
         written["heat map"] = folder / PICTURE
+    said = _effects(folder, table)
+    if said is not None:
+        written |= {"differences": folder / EFFECTS, "picture of them": folder / EFFECT_PICTURE}
     console.print(_printed(table if means is None else means, console.width))
+    if said is not None:
+        say(console, said)
     for row in table[table["status"] != "done"].to_dict("records"):
         say(console, _unfinished(row, varied, folder))
     if table.get("synthetic", pd.Series(dtype=bool)).eq(True).any():
@@ -149,6 +158,28 @@ def _draw(path: Path, table: pd.DataFrame) -> bool:
         return False
     write_png(path, figure)
     return True
+
+
+def _effects(folder: Path, table: pd.DataFrame) -> str | None:
+    """Write table and picture of the differences to the first job; return what follows, or None where none are tested.
+
+    Tested are two configurations or more whose jobs are done, on the same samples and classes.
+    """
+    for name in (EFFECTS, EFFECT_PICTURE):
+        (folder / name).unlink(missing_ok=True)
+    done = [folder / str(job) for job in table["job"][table["status"] == "done"]]
+    if len(done) < 2 or "uf1" not in table or not all((job / run_files.PREDICTIONS).is_file() for job in done):
+        return None
+    try:
+        found = effect_table([read_run(job) for job in done])
+    except ComparisonError:  # jobs on other samples or with other classes, each shown in its row
+        return None
+    if len(found) < 2:
+        return None
+    notes = ["synthetic data"] if table["synthetic"].eq(True).any() else []
+    write_csv(folder / EFFECTS, found)
+    write_png(folder / EFFECT_PICTURE, effect_figure(found, notes=notes))
+    return verdict(found)
 
 
 def _cell(row: dict[Any, Any], name: str) -> str:

@@ -42,7 +42,8 @@ def begin_wandb(run: TrackedRun, part: Part) -> Any:
         name = str(asked["RUN_ID"])
     try:
         with _without_variables_of_one_run():
-            wandb.setup()  # reads the variables, once in a process
+            wandb.setup()  # reads the variables, once in a process; so they are checked here each time
+            wandb.Settings().update_from_env_vars(dict(os.environ))
             settings = wandb.Settings(
                 console="off",
                 silent=True,
