@@ -59,9 +59,24 @@ def view_crop(grey: np.ndarray, to_pixels: Similarity, view: View, size: int) ->
     matrix = np.column_stack([linear, to_pixels[:, :2] @ corner + to_pixels[:, 2]])
     # shrinking: what is finer than the crop goes first, since the warp interpolates between single pixels
     finest = float(np.sqrt(abs(np.linalg.det(linear))))
-    source = cv2.GaussianBlur(grey, (0, 0), 0.5 * np.sqrt(finest**2 - 1)) if finest > 1.2 else grey
+    source = grey
+    if finest > 1.2:
+        # only the part around the face, for large frames take long
+        source, shift = _around(grey, matrix, size, margin=4 * finest + 4)
+        matrix[:, 2] -= shift
+        source = cv2.GaussianBlur(source, (0, 0), 0.5 * np.sqrt(finest**2 - 1))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(source, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _around(grey: np.ndarray, matrix: np.ndarray, size: int, margin: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the part of a frame to which a crop's pixels are mapped, with a margin, and its corner (x, y)."""
+    ends = np.array([[x, y, 1.0] for x in (0, size) for y in (0, size)]) @ matrix.T
+    most = np.array(grey.shape[1::-1])
+    # a crop beyond the frame repeats the border, which is blurred with what lies inside
+    first = np.clip(np.clip(ends.min(axis=0), 0, most - 1) - margin, 0, None).astype(int)
+    last = np.ceil(np.clip(np.clip(ends.max(axis=0), 0, most - 1) + margin, None, most)).astype(int)
+    return np.ascontiguousarray(grey[first[1] : last[1], first[0] : last[0]]), first
 
 
 def motion_map(pair: dict[str, np.ndarray], config: InputConfig) -> Maps:

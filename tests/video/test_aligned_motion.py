@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -99,6 +100,21 @@ def test_a_crop_shows_what_its_grid_says() -> None:
     expected = (place[:, :2] @ points + place[:, 2:]).reshape(2, 16, 16)
     assert view_crop(x, place, VIEW, 16) == pytest.approx(np.clip(expected[0], 0, 119), abs=0.05)
     assert view_crop(y, place, VIEW, 16) == pytest.approx(np.clip(expected[1], 0, 89), abs=0.05)
+
+
+@pytest.mark.parametrize("middle", [(200.0, 150.0), (20.0, 260.0), (-900.0, 150.0)])
+def test_a_shrunk_crop_is_that_of_the_whole_blurred_frame(middle: tuple[float, float]) -> None:
+    frame = np.random.default_rng(2).integers(0, 256, (300, 400)).astype(np.uint8)
+    place = np.column_stack([70.0 * np.array([[0.98, -0.2], [0.2, 0.98]]), middle])
+    view, step = facs.View(0.0, 0.55, 2.4, 2.4), 0.05
+    corner = np.array([-1.2, 0.55 - 1.2]) + step / 2
+    finest = step * 70.0 * np.hypot(0.98, 0.2)
+    blurred = cv2.GaussianBlur(frame, (0, 0), 0.5 * np.sqrt(finest**2 - 1))
+    matrix = np.column_stack([place[:, :2] * step, place[:, :2] @ corner + place[:, 2]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    expected = cv2.warpAffine(blurred, matrix, (48, 48), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    found = view_crop(frame, place, view, 48)
+    assert np.abs(found.astype(int) - expected).max() <= 2
 
 
 def test_inputs_are_those_of_the_flow_pipeline() -> None:
