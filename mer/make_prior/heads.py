@@ -20,6 +20,7 @@ import torch
 from mer.compose import load_config
 from mer.config import Config, MotionPriorData, as_settings
 from mer.data.motion_prior.source import DRAWING
+from mer.errors import MerError
 from mer.evaluation import metrics
 from mer.evaluation.units.scores import weighted_auc, weighted_f1
 from mer.inputs.prepared_samples import PreparedSamples
@@ -54,27 +55,30 @@ LIMITS = (
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is drawn: maps that train, steps of 128, held-out maps and held-out clips."""
+    """How much is drawn: maps that train, held-out maps and held-out clips; `steps` in place of the recipe's own."""
 
     maps: int = 16000
-    steps: int = 300
+    steps: int | None = None
     held_out: int = 4000
     clips: int = 400
 
 
 @dataclass(frozen=True)
 class _Head:
-    """A network to make: file, words of the configuration, its own limitation."""
+    """A network to make: file, words of the configuration, steps of training, its own limitation."""
 
     file: str
     overrides: tuple[str, ...]
+    steps: int
     limit: str
     what: str
 
 
 _EMOTIONS = _Head(
     EMOTIONS_FILE,
-    (),
+    # large batches in place of an ensemble, whose five networks differ by their batches only
+    ("stages.prior.optim.batch_size=640",),
+    150,
     "Always names one of its classes, also where nothing moves or another emotion shows; below `uncertain_below` the "
     "answer counts as uncertain.",
     "negative, positive or surprise, from the motion between two frames of a face",
@@ -88,6 +92,7 @@ _UNITS = _Head(
         "data.labels=basic_others",
         "stages.prior.data.labels=basic_others",
     ),
+    300,
     "Gives each unit a probability of its own; units of which it knows none may move the same skin.",
     "action units, each present or absent, from the motion between two frames of a face",
 )
@@ -102,7 +107,10 @@ def make_prior(folder: Path, *, seed: int = 0, sizes: Sizes = Sizes(), cache_dir
         sizes: smaller ones are for tests.
         cache_dir: where drawn maps are kept; None for the usual place.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MerError(f"{folder}: expected a folder to write the networks into, got: {error}") from error
     for head in (_EMOTIONS, _UNITS):
         config = _config(head, seed, cache_dir, sizes)
         experiment = load_experiment(config)
@@ -130,7 +138,7 @@ def _config(head: _Head, seed: int, cache_dir: str | None, sizes: Sizes) -> Conf
             f"seed={seed}",
             f"stages.prior.data.seed={seed}",
             f"stages.prior.data.maps={sizes.maps}",
-            f"stages.prior.optim.iterations={sizes.steps}",
+            f"stages.prior.optim.iterations={sizes.steps or head.steps}",
             *([] if cache_dir is None else [f"cache_dir={cache_dir}"]),
             *head.overrides,
         ]

@@ -34,8 +34,8 @@ class Answer:
         emotion_by_units: emotion of the present units by the rule `mer.data.facs.emotions.RULE`; None where none fits.
         agreement: in one sentence, whether units and classes say the same.
         agrees: the same as True or False; None where one of the two says nothing.
-        uncertain: whether no class reaches the probability that the card asks for; without classes, whether no unit is
-            present.
+        uncertain: whether no class reaches the probability that the card asks for, or the units say another one;
+            without classes, whether no unit is present.
         disagreement: standard deviation over networks of each probability; empty with one network a task.
         evidence: (14, 14); by how much the logarithm of the answer's probability falls where motion is covered.
         motion: u (right), v (down), in pixels of the map, and strain: (3, S, S) float32, S = 28 for the packaged prior.
@@ -105,7 +105,7 @@ def answer_inputs(inputs: Sequence[Maps], recognisers: Sequence[Recogniser], mot
         emotion_by_units=meant,
         agreement=agreement,
         agrees=agrees,
-        uncertain=not present if emotion is None else emotions[emotion] < limits[""],
+        uncertain=not present if emotion is None else agrees is False or emotions[emotion] < limits[""],
         disagreement={**spread, **unit_spread},
         evidence=evidence(inputs, recognisers, emotion or max(units_found, key=lambda name: units_found[name])),
         motion=motion,

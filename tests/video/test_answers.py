@@ -138,6 +138,24 @@ def test_a_checkpoint_of_units_brings_its_thresholds(tmp_path: Path) -> None:
     assert answer_inputs(inputs, found, inputs[0]).present == ("AU12",)
 
 
+def test_what_units_deny_is_uncertain(tmp_path: Path) -> None:
+    """Two networks of fixed answers: positive by its classes, and a unit of another emotion."""
+
+    def fixed(name: str, classes: list[str], offset: list[float], **card: Any) -> Path:
+        calibration = {"slope": [0.0] * len(classes), "offset": offset}
+        return saved(tmp_path / name, 0, classes=classes, calibration=calibration, **card)
+
+    positive = fixed("classes.ckpt", CLASSES, [0.0, 9.0, 0.0])
+    for unit, uncertain in (("AU12", False), ("AU4", True), ("AU28", True)):
+        units = fixed("units.ckpt", [unit, "AU99"], [9.0, -9.0], task="action_units")
+        found = answer_inputs([drawn(12)] * 2, load_recognisers([positive, units]), drawn(12))
+        assert found.emotion == "positive"
+        assert found.present == (unit,)
+        assert found.uncertain is uncertain
+    faint = fixed("faint.ckpt", CLASSES, [0.0, 0.5, 0.0])
+    assert answer_inputs([drawn(12)] * 2, load_recognisers([faint]), drawn(12)).uncertain
+
+
 def test_units_alone_are_compared_with_nothing() -> None:
     units = [one for one in load_prior() if one.units]
     found = answered(12, recognisers=units)
