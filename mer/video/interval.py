@@ -37,6 +37,8 @@ class Interval:
     threshold: float = math.nan
     #: Region of the face that decided, e.g. `brows`; "" where given.
     region: str = ""
+    #: Whether it ends by itself; False where the video, or the time in which the face is seen, ends before.
+    whole: bool = True
 
     def __post_init__(self) -> None:
         """Raise a ValueError where frames or times are out of order; callers check what users give before."""

@@ -33,6 +33,7 @@ def test_micro_and_macro_expressions_are_found_with_apex_and_kind(region: str) -
     assert micro.region == region
     assert micro.strength > micro.threshold >= FLOOR
     assert micro.source == "excursions"
+    assert micro.whole
 
 
 @pytest.mark.parametrize("rate", [15, 25, 100, 200])
@@ -93,7 +94,8 @@ def test_a_strong_smile_hides_no_weak_expression() -> None:
 def test_an_expression_that_the_video_cuts_off_ends_with_it() -> None:
     (interval,) = spot([course(TIMES, {"mouth": bump(11, 14, 0.1)})])
     assert interval.onset_time == pytest.approx(11, abs=0.4)
-    assert interval.offset_time > 11.8
+    assert interval.offset_time == pytest.approx(TIMES[-1], abs=0.03)
+    assert not interval.whole
 
 
 def test_gaps_divide_a_course() -> None:

@@ -95,6 +95,7 @@ def excursions(course: TimeCourse, *, floor: float = FLOOR, mask_blinks: bool = 
                     strength=one.size,
                     threshold=one.threshold,
                     region=one.region,
+                    whole=places[2] < len(stretch.times) - 1,
                 )
             )
     return sorted(found, key=lambda interval: interval.onset)
