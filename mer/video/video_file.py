@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.logging
 import numpy as np
 from av.stream import Disposition
 from av.video.frame import VideoFrame as Decoded
@@ -86,8 +88,25 @@ class VideoFile(FrameSource):
             self.notes.append(f"{made} of {count} time stamps are missing or do not rise: times follow the rate there")
         if self.frames and self.frames != count:
             self.notes.append(f"{self.frames} frames are declared, {count} are there")
+        elif not self.duration and self._breaks_off():
+            self.notes.append("breaks off: its end is missing")
         elif self.fixed_rate is None and (first or 0.0) + last + step < (1 - MISSING) * self.duration:
             self.notes.append(f"ends after {last + step:.2f} s of the {self.duration:.2f} s that it declares")
+
+    def _breaks_off(self) -> bool:
+        """Return whether FFmpeg's reader complains of an end in the middle; it does so only in its log.
+
+        Nothing is decoded: decoders' threads must not write into a log that is listened to.
+        """
+        level = av.logging.get_level()
+        av.logging.set_level(av.logging.ERROR)
+        try:
+            with av.logging.Capture() as told, _opened(self.path) as container, suppress(av.FFmpegError):
+                for _ in container.demux(video=0):
+                    pass
+        finally:
+            av.logging.set_level(level)
+        return any("prematurely" in text for _, _, text in told)
 
     def _decoded(self, container: av.container.InputContainer) -> Iterator[tuple[float | None, np.ndarray]]:
         """Decode to the first error that ends a file; what is damaged on the way is left out and noted."""

@@ -133,29 +133,33 @@ def test_a_size_that_changes_is_read_as_it_is(tmp_path: Path) -> None:
     assert shapes == 3 * [(48, 64, 3)] + 3 * [(48, 96, 3)]
 
 
-def test_a_file_without_duration_is_read_to_its_end(tmp_path: Path) -> None:
-    class Pipe(io.RawIOBase):
-        """Takes bytes in order only, so that the writer cannot come back to note the duration."""
+def written_to_a_pipe(container: str, codec: str, frames: np.ndarray) -> bytes:
+    """Return a file whose writer could not come back to its beginning to note the duration."""
 
-        def __init__(self) -> None:
-            self.data = bytearray()
+    class Pipe(io.RawIOBase):
+        data = b""
 
         def writable(self) -> bool:
             return True
 
         def write(self, data: bytes) -> int:  # type: ignore[override]
-            self.data += data
+            self.data += bytes(data)
             return len(data)
 
     pipe = Pipe()
-    with av.open(pipe, "w", format="webm") as file:
-        stream = file.add_stream("libvpx-vp9", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for frame in pictures(7):
+    with av.open(pipe, "w", format=container) as file:
+        stream = file.add_stream(codec, rate=25)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
             file.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         file.mux(stream.encode())
+    return pipe.data
+
+
+def test_a_file_without_duration_is_read_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "a.webm"
-    path.write_bytes(pipe.data)
+    path.write_bytes(written_to_a_pipe("webm", "libvpx-vp9", pictures(7)))
     frames, notes = read(path)
     assert len(frames) == 7
     assert not notes
@@ -176,6 +180,16 @@ def test_a_file_cut_off_gives_what_can_be_read_and_says_so(tmp_path: Path) -> No
     frames, notes = read(path)
     assert 5 < len(frames) < 15
     assert any("it declares" in note for note in notes)
+
+
+def test_a_file_cut_off_that_never_knew_its_length_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    path.write_bytes(written_to_a_pipe("matroska", "libx264", pictures(30)))
+    assert read(path)[1] == []
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 7 // 10])
+    frames, notes = read(path)
+    assert 5 < len(frames) < 30
+    assert notes == ["breaks off: its end is missing"]
 
 
 def test_a_file_cut_before_its_index_is_one_sentence(tmp_path: Path) -> None:
