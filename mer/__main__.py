@@ -18,6 +18,7 @@ COMMANDS = {
     "audit": ("mer.audit", "check a data set on disk before training on it"),
     "prepare": ("mer.prepare", "make faces, apexes and inputs beforehand; show them; look into the cache or clean it"),
     "compare": ("mer.compare", "compare finished runs: paired tests, learning curves, hard clips"),
+    "dashboard": ("mer.dashboard", "show runs together: a static page, or a workspace and a report of W&B"),
     "weights": ("mer.weights", "inspect, import, export or draw weight files"),
     "benchmark": ("mer.benchmark", "measure speed, exactness of inputs, and how far usual mistakes move a score"),
     "sweep": ("mer.sweep", "print the table of a finished or interrupted sweep again"),

@@ -107,7 +107,15 @@ def test_mlflow_keeps_folds_and_pooled_scores(tmp_path: Path, cache_dir: Path):
 @pytest.mark.slow
 def test_stages_members_and_null_runs_of_action_units_are_told_apart(tmp_path: Path, cache_dir: Path):
     done = command(
-        *("mer.run", "+experiment=synthetic_loso", *TINY, "task=action_units", "task.units=[4,12]", "task.support=1"),
+        *(
+            "mer.run",
+            "+experiment=synthetic_loso",
+            *TINY,
+            "task=action_units",
+            "task.units=[4,12]",
+            "task.support=1",
+            "task.threshold=fixed",
+        ),
         *("transfer=macro", "stages.macro.data.subjects=4", "stages.macro.data.clips=24", "stages.macro.data.size=64"),
         *("stages.macro.optim.epochs=1", "protocol=kfold", "protocol.folds=2", "members=2", "null=permuted_labels"),
         *("logger=wandb", f"cache_dir={cache_dir}", f"hydra.run.dir={tmp_path / 'run'}"),
