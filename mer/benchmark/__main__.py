@@ -25,6 +25,7 @@ COMMANDS = {
     "faces": ("input_accuracy", "how far crops of a turned and scaled face agree"),
     "gallery": ("input_gallery", "a picture of every input of one drawn clip"),
     "inflation": ("inflation", "what choosing epochs on test people and averaging over folds do to a score"),
+    "spotting": ("spotting", "spotting and what is read from it, on long drawn videos, beside a naive baseline"),
     "decisions": ("decision_rules", "rules of decision on drawn data sets whose class shares differ"),
     "steps": ("drawing_steps", "recipes for the motion prior on drawings that another laboratory made"),
     "prior": ("prior_compare", "how drawn motion maps differ from measured ones"),

@@ -26,6 +26,7 @@ def test_every_word_has_help(word: str, capsys: pytest.CaptureFixture[str]) -> N
         ("flow", "--clips", "0"),
         ("faces", "--size", "4"),
         ("inflation", "--draws", "0"),
+        ("spotting", "--out", "out", "--size", "161", "120"),
         ("model", "--rounds", "1"),
         ("model", "--depth", "11"),
         ("training", "--side", "20"),

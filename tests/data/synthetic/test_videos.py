@@ -133,6 +133,8 @@ def test_a_frame_depends_on_specification_and_number_alone() -> None:
         np.testing.assert_array_equal(second.planes(number), frames[number // 7])
     assert frames[0].shape == (180, 160) and frames[0].dtype == np.uint8
     assert (frames[0] != frames[1]).any()
+    wall = np.array(frames, float)[:, :10, :40]  # above and beside the head: the camera's noise alone
+    assert 0.5 * spec.noise < wall.std(axis=0).mean() < 1.5 * spec.noise
     assert (VideoRenderer(replace(spec, seed=6)).planes(0) != frames[0]).any()
 
 

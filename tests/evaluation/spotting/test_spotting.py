@@ -80,6 +80,12 @@ def test_taking_the_first_that_fits_would_lose_a_pair() -> None:
     assert [(i, k) for i, k, _ in match_spans(truth, found)] == [(0, 1), (1, 0)]
 
 
+def test_three_pairs_of_half_are_more_than_two_that_are_equal() -> None:
+    truth = np.array([(1, 3), (2, 4), (3, 5)])
+    found = np.array([(0, 2), (1, 3), (2, 4)])
+    assert [(i, k, share) for i, k, share in match_spans(truth, found)] == [(0, 0, 0.5), (1, 1, 0.5), (2, 2, 0.5)]
+
+
 def test_half_is_enough_and_both_ends_count() -> None:
     assert overlaps(np.array([(10, 19)]), np.array([(10, 14)]))[0, 0] == 0.5
     assert match_spans(np.array([(10, 19)]), np.array([(10, 14)]))
