@@ -78,6 +78,16 @@ def test_nothing_is_found_in_noise_drift_steps_talk_and_swaying_heads(seed: int)
     assert {name: spot([one]) for name, one in nothing.items() if spot([one])} == {}
 
 
+def test_cheeks_that_talking_pulls_are_no_expression_but_those_of_a_smile_are() -> None:
+    talk = wave(4, 0.04, 2, 10)
+    cheeks = bump(5, 5.4, 0.02)
+    assert spot([course(TIMES, {"mouth": talk, "cheeks": cheeks})]) == []
+    assert len(spot([course(TIMES, {"mouth": talk, "brows": cheeks})])) == 1
+    assert len(spot([course(TIMES, {"cheeks": cheeks})])) == 1
+    (smile,) = spot([course(TIMES, {"mouth": bump(5, 6, 0.04), "cheeks": bump(5, 6, 0.05)})])
+    assert near(spans([smile])[0], (5, 6))
+
+
 def test_what_a_blink_moves_is_left_out_with_its_mask_only() -> None:
     blinking = course(TIMES, {"brows": bump(3, 3.3, 0.01)}, lids=bump(3, 3.3, 0.6))
     assert spot([blinking]) == []
