@@ -93,5 +93,5 @@ def _platt(logits: Values, shown: npt.NDArray[np.bool_]) -> tuple[float, float]:
         fit = -np.log(np.maximum(right, 1e-12)).sum()
         return float(fit + TRUST * ((values[0] - 1) ** 2 + values[1] ** 2))
 
-    found = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-6})
+    found = minimize(loss, np.array([1.0, 0.0]), method="BFGS", jac="3-point")
     return float(found.x[0]), float(found.x[1])

@@ -70,6 +70,17 @@ def test_units_get_slope_and_offset_of_a_logistic_regression() -> None:
         assert f1_score(targets[:, k], values >= found["threshold"][k]) == pytest.approx(best, abs=0.02)
 
 
+def test_the_fit_of_a_unit_ends_at_its_minimum() -> None:
+    """A simplex search ended here at slope 1 and offset -0.02, where it began (and for AU14 of the first networks)."""
+    rng = np.random.default_rng(10)
+    logits = 1.2 * rng.standard_normal(3000) - 0.3
+    shown = rng.random(3000) < 1 / (1 + np.exp(-(2.5 * logits - 4)))
+    both = np.stack([logits, logits + 0.2 * rng.standard_normal(3000)])[..., None]
+    found = calibrate_units(Fixed(both, units=True), np.empty(0, np.float32), shown[:, None].astype(np.int8))
+    assert found["slope"] == pytest.approx([2.5], abs=0.2)
+    assert found["offset"] == pytest.approx([-4], abs=0.3)
+
+
 def test_uncertain_is_what_keeps_wrong_answers_below_their_share() -> None:
     sure = np.linspace(0.34, 1, 500)
     probabilities = np.stack([sure, 1 - sure, np.zeros(500)], axis=1)
