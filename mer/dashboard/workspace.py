@@ -39,7 +39,7 @@ def report(entity: str, project: str) -> wr.Report:
     """Return the report: results, then null runs, then curves, each with what limits them in words."""
 
     def grid(name: str, job_type: str, panels: list[Any]) -> wr.PanelGrid:
-        runs = wr.Runset(name=name, filters=[ws.Config("job_type") == job_type])
+        runs = wr.Runset(name=name, filters=ws.And(ws.Config("job_type") == job_type))
         return wr.PanelGrid(runsets=[runs], panels=panels)
 
     return wr.Report(
