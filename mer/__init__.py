@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mer.train.fold.predict import mirror_signs, predict
     from mer.train.fold.unit_predictions import predict_units
     from mer.train.lightning.module import RecognitionModule
+    from mer.video.predict_video import predict_video
 
 __all__ = [
     "Config",
@@ -54,6 +55,7 @@ __all__ = [
     "pool_folds",
     "predict",
     "predict_units",
+    "predict_video",
     "run_experiment",
 ]
 
@@ -82,6 +84,7 @@ _PLACES: dict[str, str | tuple[str, str | None]] = {
     "pool_folds": "mer.evaluation.predictions",
     "predict": "mer.train.fold.predict",
     "predict_units": "mer.train.fold.unit_predictions",
+    "predict_video": "mer.video.predict_video",
     "run_experiment": "mer.library",
 }
 

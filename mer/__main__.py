@@ -22,6 +22,7 @@ COMMANDS = {
     "weights": ("mer.weights", "inspect, import, export or draw weight files"),
     "benchmark": ("mer.benchmark", "measure speed, exactness of inputs, and how far usual mistakes move a score"),
     "sweep": ("mer.sweep", "print the table of a finished or interrupted sweep again"),
+    "predict": ("mer.predict_videos", "say when and how faces move in videos: tables, pictures, a page"),
     "synthetic": ("mer.data.synthetic", "write drawn faces in the layout of a real data set, or a drawn video"),
 }
 

@@ -87,6 +87,8 @@ def test_every_block_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     real = mer.load_config
     monkeypatch.setattr(mer, "load_config", lambda *overrides: real(overrides[0], *TINY, *overrides[1:]))
     assert len(BLOCKS) >= 7
+    small = ("--seconds", "1", "--rate", "40", "--size", "160", "120", "--plain")
+    assert command("mer", "synthetic", "video", "drawn.mp4", *small, cwd=tmp_path).returncode == 0
     names: dict[str, object] = {}
     for block in BLOCKS:
         exec(compile(block, "docs/library.md", "exec"), names)
@@ -95,6 +97,7 @@ def test_every_block_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     logged = next((tmp_path / "outputs/logs").rglob("metrics.csv")).read_text(encoding="utf-8").splitlines()[0]
     assert {"train_loss", "train_accuracy", "validation_loss", "validation_uf1"} <= set(logged.split(","))
     assert list((tmp_path / "outputs/best").glob("*.ckpt"))
+    assert (tmp_path / "outputs/predicted/drawn/report.html").is_file()
 
 
 NOTEBOOK = """

@@ -1,4 +1,4 @@
-"""Every command of README and running.md is executed, on the tiny drawn corpus; files and options they name exist."""
+"""Commands of README, running.md and video.md run, on the tiny drawn corpus; files and options they name exist."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ import pytest
 from mer.__main__ import COMMANDS
 from mer.compose import check_overrides
 from mer.config import ModelConfig
+from mer.inputs.frames.image_files import write_image
 from mer.models import build, checkpoint
 from mer.run import conf_dir, run
 from tests.conftest import tiny
 from tests.helpers.command import DRAWN_FEW, TINY, TINY_RECIPE, command
+from tests.helpers.videos import pictures, write_video
 from tests.test_config import composed
 from tests.test_run import rows, with_onsets, write_manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 #: The README and the pages whose commands are executed with it.
-PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/running.md")}
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/running.md", "docs/video.md")}
 RESULTS = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 README = PAGES["README.md"]
 LINES = {
@@ -34,6 +36,8 @@ LINES = {
 }
 MER = [words for words in LINES.values() if words[0] in ("mer", "python")]
 MAKE = [words for words in LINES.values() if words[0] == "make"]
+#: Options of a drawn video that is read in a second.
+DRAWN_VIDEO = ("--seconds", "1", "--rate", "40", "--size", "160", "120", "--plain")
 #: Words of commands that take long; a shorter one of the same kind runs with the quick tests.
 SLOW = {"+experiment=manifest_network", "net.onnx", "model.attention.stages=[],[1],[4],[1,2,3,4]"}
 
@@ -60,6 +64,12 @@ def workplace(cache_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     drawn = composed("+experiment=motion_prior", "data=synthetic", "input=flow").model
     templates = build(drawn, in_channels=3, classes=2)
     checkpoint.save(folder / "outputs/prior/folds/all/model.ckpt", templates, model=drawn, card=card)
+    done = command("mer", "synthetic", "video", "clips/drawn.mp4", *DRAWN_VIDEO, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    write_video(folder / "clips" / "none.mp4", pictures(6))
+    for number, picture in enumerate(pictures(6)):
+        write_image(folder / "images" / f"{number}.png", picture)
+    (folder / "given.csv").write_text("video,onset,apex,offset\nclips/drawn.mp4,5,10,15\n", encoding="utf-8")
     return folder
 
 
@@ -90,11 +100,21 @@ def test_every_command_runs(line: list[str], workplace: Path, cache_dir: Path):
             "data.root=/path/to/SMIC": "data.root=data/smic",
             "data.manifest=/path/to/manifest.csv": "data.manifest=list/manifest.csv",
             "data.manifest=/path/to/frames.csv": "data.manifest=faces/manifest.csv",
+            "drawn.mp4": "drawn.mp4" if arguments[:1] == ["video"] else "clips/drawn.mp4",
+            "/path/to/clip.mp4": "clips/drawn.mp4" if "--onset" in arguments else "clips/none.mp4",
+            "/path/to/clips": "clips",
+            "/path/to/frames": "images",
+            "/path/to/given.csv": "given.csv",
         }.get(argument, argument)
         for argument in arguments
     ]
     if arguments[:1] == ["video"]:
-        arguments += ["--seconds", "1", "--size", "160", "120"]
+        arguments += DRAWN_VIDEO
+    elif module == "mer.predict_videos":
+        # the shell's part
+        arguments = [
+            str(one) for word in arguments for one in (sorted(workplace.glob(word)) if "*" in word else [word])
+        ]
     elif module == "mer.data.synthetic":
         arguments += ["--subjects", "3", "--clips", "12", "--size", "64"]
     elif module == "mer.benchmark":

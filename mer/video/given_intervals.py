@@ -29,8 +29,11 @@ class GivenInterval:
     face_id: int | None = None
 
 
-def read_intervals(path: str | Path) -> list[GivenInterval]:
-    """Read a CSV with the columns `onset` and `offset`, and `apex` and `face_id` where known; others do not matter.
+def read_intervals(path: str | Path) -> dict[str, list[GivenInterval]]:
+    """Read a CSV with the columns `onset` and `offset`, and `video`, `apex`, `face_id` where known, and any others.
+
+    Returns:
+        The intervals of each video by its name in the table; by "" without such a column.
 
     Raises:
         SampleError: it cannot be read, a column is missing, or rows are wrong; all of them are named.
@@ -47,7 +50,9 @@ def read_intervals(path: str | Path) -> list[GivenInterval]:
         )
     known = [name for name in ("onset", "apex", "offset", "face_id") if name in table]
     numbers = table[known].apply(pd.to_numeric, errors="coerce")
-    errors, given = [], []
+    videos = table["video"].astype(str).str.strip() if "video" in table else pd.Series("", index=table.index)
+    errors: list[str] = []
+    given: dict[str, list[GivenInterval]] = {}
     for row, values in enumerate(numbers.to_dict("records"), 2):
         texts = {name: table[name].iloc[row - 2] for name in known}
         wrong = [
@@ -63,7 +68,7 @@ def read_intervals(path: str | Path) -> list[GivenInterval]:
         )
         if not one.onset <= (one.onset if one.apex is None else one.apex) <= one.offset:
             errors.append(f"row {row}: expected onset <= apex <= offset, got {one.onset}, {one.apex}, {one.offset}")
-        given.append(one)
+        given.setdefault(videos.iloc[row - 2], []).append(one)
     if errors or not given:
         raise SampleError(f"{path}: " + ("; ".join(errors) or "expected at least one row, got none"))
     return given

@@ -20,8 +20,13 @@ def written(folder: Path, text: str) -> Path:
 
 def test_intervals_are_read_with_and_without_apex_and_face(tmp_path: Path) -> None:
     path = written(tmp_path, "kind,onset,apex,offset,face_id\nmicro,10,20,30,1\nmacro,40,,90,\n")
-    assert read_intervals(path) == [GivenInterval(10, 30, 20, 1), GivenInterval(40, 90)]
-    assert read_intervals(written(tmp_path, "onset,offset\n0,5\n")) == [GivenInterval(0, 5)]
+    assert read_intervals(path) == {"": [GivenInterval(10, 30, 20, 1), GivenInterval(40, 90)]}
+    assert read_intervals(written(tmp_path, "onset,offset\n0,5\n")) == {"": [GivenInterval(0, 5)]}
+    several = written(tmp_path, "video,onset,offset\nb.mp4,0,5\na.mp4,1,6\n b.mp4,2,7\n")
+    assert read_intervals(several) == {
+        "b.mp4": [GivenInterval(0, 5), GivenInterval(2, 7)],
+        "a.mp4": [GivenInterval(1, 6)],
+    }
 
 
 @pytest.mark.parametrize(

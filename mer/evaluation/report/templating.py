@@ -16,10 +16,20 @@ import jinja2
 from mer.evaluation.report.svg_figures import score_strip
 from mer.utils.atomic_files import write_atomically
 
+#: Folder of the templates of runs and comparisons.
+HERE = Path(__file__).parent
 
-def write_page(path: Path, template: str, context: Mapping[str, Any]) -> Path:
-    """Fill a template of this folder with the context and write it to `path`; return `path`."""
-    page = _environment().get_template(template).render(**context)
+
+def write_page(path: Path, template: str, context: Mapping[str, Any], *, folder: Path = HERE) -> Path:
+    """Fill a template with the context and write it to `path`; return `path`.
+
+    Args:
+        path: the page.
+        template: its name.
+        context: values that it shows.
+        folder: where the template stands; what it includes may stand in this folder too.
+    """
+    page = _environment(folder).get_template(template).render(**context)
     with write_atomically(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return path
@@ -46,9 +56,9 @@ def p_text(value: float | None) -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment(folder: Path) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader([folder, HERE]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

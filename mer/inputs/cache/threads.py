@@ -33,15 +33,24 @@ def thread_map(one: Callable[..., R], values: Sequence) -> Iterator[Iterator[R]]
 
     If the block is left early, for example by an interrupt, values not yet started are not computed.
     """
+    with one_thread():
+        pool = ThreadPoolExecutor(os.cpu_count())
+        try:
+            yield pool.map(one, values)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let OpenCV and torch use one thread each: on small arrays several of them wait for each other."""
     import torch  # takes seconds to import, so only when something is computed
 
     before = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        yield pool.map(one, values)
+        yield
     finally:
-        pool.shutdown(cancel_futures=True)
         cv2.setNumThreads(before[0])
         torch.set_num_threads(before[1])
