@@ -78,7 +78,11 @@ def answer(
     if not recognisers:
         raise MerError("expected one recogniser or more, got none; load_prior() gives the packaged ones")
     pair = face_pair(onset, apex, onset_to_pixels, apex_to_pixels)
-    motions = [motion_map(pair, one.input) for one in recognisers]
+    motions: list[Maps] = []
+    for one in recognisers:  # networks with the same input share the flow, which takes most of the time
+        known = (motion for other, motion in zip(recognisers, motions, strict=False) if other.input == one.input)
+        found = next(known, None)
+        motions.append(motion_map(pair, one.input) if found is None else found)
     inputs = [network_input(pair, one.input, motion) for one, motion in zip(recognisers, motions, strict=True)]
     return answer_inputs(inputs, recognisers, motions[0])
 

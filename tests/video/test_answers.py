@@ -104,6 +104,15 @@ def test_the_mirrored_face_gets_the_same_answer() -> None:
     assert other.evidence[:, ::-1] == pytest.approx(plain.evidence, abs=0.15)
 
 
+def test_networks_of_one_input_share_the_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(answers, "motion_map", lambda pair, config: calls.append(config) or drawn(12))
+    one, two = load_prior()
+    other = replace(two, input=replace(two.input, flow="farneback"))
+    answered(12, recognisers=[one, two, other, two])
+    assert [config.flow for config in calls] == ["dis", "farneback"]
+
+
 def test_several_checkpoints_are_averaged_and_their_disagreement_is_told(tmp_path: Path) -> None:
     paths = [saved(tmp_path / f"{seed}.ckpt", seed) for seed in (0, 1)]
     turned = saved(tmp_path / "turned.ckpt", 2, classes=CLASSES[::-1])
