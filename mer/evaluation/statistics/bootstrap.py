@@ -70,7 +70,7 @@ def score_interval(value: float, draws: Scores, *, subjects: int, level: float =
     """
     defined = draws[~np.isnan(draws)]
     undefined = 1 - defined.size / draws.size
-    if subjects < 2 or np.isnan(value) or defined.size == 0 or undefined > MAX_UNDEFINED or np.ptp(defined) < 1e-9:
+    if subjects < 2 or not 0 < value < 1 or defined.size == 0 or undefined > MAX_UNDEFINED or np.ptp(defined) < 1e-9:
         return Interval(None, None, undefined)
     # the derivative of the logit is 1 / (value (1 - value))
     error = defined.std() / (value * (1 - value))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mer.evaluation.metrics import METRICS, accuracy, uf1
-from mer.evaluation.statistics.bootstrap import resample_subjects, score_interval, subject_bootstrap
+from mer.evaluation.statistics.bootstrap import Interval, resample_subjects, score_interval, subject_bootstrap
 from tests.helpers.simulated_people import drawn_runs, population_score
 
 
@@ -134,3 +134,9 @@ def test_the_interval_covers_the_population_s_score_in_93_to_97_percent(subjects
             covered[name] += interval.low is not None and interval.low <= value <= interval.high
     for name, count in covered.items():
         assert 0.93 <= count / 2000 <= 0.97, f"{name}: {count / 2000:.3f}"
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, float("nan")])
+def test_a_score_at_its_bound_has_no_interval_even_where_draws_vary(value: float) -> None:
+    # a draw may lack a class that the whole has, so that its score is lower than the whole's 1
+    assert score_interval(value, np.array([2 / 3, 1.0, 1.0, 0.0]), subjects=4) == Interval(None, None, 0.0)
