@@ -111,7 +111,7 @@ class VideoFile(FrameSource):
     def _decoded(self, container: av.container.InputContainer) -> Iterator[tuple[float | None, np.ndarray]]:
         """Decode to the first error that ends a file; what is damaged on the way is left out and noted."""
         stream = _pictures(container, self.path)
-        stream.thread_type = "AUTO"
+        stream.thread_type = "SLICE"  # damaged HEVC makes threads by frames wait for each other for ever
         stream.codec_context.options = {"max_pixels": str(limit(*PIXELS))}  # sizes may change after the header
         converter = VideoReformatter()  # one for all frames: setting one up takes as long as a conversion
         damaged = 0
