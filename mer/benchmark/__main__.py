@@ -23,6 +23,7 @@ COMMANDS = {
     "head": ("input_accuracy", "strain that a moving head leaves, before and after it is taken out"),
     "apex": ("input_accuracy", "error of each apex spotter in frames"),
     "faces": ("input_accuracy", "how far crops of a turned and scaled face agree"),
+    "video": ("video_speed", "speed and memory of reading a video and following a face"),
     "gallery": ("input_gallery", "a picture of every input of one drawn clip"),
     "inflation": ("inflation", "what choosing epochs on test people and averaging over folds do to a score"),
     "spotting": ("spotting", "spotting and what is read from it, on long drawn videos, beside a naive baseline"),

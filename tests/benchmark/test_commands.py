@@ -25,6 +25,7 @@ def test_every_word_has_help(word: str, capsys: pytest.CaptureFixture[str]) -> N
         ("flows",),
         ("flow", "--clips", "0"),
         ("faces", "--size", "4"),
+        ("video", "--frames", "3"),
         ("inflation", "--draws", "0"),
         ("spotting", "--out", "out", "--size", "161", "120"),
         ("model", "--rounds", "1"),
