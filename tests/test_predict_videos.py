@@ -62,7 +62,7 @@ def test_every_frame_has_a_row(place: Path) -> None:
     for axis, side in (("x", "width"), ("y", "height")):
         low, high = seen[f"face_{axis}"], seen[f"face_{axis}"] + seen[f"face_{side}"]
         assert all(((seen[f"{axis}_{k}"] > low) & (seen[f"{axis}_{k}"] < high)).all() for k in range(5))
-    assert {"motion", "roll", "flags"} <= set(frames.columns)
+    assert {"motion", "yaw", "pitch", "roll", "flags"} <= set(frames.columns)
 
 
 def test_the_record_says_what_was_asked_and_by_what_it_was_answered(place: Path) -> None:

@@ -6,8 +6,8 @@ kept but numbers and small pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import pandas as pd
@@ -21,8 +21,9 @@ from mer.video.frame_rows import FrameRows
 from mer.video.frame_source import FrameSource, VideoFrame
 from mer.video.given_intervals import GivenInterval, given_intervals
 from mer.video.interval import Interval
+from mer.video.quality import in_words, slow
 from mer.video.recognisers import Recogniser
-from mer.video.results import VideoResult
+from mer.video.results import UNFINISHED, VideoResult
 from mer.video.spotting import DEFAULT, spot
 from mer.video.time_course import CourseRecorder, FacePlace, TimeCourse
 
@@ -76,7 +77,7 @@ def analyse(
             tracks = tracker.update(frame, grey)
             places = [FacePlace(track.face_id, face_frame(track.landmarks), track.jumped) for track in tracks]
             recorder.update(frame, grey, places)
-            rows.add(frame, tracks)
+            rows.add(frame, grey, tracks)
         notes = list(source.notes)  # they are cleared when it is read again
         courses = recorder.courses()
         table = _with_motion(rows.table(), courses)
@@ -85,7 +86,10 @@ def analyse(
         else:
             intervals, missed = _given(how.given, courses, rows.count)
             notes += missed
+        low_rate = slow(table["time"].drop_duplicates().tolist())
+        notes += [f"Flag {name}: {in_words(name, number)}." for name, number in low_rate.items()]
         found = answer_intervals(progress(source, "answers"), intervals, table, recognisers)
+        found = [replace(one, flags=_flags(one.interval, table, low_rate)) for one in found]
     return VideoResult(source.name, table, found, rows.count, _seconds(table), notes)
 
 
@@ -108,12 +112,19 @@ def _given(
     return sorted(found, key=lambda one: (one.onset, one.face_id)), missed
 
 
+def _flags(one: Interval, table: pd.DataFrame, of_video: Collection[str]) -> tuple[str, ...]:
+    """Return the flags that the face has in the frames of an interval, those of the whole video, and `UNFINISHED`."""
+    inside = table[table["frame"].between(one.onset, one.offset) & (table["face_id"] == one.face_id)]
+    names = {name for flags in inside["flags"].unique() for name in flags.split()}
+    return (*sorted(names | {*of_video}), *(() if one.whole else (UNFINISHED,)))
+
+
 def _with_motion(table: pd.DataFrame, courses: Sequence[TimeCourse]) -> pd.DataFrame:
     """Return the rows with the columns of the time courses."""
     if not courses:
-        return table.assign(motion=float("nan"), flags="")
+        return table.assign(motion=float("nan"))
     motion = pd.concat([course.table().drop(columns="time") for course in courses]).astype({"face_id": "Int64"})
-    return table.merge(motion, on=["frame", "face_id"], how="left", validate="one_to_one").assign(flags="")
+    return table.merge(motion, on=["frame", "face_id"], how="left", validate="one_to_one")
 
 
 def _seconds(table: pd.DataFrame) -> float:

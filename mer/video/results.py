@@ -21,6 +21,8 @@ from mer.video.recognisers import Recogniser
 #: What became of a video, the values of `VideoResult.status`.
 NO_FACE, NOTHING, FOUND, FAILED = "no face", "nothing found", "found", "failed"
 
+#: Flag of an interval that does not end by itself: the video, or the time in which the face is seen, ends before.
+UNFINISHED = "unfinished"
 #: Prefix of the columns with the standard deviation over several checkpoints.
 SPREAD_PREFIX = "sd_"
 

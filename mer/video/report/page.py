@@ -14,16 +14,21 @@ import numpy as np
 
 from mer.data.facs.units import ACTION_UNITS
 from mer.evaluation.report.templating import write_page
+from mer.video.quality import THRESHOLDS
 from mer.video.recognisers import Recogniser
 from mer.video.report.pictures import jpeg_uri, tiles
 from mer.video.report.time_course_figure import time_course_figure
-from mer.video.results import FOUND, NO_FACE, FoundInterval, VideoResult, unit_column
+from mer.video.results import FOUND, NO_FACE, UNFINISHED, FoundInterval, VideoResult, unit_column
 
 TEMPLATE = "video.html.j2"
 #: Most intervals with pictures on a page, the strongest; all stand in the table.
 MOST = 60
 #: Names of action units for people.
 UNIT_NAMES = {f"AU{code}": unit.name for code, unit in ACTION_UNITS.items()}
+#: What each flag means.
+FLAGS = {
+    name: f"{meaning} (threshold {threshold:g} {unit})" for name, (threshold, unit, meaning) in THRESHOLDS.items()
+} | {UNFINISHED: "the video, or the time in which the face is seen, ends before the movement does"}
 #: Words under pictures.
 CAPTIONS = {
     "motion": "motion from onset to apex, enlarged",
@@ -67,6 +72,7 @@ def write_video_page(
         ],
         "intervals": [_interval(one) for one in shown],
         "flag_shares": _flag_shares(result),
+        "flags": FLAGS,
         "networks": [_network(one) for one in recognisers],
         "limits": list(dict.fromkeys(line for one in recognisers for line in one.network.card.get("limits", ()))),
         "provenance": provenance,
