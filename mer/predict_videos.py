@@ -22,7 +22,7 @@ from mer.cli import guarded
 from mer.errors import DiskFullError, MerError, is_users, sentence
 from mer.utils.atomic_files import folder_fault
 from mer.utils.console import say, say_error
-from mer.utils.csv_files import read_csv, write_csv
+from mer.utils.csv_files import write_csv
 from mer.video.analysis import Analysis
 from mer.video.find_videos import find_videos, require_outside
 from mer.video.given_intervals import GivenInterval, read_intervals
@@ -30,7 +30,7 @@ from mer.video.predict_video import Asked, predict_into
 from mer.video.prediction_folder import DIGITS, INTERVALS, PAGE, read_prediction
 from mer.video.reading_bar import ReadingBar
 from mer.video.recognisers import load_recognisers
-from mer.video.results import FAILED, FOUND
+from mer.video.results import FAILED, FOUND, read_interval_table
 from mer.video.spotters.registry import SPOTTERS
 from mer.video.spotting import DEFAULT
 
@@ -71,10 +71,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def jobs(chosen: argparse.Namespace) -> dict[Path, Sequence[GivenInterval] | None]:
     """Return the videos with the intervals that are given for them; None for those to spot in."""
     table = {} if chosen.csv is None else read_intervals(chosen.csv)
+    if "" in table and (not chosen.video or len(table) > 1):
+        raise MerError(f"{chosen.csv}: expected a column video with a name in every row")
     if not chosen.video:
-        if "" in table:
-            raise MerError(f"{chosen.csv}: expected a column video, since no VIDEO is given")
-        return {chosen.csv.parent / name: given for name, given in table.items()}
+        named: dict[Path, list[GivenInterval]] = {}
+        for name, given in table.items():  # one video may have several names
+            named.setdefault((chosen.csv.parent / Path(name).expanduser()).resolve(), []).extend(given)
+        require_outside(chosen.out, [path for path in named if path.is_dir()])
+        return dict(named)
     videos = find_videos(chosen.video, chosen.rate)
     if chosen.onset is not None:
         table = {"": [GivenInterval(chosen.onset, chosen.offset, chosen.apex)]}
@@ -133,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         record = read_prediction(folder)
         assert record is not None
         rows.append({"video": str(video), **_row(record, folder)})
-        tables.append(read_csv(folder / INTERVALS))
+        tables.append(read_interval_table(folder / INTERVALS))
         say(console, f"{video}: {_said(record)}{' (kept)' if kept else ''}; {folder / PAGE}")
     if tables:
         write_csv(out / ALL_INTERVALS, _joined(tables), float_format=DIGITS)

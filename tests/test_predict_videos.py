@@ -106,6 +106,17 @@ def test_a_table_names_videos_and_their_intervals(place: Path, tmp_path: Path) -
     table = read_csv(tmp_path / "out" / "intervals.csv")
     assert table[["onset", "offset"]].to_numpy().tolist() == [[10, 30], [40, 60]]
     assert table["apex"].iloc[0] == 20 and 40 <= table["apex"].iloc[1] <= 60
+    # two names of one video, and a row without a name
+    pd.DataFrame({"video": ["drawn.mp4", "./drawn.mp4"], "onset": [10, 40], "offset": [30, 60]}).to_csv(
+        place / "given.csv", index=False
+    )
+    assert command("mer", "predict", "--csv", str(place / "given.csv"), "--out", "o2", cwd=tmp_path).returncode == 0
+    assert read_csv(tmp_path / "o2" / "intervals.csv")["onset"].tolist() == [10, 40]
+    pd.DataFrame({"video": ["drawn.mp4", ""], "onset": [10, 40], "offset": [30, 60]}).to_csv(
+        place / "given.csv", index=False
+    )
+    done = command("mer", "predict", "--csv", str(place / "given.csv"), cwd=tmp_path)
+    assert done.returncode == 2 and "name in every row" in done.stderr
 
 
 def test_the_library_gives_the_table_of_the_command(place: Path) -> None:

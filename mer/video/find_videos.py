@@ -77,8 +77,8 @@ def _walk(folder: Path) -> Iterator[Path]:
 def require_outside(out: Path, given: Sequence[str | Path]) -> None:
     """Raise a MerError if results would be written into a folder of videos that was given."""
     whole = out.expanduser().resolve()
-    for one in given:
-        folder = Path(one).expanduser().resolve()
+    for one in (path for name in given for path in _matching(str(name))):
+        folder = one.resolve()
         if folder.is_dir() and (whole == folder or folder in whole.parents):
             raise MerError(
                 f"--out {out}: lies in the folder {one}, which holds your videos; nothing is written there, give a "

@@ -50,7 +50,7 @@ def read_intervals(path: str | Path) -> dict[str, list[GivenInterval]]:
         )
     known = [name for name in ("onset", "apex", "offset", "face_id") if name in table]
     numbers = table[known].apply(pd.to_numeric, errors="coerce")
-    videos = table["video"].astype(str).str.strip() if "video" in table else pd.Series("", index=table.index)
+    videos = table["video"].fillna("").astype(str).str.strip() if "video" in table else pd.Series("", index=table.index)
     errors: list[str] = []
     given: dict[str, list[GivenInterval]] = {}
     for row, values in enumerate(numbers.to_dict("records"), 2):

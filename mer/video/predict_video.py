@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from mer.provenance import environment
-from mer.utils.csv_files import read_csv
 from mer.utils.hashing import stream_sha256
 from mer.video.analysis import Analysis, Progress, analyse, silent
 from mer.video.given_intervals import GivenInterval
@@ -28,7 +27,7 @@ from mer.video.prediction_folder import (
     write_prediction,
 )
 from mer.video.recognisers import Recogniser, load_recognisers
-from mer.video.results import interval_table
+from mer.video.results import interval_table, read_interval_table
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def predict_video(
         result = analyse(open_source(path, rate), asked.recognisers, asked.how)
         return interval_table([result], asked.recognisers)
     folder, _ = predict_into(path, Path(out).expanduser(), asked)
-    return read_csv(folder / INTERVALS)
+    return read_interval_table(folder / INTERVALS)
 
 
 def predict_into(video: Path, out: Path, asked: Asked, progress: Progress = silent) -> tuple[Path, bool]:

@@ -41,9 +41,11 @@ class ReadingBar:
         # a header may promise frames that are not there, or nothing; without a number the bar only moves
         total = source.frames or None
         task = self._bar.add_task(f"{self._name}: {what}", total=total, frames="", speed=0.0)
-        for frame in source:
-            yield frame
-            place = self._bar.task_ids.index(task)
-            done = f"{frame.index + 1}" + (f"/{total}" if total else "")
-            self._bar.update(task, advance=1, frames=done, speed=self._bar.tasks[place].speed or 0.0)
-        self._bar.remove_task(task)
+        try:
+            for frame in source:
+                yield frame
+                place = self._bar.task_ids.index(task)
+                done = f"{frame.index + 1}" + (f"/{total}" if total else "")
+                self._bar.update(task, advance=1, frames=done, speed=self._bar.tasks[place].speed or 0.0)
+        finally:  # also where not all of it is read
+            self._bar.remove_task(task)

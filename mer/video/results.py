@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mer.evaluation.predictions import PROBABILITY_PREFIX
+from mer.utils.csv_files import read_csv
 from mer.video.answers import Answer
 from mer.video.interval import Interval
 from mer.video.recognisers import Recogniser
@@ -30,6 +32,18 @@ _FIRST = (
     *("video", "interval", "face_id", "onset", "apex", "offset", "onset_time", "apex_time", "offset_time", "kind"),
     *("emotion", "probability", "uncertain", "action_units", "emotion_by_units", "objective_class", "agrees"),
     *("strength", "threshold", "region", "source", "flags"),
+)
+#: Columns of text.
+_TEXTS = (
+    "video",
+    "kind",
+    "emotion",
+    "action_units",
+    "emotion_by_units",
+    "objective_class",
+    "region",
+    "source",
+    "flags",
 )
 
 
@@ -72,7 +86,7 @@ class FoundInterval:
             "flags": " ".join(self.flags),
         }
         if answer is None:
-            return {**row, "emotion": "", "action_units": ""}
+            return {**row, **dict.fromkeys(("emotion", "action_units", "emotion_by_units", "objective_class"), "")}
         emotion = answer.emotion
         return {
             **row,
@@ -141,3 +155,9 @@ def interval_table(videos: Sequence[VideoResult], recognisers: Sequence[Recognis
     rows = [one.row(video.name) for video in videos for one in video.intervals]
     more = dict.fromkeys([*named, *(name for row in rows for name in row if name not in _FIRST)])
     return pd.DataFrame(rows, columns=[*_FIRST, *more])
+
+
+def read_interval_table(path: Path) -> pd.DataFrame:
+    """Return a written table of intervals; texts stay texts, so that `12` is not a number and nothing is empty text."""
+    table = read_csv(path, dtype=dict.fromkeys(_TEXTS, str))
+    return table.assign(**{name: table[name].fillna("") for name in _TEXTS})

@@ -72,4 +72,6 @@ def test_results_never_go_into_a_folder_of_videos(tree: Path) -> None:
     for out in (tree, tree / "b" / "new", tree / "b" / ".." / "x"):
         with pytest.raises(MerError, match="holds your videos"):
             require_outside(out, [tree])
+    with pytest.raises(MerError, match="holds your videos"):
+        require_outside(tree / "b" / "new", [tree / "*"])
     require_outside(tree / "predictions", [tree / "a.mov", tree / "b"])

@@ -21,6 +21,7 @@ from mer.video.prediction_folder import (
     write_prediction,
 )
 from mer.video.recognisers import Recogniser, load_prior
+from mer.video.results import read_interval_table
 from tests.video.predicted import made_result
 
 
@@ -57,6 +58,9 @@ def test_a_folder_holds_the_tables_the_page_and_all_of_it_as_json(
     lost = frames[frames["frame"].between(80, 99)]
     assert len(lost) == 20 and (lost["success"] == 0).all() and lost["face_x"].isna().all()
     assert lost["time"].notna().all()
+    # units of one digit are no number, and what is empty is empty text
+    table = read_interval_table(folder / "intervals.csv")
+    assert table["action_units"].tolist() == ["12", "12", ""] and table["flags"].tolist() == ["", "blurred", ""]
     record = json.loads((folder / "prediction.json").read_text(encoding="utf-8"))
     assert [one["answer"] and one["answer"]["emotion"] for one in record["intervals"]] == ["positive", "positive", None]
     assert record["intervals"][0]["answer"]["units"] == {"AU04": 0.1, "AU12": 0.9}

@@ -52,7 +52,8 @@ def _rate(result: VideoResult) -> Fraction:
 
 
 def _drawn(frames: Iterable[VideoFrame], result: VideoResult) -> Iterator[tuple[VideoFrame, np.ndarray]]:
-    rows = dict(list(result.frames.groupby("frame")))
+    seen = result.frames.dropna(subset=["face_id"])
+    numbers = seen["frame"].to_numpy()
     active: dict[int, list[FoundInterval]] = defaultdict(list)
     for one in result.intervals:
         for index in range(one.interval.onset, one.interval.offset + 1):
@@ -65,10 +66,10 @@ def _drawn(frames: Iterable[VideoFrame], result: VideoResult) -> Iterator[tuple[
         shape = shape or tuple(max(2, int(side * scale) // 2 * 2) for side in frame.pixels.shape[:2])
         drawn = cv2.resize(frame.pixels, shape[::-1], interpolation=cv2.INTER_AREA)
         factor = np.array(shape[::-1]) / frame.pixels.shape[1::-1]
-        if frame.index in rows:
-            for _, row in rows[frame.index].dropna(subset=["face_id"]).iterrows():
-                own = [one for one in active[frame.index] if one.interval.face_id == row["face_id"]]
-                _draw_face(drawn, row, own, factor, most)
+        first, end = np.searchsorted(numbers, [frame.index, frame.index + 1])
+        for _, row in seen.iloc[first:end].iterrows():
+            own = [one for one in active.get(frame.index, ()) if one.interval.face_id == row["face_id"]]
+            _draw_face(drawn, row, own, factor, most)
         yield frame, drawn
 
 
