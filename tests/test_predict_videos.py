@@ -142,7 +142,11 @@ def test_one_bad_video_does_not_stop_the_others(tmp_path: Path) -> None:
 
 def test_frames_without_a_face_stay_as_rows(tmp_path: Path) -> None:
     faceless(tmp_path / "none.mp4")
+    left = tmp_path / "predictions" / ".none-abcd1234" / "frames.csv"  # by a killed process
+    left.parent.mkdir(parents=True)
+    left.touch()
     assert command("mer", "predict", "none.mp4", "--annotate", cwd=tmp_path).returncode == 0
+    assert not left.parent.exists()
     frames = read_csv(tmp_path / "predictions" / "none" / "frames.csv")
     assert frames["frame"].tolist() == list(range(6)) and (frames["success"] == 0).all()
     assert frames["face_id"].isna().all() and frames["motion"].isna().all()

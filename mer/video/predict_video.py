@@ -5,6 +5,7 @@ Contract: what is finished is kept, so a killed call, repeated, does what is mis
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from mer.provenance import environment
+from mer.utils.atomic_files import remove_abandoned
 from mer.utils.hashing import stream_sha256
 from mer.video.analysis import Analysis, Progress, analyse, silent
 from mer.video.given_intervals import GivenInterval
@@ -116,6 +118,7 @@ def predict_into(video: Path, out: Path, asked: Asked, progress: Progress = sile
     if kept is not None and kept["asked"] == finite(record):
         return folder, True
     result = analyse(source, asked.recognisers, asked.how, progress)
+    remove_abandoned(out, re.escape(folder.name))  # by a killed call
     content = FolderContent(result, asked.recognisers, record, environment())
     write_prediction(folder, content, annotate=progress(source, "annotated copy") if asked.annotate else None)
     return folder, False

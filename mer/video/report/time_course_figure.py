@@ -7,7 +7,7 @@ so that text has its size on a phone too; the figure carries its text alternativ
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,9 @@ from mer.video.results import FoundInterval
 #: Steps of time that are drawn at most, each from its least to its greatest value: more than a screen has pixels.
 STEPS = 1200
 #: Height of the drawing and of the band of numbers above it, pixels.
-HEIGHT, BAND = 150, 22
+HEIGHT, BAND = 150, 34
+#: Numbers nearer than this share of the width stand one above the other, and by how many pixels.
+NEAR, ABOVE = 0.045, 13
 #: Frames apart of a face in more than this many seconds are a gap, or `GAP` times the usual step.
 GAP_SECONDS, GAP = 0.1, 3.0
 
@@ -53,7 +55,7 @@ def time_course_figure(
         f'<text x="2" y="{_height(value, top) - 3:.1f}">{value:g}</text>'
         for value in up
     )
-    numbers = "".join(_number(one, end) for one in intervals)
+    numbers = "".join(_numbers(intervals, end))
     seconds_ = "".join(
         f'<text x="{100 * value / end:.2f}%" y="{BAND + HEIGHT + 15}" text-anchor="{_anchor(value / end)}">{value:g}'
         f"{' s' if place == 0 else ''}</text>"
@@ -85,12 +87,17 @@ def _band(one: FoundInterval, end: float) -> str:
     )
 
 
-def _number(one: FoundInterval, end: float) -> str:
-    share = one.interval.apex_time / end
-    return (
-        f'<a href="#interval-{one.number}"><text class="number" x="{100 * share:.2f}%" y="{BAND - 7}" '
-        f'text-anchor="{_anchor(share)}">{one.number}</text></a>'
-    )
+def _numbers(intervals: Sequence[FoundInterval], end: float) -> Iterator[str]:
+    """Yield the number of each interval above its apex, a link."""
+    before, up = -1.0, False
+    for one in intervals:
+        share = one.interval.apex_time / end
+        up = not up and abs(share - before) < NEAR
+        before = share
+        yield (
+            f'<a href="#interval-{one.number}"><text class="number" x="{100 * share:.2f}%" '
+            f'y="{BAND - 7 - ABOVE * up}" text-anchor="{_anchor(share)}">{one.number}</text></a>'
+        )
 
 
 def _path(times: Array, values: Array, end: float, top: float) -> str:

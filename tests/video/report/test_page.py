@@ -119,3 +119,12 @@ def test_bands_lie_at_the_times_of_the_intervals() -> None:
     text = str(time_course_figure(frames, [one], 8.0, title="face"))
     assert '<rect class="macro" x="12.500%"' in text and 'width="37.500%"' in text
     assert 'href="#interval-7"' in text and "7 at 2.00 s" in text
+
+
+def test_numbers_of_near_intervals_stand_one_above_the_other() -> None:
+    none = Pictures(None, None, None)
+    found = [FoundInterval(k, interval(at, at + 1, at + 2), None, none) for k, at in enumerate((10, 12, 14, 90), 1)]
+    frames = pd.DataFrame({"time": [0.0, 2.0], "motion": [np.nan, np.nan]})
+    text = str(time_course_figure(frames, found, 2.0, title="face"))
+    heights = re.findall(r'class="number" x="[^"]+" y="(\d+)"', text)
+    assert heights[0] == heights[2] == heights[3] != heights[1]
