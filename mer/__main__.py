@@ -23,6 +23,7 @@ COMMANDS = {
     "benchmark": ("mer.benchmark", "measure speed, exactness of inputs, and how far usual mistakes move a score"),
     "sweep": ("mer.sweep", "print the table of a finished or interrupted sweep again"),
     "predict": ("mer.predict_videos", "say when and how faces move in videos: tables, pictures, a page"),
+    "demo": ("mer.demo", "the same in a browser: drop a video, or use the camera"),
     "synthetic": ("mer.data.synthetic", "write drawn faces in the layout of a real data set, or a drawn video"),
 }
 
