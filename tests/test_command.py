@@ -58,7 +58,7 @@ def test_a_bare_run_shows_help_and_trains_nothing(module: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("mer pre", {"prepare"}),
+        ("mer pre", {"prepare", "predict"}),
         ("mer ", set(COMMANDS)),
         ("mer run logger=", {f"logger={name}" for name in ("csv", "wandb", "tensorboard", "mlflow", "many")}),
         ("mer run trainer.parallel", {"trainer.parallel_folds="}),
