@@ -19,7 +19,9 @@ from mer.train.experiment.config_checks import check_config
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 GROUP_FILES = sorted(
-    path.relative_to(conf_dir()) for path in conf_dir().glob("*/*.yaml") if path.parent.name != "experiment"
+    path.relative_to(conf_dir())
+    for path in conf_dir().glob("*/*.yaml")
+    if path.parent.name not in ("experiment", "wandb_sweep")  # the latter are read by W&B
 )
 
 
@@ -72,7 +74,8 @@ def test_the_placement_sweep_is_18_networks_without_a_problem():
 @pytest.mark.parametrize("path", GROUP_FILES, ids=str)
 def test_every_group_file_composes(path: Path):
     needs = {"manifest": ["data.manifest=list.csv"], "file": ["init.path=weights.pth"]}
-    config = composed(f"{path.parent}={path.stem}", *needs.get(path.stem, []))
+    added = "+" if path.parent.name == "sweep" else ""
+    config = composed(f"{added}{path.parent}={path.stem}", *needs.get(path.stem, []))
     assert isinstance(config, Config)
 
 

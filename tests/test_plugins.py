@@ -156,6 +156,7 @@ def test_checkpoint_of_a_plugin_names_it_and_loads_only_with_it(lab: Path, forgo
     assert shown.returncode == 0, shown.stdout + shown.stderr
 
 
+@pytest.mark.slow
 def test_installed_plugin_is_found_by_its_entry_point(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (lab / "__init__.py").write_text("from lab import gate, lab_set\n", encoding="utf-8")
     info = lab.parent / "lab-1.0.dist-info"

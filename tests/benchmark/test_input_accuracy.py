@@ -18,6 +18,7 @@ def test_shifted_noise_is_shifted_by_as_much_as_said() -> None:
     np.testing.assert_array_equal(second[:-2, 3:], first[2:, :-3])
 
 
+@pytest.mark.slow
 def test_the_table_of_flows_beats_no_motion(capsys: pytest.CaptureFixture[str]) -> None:
     rows = {row[0]: row for row in measure.flow(2, 5, 96)}
     still = rows["none (zero motion)"]

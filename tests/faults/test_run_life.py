@@ -143,7 +143,9 @@ def test_a_signal_before_the_command_is_ready_is_one_sentence(number: signal.Sig
 
 @pytest.mark.parametrize("word", COMMANDS)
 def test_every_command_is_guarded(word: str):
-    main = importlib.import_module(COMMANDS[word][0] + (".__main__" if word in ("benchmark", "synthetic") else "")).main
+    main = importlib.import_module(
+        COMMANDS[word][0] + (".__main__" if word in ("benchmark", "synthetic", "dashboard") else "")
+    ).main
     assert main.__wrapped__ and main.__code__ is guarded(lambda: 0).__code__
 
 

@@ -28,6 +28,7 @@ def error(found: SampleTable, truth: SampleTable) -> float:
     return float(np.abs(found.frame["apex"].to_numpy(int) - truth.frame["apex"].to_numpy(int)).mean())
 
 
+@pytest.mark.slow
 def test_half_of_the_clips_are_met_more_closely_than_by_the_middle_frame(corpus: SampleTable, tmp_path: Path) -> None:
     truth = corpus.frame["apex"].to_numpy(int)
     errors = {}
