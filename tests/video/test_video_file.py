@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tracemalloc
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -333,3 +334,20 @@ def test_frames_larger_than_the_header_says_are_not_decoded(tmp_path: Path, monk
     monkeypatch.setenv("MER_LIMIT_IMAGE_PIXELS", "3000")  # as if the header had said less
     with pytest.raises(VideoError, match="no frame can be read"):
         list(source)
+
+
+@pytest.mark.slow
+def test_damaged_hevc_ends(tmp_path: Path) -> None:
+    """Threads by frames wait for ever in about one of a hundred such files."""
+    if not can_encode("libx265"):
+        pytest.skip("this build of FFmpeg cannot write HEVC")
+    whole = write_video(tmp_path / "whole.mov", pictures(6), codec="libx265").read_bytes()
+    rng = np.random.default_rng(0)
+    for number in range(150):
+        data = bytearray(whole)
+        for _ in range(rng.integers(1, 20)):
+            data[rng.integers(len(data))] = rng.integers(256)
+        path = tmp_path / f"{number}.mov"
+        path.write_bytes(data)
+        with suppress(VideoError, LimitError):
+            assert len(read(path)[0]) <= 12
