@@ -44,6 +44,7 @@ SLOW = {
     *("+experiment=manifest_network", "net.onnx", "model.attention.stages=[],[1],[4],[1,2,3,4]"),
     *(f"+sweep={name}" for name in ("attention_placement", "depth_placement", "augmentation", "optimiser")),
     "hydra.run.dir=outputs/prior",
+    *("+experiment=casme2_loso", "+experiment=smic_loso"),
 }
 
 

@@ -30,6 +30,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
     return folder / "jobs"
 
 
+@pytest.mark.slow
 def test_the_page_shows_every_run_and_loads_nothing(sweep: Path, tmp_path: Path):
     target = tmp_path / "pages" / "all.html"
     done = command("mer.dashboard", str(sweep), "--html", str(target), cwd=tmp_path)
@@ -47,6 +48,7 @@ def test_the_page_shows_every_run_and_loads_nothing(sweep: Path, tmp_path: Path)
     assert again.returncode == 0 and (tmp_path / "again.html").read_text(encoding="utf-8") == text
 
 
+@pytest.mark.slow
 def test_people_are_scored_as_in_the_predictions(sweep: Path):
     run = read_run(sweep / "0")
     predictions = pd.read_csv(sweep / "0" / run_files.PREDICTIONS)
@@ -56,6 +58,7 @@ def test_people_are_scored_as_in_the_predictions(sweep: Path):
     assert sum(row["clips"] for row in rows) == len(predictions)
 
 
+@pytest.mark.slow
 def test_faces_of_participants_are_not_on_the_page_unless_the_report_shows_them(sweep: Path):
     run = next(one for one in (read_run(sweep / str(k)) for k in range(4)) if attention_pictures(one))
     run.results["synthetic"] = False
@@ -76,6 +79,7 @@ def test_what_cannot_be_shown_is_said(tmp_path: Path):
     assert "only --html PAGE reads folders" in command("mer.dashboard", "somewhere", cwd=tmp_path).stderr
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_its_effects(sweep: Path):
     effects = pd.read_csv(sweep / "effects.csv")
     assert len(effects) == 4 and effects["difference"].notna().tolist() == [False, True, True, True]
@@ -87,6 +91,7 @@ def test_a_sweep_ends_with_its_effects(sweep: Path):
 
 
 @pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")  # of wandb-workspaces
+@pytest.mark.slow
 def test_workspace_and_report_serialise_offline_and_name_keys_that_are_logged(sweep: Path, tmp_path: Path):
     pytest.importorskip("wandb_workspaces")
     done = command("mer.dashboard", "--json", str(tmp_path / "made.json"), "--entity", "lab", cwd=tmp_path)
