@@ -7,6 +7,7 @@ kept but numbers and small pictures.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import cv2
@@ -70,14 +71,20 @@ def analyse(
         VideoError: no frame can be read.
         SampleError: no given interval fits the video.
     """
-    with one_thread():
+    # motion is measured beside the search in the next frame: both let go of Python's lock, and the order is the same
+    with one_thread(), ThreadPoolExecutor(1) as beside:
         tracker, recorder, rows = FaceTracker(every=how.every_face), CourseRecorder(), FrameRows()
+        measured: Future[None] | None = None
         for frame in progress(source, "faces and motion"):
             grey = cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2GRAY)
             tracks = tracker.update(frame, grey)
             places = [FacePlace(track.face_id, face_frame(track.landmarks), track.jumped) for track in tracks]
-            recorder.update(frame, grey, places)
+            if measured is not None:
+                measured.result()
+            measured = beside.submit(recorder.update, frame, grey, places)
             rows.add(frame, grey, tracks)
+        if measured is not None:
+            measured.result()
         notes = list(source.notes)  # they are cleared when it is read again
         courses = recorder.courses()
         table = _with_motion(rows.table(), courses)
