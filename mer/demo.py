@@ -26,10 +26,10 @@ from mer.cli import guarded
 from mer.errors import MerError, is_users, sentence
 from mer.utils.console import say
 from mer.video.analysis import Analysis, Progress
-from mer.video.frame_source import FrameSource, VideoFrame
+from mer.video.answers.recognisers import Recogniser, load_prior
 from mer.video.predict_video import Asked, predict_into
 from mer.video.prediction_folder import INTERVALS, PAGE
-from mer.video.recognisers import Recogniser, load_prior
+from mer.video.reading.frame_source import FrameSource, VideoFrame
 
 HOST = "127.0.0.1"
 WORDS = """# When does a face move?

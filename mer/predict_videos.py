@@ -24,12 +24,12 @@ from mer.utils.atomic_files import folder_fault
 from mer.utils.console import say, say_error
 from mer.utils.csv_files import write_csv
 from mer.video.analysis import Analysis
-from mer.video.find_videos import find_videos, require_outside
+from mer.video.answers.recognisers import load_recognisers
 from mer.video.given_intervals import GivenInterval, read_intervals
 from mer.video.predict_video import Asked, predict_into
 from mer.video.prediction_folder import DIGITS, INTERVALS, PAGE, read_prediction
-from mer.video.reading_bar import ReadingBar
-from mer.video.recognisers import load_recognisers
+from mer.video.reading.find_videos import find_videos, require_outside
+from mer.video.reading.reading_bar import ReadingBar
 from mer.video.results import FAILED, FOUND, read_interval_table
 from mer.video.spotters.registry import SPOTTERS
 from mer.video.spotting import DEFAULT

@@ -20,8 +20,8 @@ import pytest
 from mer.data.synthetic.videos.video_file import read_truth
 from mer.demo import BASE, HOST, answer
 from mer.video.analysis import Analysis, silent
+from mer.video.answers.recognisers import load_prior
 from mer.video.predict_video import Asked
-from mer.video.recognisers import load_prior
 from tests.helpers.browser import CHROMIUM
 from tests.helpers.command import command, process
 from tests.helpers.driven_browser import DrivenPage

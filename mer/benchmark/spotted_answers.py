@@ -15,13 +15,13 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from mer.video.answers import answer
-from mer.video.face_finder import face_frame
-from mer.video.face_track import FaceTracker
-from mer.video.open_source import open_source
-from mer.video.recognisers import Recogniser, load_prior
+from mer.video.answers.answer import answer
+from mer.video.answers.recognisers import Recogniser, load_prior
+from mer.video.faces.face_finder import face_frame
+from mer.video.faces.face_track import FaceTracker
+from mer.video.motion.time_course import CourseRecorder, FacePlace, TimeCourse
+from mer.video.reading.open_source import open_source
 from mer.video.spotting import spot
-from mer.video.time_course import CourseRecorder, FacePlace, TimeCourse
 
 #: Columns of intervals.
 SPAN = ("kind", "onset", "apex", "offset")

@@ -22,11 +22,11 @@ from rich.table import Table
 from mer.config import SyntheticData
 from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import render_frame
-from mer.video.face_finder import FoundFace, find_faces
-from mer.video.face_track import FaceTracker
-from mer.video.frame_source import VideoFrame
-from mer.video.open_source import open_source
-from mer.video.quality import measure
+from mer.video.faces.face_finder import FoundFace, find_faces
+from mer.video.faces.face_track import FaceTracker
+from mer.video.faces.quality import measure
+from mer.video.reading.frame_source import VideoFrame
+from mer.video.reading.open_source import open_source
 
 #: Parts in the order of their work in a frame; `detect` is a part of following a face, and shown apart from it.
 PARTS = ("read", "grey", "track", "detect", "quality")

@@ -16,7 +16,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
 from mer.evaluation.units.thresholds import best_threshold
-from mer.video.recognisers import Recogniser, Values, calibrated
+from mer.video.answers.recognisers import Recogniser, Values, calibrated
 
 #: Temperatures that are looked at.
 TEMPERATURES = (0.2, 5.0)

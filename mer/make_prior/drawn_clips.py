@@ -19,8 +19,8 @@ from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import ClipSpec, render_frame
 from mer.inputs.cache.threads import thread_map
 from mer.utils.seeding import seed_from
-from mer.video.aligned_motion import face_pair, motion_map, network_input
-from mer.video.answers import class_of
+from mer.video.answers.answer import class_of
+from mer.video.faces.aligned_motion import face_pair, motion_map, network_input
 
 #: (profile, share of the clips, difficulty): other emotions, other faces, easier and harder clips than one set has, and
 #: clips in which nothing moves but lids and head.

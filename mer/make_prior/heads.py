@@ -32,7 +32,7 @@ from mer.train.experiment.config_checks import check_config
 from mer.train.experiment.experiment import Experiment, load_experiment
 from mer.train.fold.train_stage import train_stage
 from mer.utils.seeding import seed_from
-from mer.video.recognisers import EMOTIONS_FILE, UNITS_FILE, Recogniser
+from mer.video.answers.recognisers import EMOTIONS_FILE, UNITS_FILE, Recogniser
 
 #: Units of the packaged network: the 12 of CD6ME, and those of lips and jaw with an AUC of .8 on 30 or more held-out
 #: maps that show them; 24 and 25 come out at .78, 16 and 28 are too rare.

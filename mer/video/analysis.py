@@ -16,17 +16,17 @@ import pandas as pd
 from mer.errors import SampleError
 from mer.inputs.cache.threads import one_thread
 from mer.video.answering import answer_intervals
-from mer.video.face_finder import face_frame
-from mer.video.face_track import FaceTracker
+from mer.video.answers.recognisers import Recogniser
+from mer.video.faces.face_finder import face_frame
+from mer.video.faces.face_track import FaceTracker
+from mer.video.faces.quality import in_words, slow
 from mer.video.frame_rows import FrameRows
-from mer.video.frame_source import FrameSource, VideoFrame
 from mer.video.given_intervals import GivenInterval, given_intervals
 from mer.video.interval import Interval
-from mer.video.quality import in_words, slow
-from mer.video.recognisers import Recogniser
+from mer.video.motion.time_course import CourseRecorder, FacePlace, TimeCourse
+from mer.video.reading.frame_source import FrameSource, VideoFrame
 from mer.video.results import UNFINISHED, VideoResult
 from mer.video.spotting import DEFAULT, spot
-from mer.video.time_course import CourseRecorder, FacePlace, TimeCourse
 
 #: Shows how far reading has come; takes the source, what is done with it, and hands its frames on.
 Progress = Callable[[FrameSource, str], Iterable[VideoFrame]]

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 
 from mer.data.facs.geometry import Array
-from mer.video.answers import Answer, answer
-from mer.video.face_finder import face_frame
+from mer.video.answers.answer import Answer, answer
+from mer.video.answers.recognisers import Recogniser
+from mer.video.faces.face_finder import face_frame
 from mer.video.frame_rows import landmarks_of
-from mer.video.frame_source import VideoFrame
 from mer.video.interval import Interval
-from mer.video.recognisers import Recogniser
+from mer.video.reading.frame_source import VideoFrame
 from mer.video.report.pictures import face_picture
 from mer.video.results import FoundInterval, Pictures
 

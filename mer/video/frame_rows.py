@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from mer.data.facs.geometry import Array
-from mer.video.face_track import Track
-from mer.video.frame_source import VideoFrame
-from mer.video.quality import THRESHOLDS, FaceQuality, mark_light, measure
+from mer.video.faces.face_track import Track
+from mer.video.faces.quality import THRESHOLDS, FaceQuality, mark_light, measure
+from mer.video.reading.frame_source import VideoFrame
 
 #: Landmarks of a face: pupils, tip of the nose, corners of the mouth, image left first.
 LANDMARKS = 5

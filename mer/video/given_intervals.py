@@ -14,9 +14,9 @@ import pandas as pd
 
 from mer.errors import SampleError
 from mer.utils.csv_files import read_csv
-from mer.video.displacement import displacements
 from mer.video.interval import Interval
-from mer.video.time_course import TimeCourse
+from mer.video.motion.displacement import displacements
+from mer.video.motion.time_course import TimeCourse
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from mer.provenance import environment
 from mer.utils.atomic_files import remove_abandoned
 from mer.utils.hashing import stream_sha256
 from mer.video.analysis import Analysis, Progress, analyse, silent
+from mer.video.answers.recognisers import Recogniser, load_recognisers
 from mer.video.given_intervals import GivenInterval
-from mer.video.open_source import open_source
 from mer.video.prediction_folder import (
     INTERVALS,
     FolderContent,
@@ -28,7 +28,7 @@ from mer.video.prediction_folder import (
     read_prediction,
     write_prediction,
 )
-from mer.video.recognisers import Recogniser, load_recognisers
+from mer.video.reading.open_source import open_source
 from mer.video.results import interval_table, read_interval_table
 
 

@@ -18,9 +18,9 @@ from mer.errors import DamagedFileError
 from mer.inputs.frames.image_files import write_image
 from mer.utils.atomic_files import read_json, write_folder_atomically, write_json
 from mer.utils.csv_files import write_csv
-from mer.video.frame_source import VideoFrame
-from mer.video.image_frames import images_in
-from mer.video.recognisers import Recogniser
+from mer.video.answers.recognisers import Recogniser
+from mer.video.reading.frame_source import VideoFrame
+from mer.video.reading.image_frames import images_in
 from mer.video.report.annotated import write_annotated
 from mer.video.report.page import write_video_page
 from mer.video.report.pictures import strip

@@ -16,9 +16,9 @@ import pandas as pd
 
 from mer.evaluation.predictions import PROBABILITY_PREFIX
 from mer.utils.csv_files import read_csv
-from mer.video.answers import Answer
+from mer.video.answers.answer import Answer
+from mer.video.answers.recognisers import Recogniser
 from mer.video.interval import Interval
-from mer.video.recognisers import Recogniser
 
 #: What became of a video, the values of `VideoResult.status`.
 NO_FACE, NOTHING, FOUND, FAILED = "no face", "nothing found", "found", "failed"

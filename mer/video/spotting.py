@@ -11,8 +11,8 @@ from typing import Any
 from mer.errors import ConfigError
 from mer.utils.registry import option_errors
 from mer.video.interval import Interval
+from mer.video.motion.time_course import TimeCourse
 from mer.video.spotters.registry import SPOTTERS
-from mer.video.time_course import TimeCourse
 
 #: Spotter that is used where none is named.
 DEFAULT = "excursions"

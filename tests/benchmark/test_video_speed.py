@@ -8,7 +8,7 @@ import pytest
 
 from mer.benchmark.__main__ import main
 from mer.benchmark.video_speed import PARTS, memory_growth, timed_parts, write_drawn
-from mer.video.open_source import open_source
+from mer.video.reading.open_source import open_source
 
 
 @pytest.fixture(scope="module")

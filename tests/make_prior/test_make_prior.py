@@ -18,7 +18,7 @@ from mer.make_prior.calibration import calibrate_classes, calibrate_units, uncer
 from mer.make_prior.drawn_clips import MIXTURE, draw_clips
 from mer.make_prior.heads import UNITS, Sizes, content_hash, make_prior
 from mer.models import checkpoint
-from mer.video.recognisers import EMOTIONS_FILE, PRIOR, UNITS_FILE, Recogniser, load_prior
+from mer.video.answers.recognisers import EMOTIONS_FILE, PRIOR, UNITS_FILE, Recogniser, load_prior
 
 
 class Fixed(Recogniser):

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mer.video.face_regions import PATCH_REGIONS
-from mer.video.rigid_motion import PARTS
-from mer.video.time_course import LAG, TimeCourse
+from mer.video.motion.face_regions import PATCH_REGIONS
+from mer.video.motion.rigid_motion import PARTS
+from mer.video.motion.time_course import LAG, TimeCourse
 
 Place = Callable[[np.ndarray], np.ndarray]
 

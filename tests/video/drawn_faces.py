@@ -10,7 +10,7 @@ import numpy as np
 from mer.config import SyntheticData
 from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import VIEW, render_frame
-from mer.video.face_finder import PLACES, FoundFace
+from mer.video.faces.face_finder import PLACES, FoundFace
 
 #: Side of the drawing, and (height, width) of scenes, pixels.
 SIDE, SCENE = 240, (240, 320)

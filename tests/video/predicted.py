@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mer.video.answers import Answer
+from mer.video.answers.answer import Answer
 from mer.video.frame_rows import COLUMNS, X, Y
 from mer.video.interval import Interval
 from mer.video.report.pictures import SIDE

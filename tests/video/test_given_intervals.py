@@ -6,7 +6,7 @@ import pytest
 from mer.errors import SampleError
 from mer.video.given_intervals import GivenInterval, given_intervals, read_intervals
 from mer.video.interval import GIVEN
-from mer.video.time_course import TimeCourse
+from mer.video.motion.time_course import TimeCourse
 from tests.video.courses import bump, course
 
 TIMES = np.arange(0, 4, 1 / 50)

@@ -12,6 +12,7 @@ import pytest
 
 from mer.provenance import environment
 from mer.utils.csv_files import read_csv
+from mer.video.answers.recognisers import Recogniser, load_prior
 from mer.video.prediction_folder import (
     FolderContent,
     finite,
@@ -20,7 +21,6 @@ from mer.video.prediction_folder import (
     read_prediction,
     write_prediction,
 )
-from mer.video.recognisers import Recogniser, load_prior
 from mer.video.results import read_interval_table
 from tests.video.predicted import made_result
 

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mer.video.face_finder import face_frame
-from mer.video.face_track import FaceTracker, Track
-from mer.video.frame_source import VideoError
-from mer.video.open_source import open_source
+from mer.video.faces.face_finder import face_frame
+from mer.video.faces.face_track import FaceTracker, Track
+from mer.video.reading.frame_source import VideoError
+from mer.video.reading.open_source import open_source
 
 FOLDER = Path(os.environ.get("MER_TEST_VIDEOS", Path(__file__).parents[3] / "shared" / "data" / "videos"))
 pytestmark = [

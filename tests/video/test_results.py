@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mer.video.recognisers import load_prior
+from mer.video.answers.recognisers import load_prior
 from mer.video.results import FOUND, NO_FACE, NOTHING, interval_table, unit_column
 from tests.video.predicted import made_result, nothing
 

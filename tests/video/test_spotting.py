@@ -3,10 +3,10 @@ import pytest
 
 from mer.errors import ConfigError
 from mer.video.interval import Interval
+from mer.video.motion.time_course import TimeCourse
 from mer.video.spotters.excursions import FLOOR, departure
 from mer.video.spotters.registry import SPOTTERS
 from mer.video.spotting import spot
-from mer.video.time_course import TimeCourse
 from tests.video.courses import bump, course
 
 TIMES = np.arange(0, 12, 1 / 50)

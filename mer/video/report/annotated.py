@@ -15,7 +15,7 @@ import pandas as pd
 from mer.data.synthetic.videos.video_file import encoder
 from mer.utils.atomic_files import write_atomically
 from mer.video.frame_rows import landmarks_of
-from mer.video.frame_source import VideoFrame
+from mer.video.reading.frame_source import VideoFrame
 from mer.video.results import FoundInterval, VideoResult
 
 #: Times of the copy are those of the video in milliseconds.

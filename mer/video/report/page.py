@@ -14,8 +14,8 @@ import numpy as np
 
 from mer.data.facs.units import ACTION_UNITS
 from mer.evaluation.report.templating import write_page
-from mer.video.quality import THRESHOLDS
-from mer.video.recognisers import Recogniser
+from mer.video.answers.recognisers import Recogniser
+from mer.video.faces.quality import THRESHOLDS
 from mer.video.report.pictures import jpeg_uri, tiles
 from mer.video.report.time_course_figure import time_course_figure
 from mer.video.results import FOUND, NO_FACE, UNFINISHED, FoundInterval, VideoResult, unit_column

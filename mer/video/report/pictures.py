@@ -14,7 +14,7 @@ import numpy as np
 
 from mer.evaluation.report.input_images import OPACITY, TINT
 from mer.inputs.frames.image_files import to_grey
-from mer.video.aligned_motion import VIEW, view_crop
+from mer.video.faces.aligned_motion import VIEW, view_crop
 from mer.video.results import FoundInterval
 
 #: Side of a picture, pixels: cells of motion maps and of evidence have 6 and 12 of them.

@@ -16,11 +16,11 @@ import numpy.typing as npt
 from scipy.ndimage import percentile_filter
 
 from mer.data.facs.geometry import Array
-from mer.video.displacement import RATE, Displacement, displacements
-from mer.video.face_regions import PATCH_REGIONS, PLACES
 from mer.video.interval import Interval
+from mer.video.motion.displacement import RATE, Displacement, displacements
+from mer.video.motion.face_regions import PATCH_REGIONS, PLACES
+from mer.video.motion.time_course import LAG, TimeCourse
 from mer.video.spotters.registry import SPOTTERS
-from mer.video.time_course import LAG, TimeCourse
 
 #: Least displacement of a patch, face units (0.3 mm); its middle moves about twice as far. At half of it the noise of a
 #: webcam at rest begins.

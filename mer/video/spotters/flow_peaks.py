@@ -12,10 +12,10 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
-from mer.video.face_regions import PLACES
 from mer.video.interval import Interval
+from mer.video.motion.face_regions import PLACES
+from mer.video.motion.time_course import LAG, TimeCourse
 from mer.video.spotters.registry import SPOTTERS
-from mer.video.time_course import LAG, TimeCourse
 
 #: Motion over `LAG` below which nothing is a peak, face units, so that a still face has none.
 FLOOR = 0.005

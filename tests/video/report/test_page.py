@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from mer.video.answers.recognisers import load_prior
 from mer.video.interval import Interval
-from mer.video.recognisers import load_prior
 from mer.video.report.page import MOST, write_video_page
 from mer.video.report.time_course_figure import STEPS, time_course_figure
 from mer.video.results import NO_FACE, NOTHING, FoundInterval, Pictures, VideoResult

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.data import astronaut
 
-from mer.video.face_finder import PLACES, face_frame, find_faces, quarter_of
+from mer.video.faces.face_finder import PLACES, face_frame, find_faces, quarter_of
 from tests.video.drawn_faces import moved, place, scene
 
 

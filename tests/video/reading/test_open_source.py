@@ -10,9 +10,9 @@ import pytest
 
 from mer.errors import MerError, SampleError
 from mer.inputs.frames.image_files import write_image
-from mer.video import camera
-from mer.video.frame_source import VideoError
-from mer.video.open_source import open_source
+from mer.video.reading import camera
+from mer.video.reading.frame_source import VideoError
+from mer.video.reading.open_source import open_source
 from tests.helpers.videos import pictures, write_video
 
 

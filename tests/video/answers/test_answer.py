@@ -18,10 +18,10 @@ from mer.data.synthetic.clip_rendering import Pose, render_frame
 from mer.errors import MerError
 from mer.make_prior.heads import LIMITS, content_hash
 from mer.models import build, checkpoint
-from mer.video import answers
-from mer.video.answers import Answer, answer, answer_inputs, class_of, compare, evidence
-from mer.video.recognisers import PRIOR, Recogniser, load_prior, load_recognisers
-from tests.video.test_aligned_motion import clip, drawn
+from mer.video.answers import answer as answers
+from mer.video.answers.answer import Answer, answer, answer_inputs, class_of, compare, evidence
+from mer.video.answers.recognisers import PRIOR, Recogniser, load_prior, load_recognisers
+from tests.video.faces.test_aligned_motion import clip, drawn
 
 CLASSES = ["negative", "positive", "surprise"]
 TEMPLATES = ModelConfig(backbone="templates", depth=None, attention=replace(ModelConfig().attention, unit="none"))

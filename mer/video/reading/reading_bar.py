@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mer.video.frame_source import FrameSource, VideoFrame
+from mer.video.reading.frame_source import FrameSource, VideoFrame
 
 
 class ReadingBar:

@@ -19,11 +19,11 @@ import pandas as pd
 from scipy.ndimage import percentile_filter
 
 from mer.data.facs.geometry import Array
-from mer.video.aligned_motion import view_crop
-from mer.video.face_regions import CELLS, CROP, PATCH_REGIONS, PATCHES, PLACES, VIEW, pupil_weights
-from mer.video.frame_source import VideoFrame
+from mer.video.faces.aligned_motion import view_crop
 from mer.video.interval import Interval
-from mer.video.rigid_motion import PARTS, PATCH_MOTION, head_motion
+from mer.video.motion.face_regions import CELLS, CROP, PATCH_REGIONS, PATCHES, PLACES, VIEW, pupil_weights
+from mer.video.motion.rigid_motion import PARTS, PATCH_MOTION, head_motion
+from mer.video.reading.frame_source import VideoFrame
 
 #: Seconds between the frames that are compared: half of a short micro-expression. Motion is given over this time.
 LAG = 0.12

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mer.video.camera import Camera
-from mer.video.frame_source import FrameSource, VideoError
-from mer.video.image_frames import IMAGES, ImageFiles, images_in
-from mer.video.video_file import VideoFile
+from mer.video.reading.camera import Camera
+from mer.video.reading.frame_source import FrameSource, VideoError
+from mer.video.reading.image_frames import IMAGES, ImageFiles, images_in
+from mer.video.reading.video_file import VideoFile
 
 #: Greatest number of frames a second that is believed.
 MOST = 100_000

@@ -15,8 +15,8 @@ from mer.data.facs.emotions import RULE, emotion_of_units
 from mer.data.facs.objective_classes import objective_class
 from mer.data.synthetic.profiles import PROFILES
 from mer.errors import MerError
-from mer.video.aligned_motion import Maps, Similarity, face_pair, motion_map, network_input
-from mer.video.recognisers import Recogniser, Values
+from mer.video.answers.recognisers import Recogniser, Values
+from mer.video.faces.aligned_motion import Maps, Similarity, face_pair, motion_map, network_input
 
 #: Cells a side of the evidence map, and cells a side of the window that is covered at a time.
 CELLS, WINDOW = 14, 3

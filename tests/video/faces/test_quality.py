@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mer.video.face_finder import PLACES
-from mer.video.face_track import Track
-from mer.video.quality import THRESHOLDS, FaceQuality, head_turn, in_words, mark_light, measure, slow
+from mer.video.faces.face_finder import PLACES
+from mer.video.faces.face_track import Track
+from mer.video.faces.quality import THRESHOLDS, FaceQuality, head_turn, in_words, mark_light, measure, slow
 from tests.video.drawn_faces import moved, place, scene
 
 

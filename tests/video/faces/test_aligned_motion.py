@@ -14,7 +14,7 @@ from mer.data.motion_prior import smooth_maps, total_variation_maps
 from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import ClipSpec, Movement, Pose, render_frame
 from mer.inputs.representations.registry import REPRESENTATIONS
-from mer.video.aligned_motion import VIEW, face_pair, motion_map, network_input, view_crop
+from mer.video.faces.aligned_motion import VIEW, face_pair, motion_map, network_input, view_crop
 
 CONFIG = InputConfig(representation="flow", stabilise=True)
 #: Place, size and roll of the head, its motion until the apex times five, and the side of the frame.

@@ -12,7 +12,7 @@ import numpy as np
 from mer.errors import SampleError
 from mer.inputs.frames.image_files import read_image
 from mer.protocols.fold import natural_key
-from mer.video.frame_source import FrameSource, VideoFrame
+from mer.video.reading.frame_source import FrameSource, VideoFrame
 
 #: Endings of images; what else lies in a folder of frames is no frame.
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")

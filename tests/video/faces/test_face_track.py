@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mer.video.face_finder import FoundFace, face_frame
-from mer.video.face_track import SEARCH_FRAMES, FaceTracker, Track
-from mer.video.frame_source import VideoFrame
+from mer.video.faces.face_finder import FoundFace, face_frame
+from mer.video.faces.face_track import SEARCH_FRAMES, FaceTracker, Track
+from mer.video.reading.frame_source import VideoFrame
 from tests.video.drawn_faces import found, moved, noisy, place, scene
 
 RATE = 30

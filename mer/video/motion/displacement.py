@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mer.data.facs.geometry import Array
-from mer.video.rigid_motion import CAUCHY, PARTS
-from mer.video.time_course import LAG, TimeCourse
+from mer.video.motion.rigid_motion import CAUCHY, PARTS
+from mer.video.motion.time_course import LAG, TimeCourse
 
 #: Samples a second: a micro-expression of a tenth of a second has six.
 RATE = 60.0

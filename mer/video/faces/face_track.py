@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from mer.video.face_finder import FoundFace, face_frame, find_faces, quarter_of
-from mer.video.frame_source import VideoFrame
+from mer.video.faces.face_finder import FoundFace, face_frame, find_faces, quarter_of
+from mer.video.reading.frame_source import VideoFrame
 
 #: Seconds between two searches of the detector while faces are tracked, frames while there are none.
 SEARCH_SECONDS, SEARCH_FRAMES = 0.5, 4

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mer.video.face_regions import CELLS, PATCHES, STEADY, VIEW
-from mer.video.rigid_motion import PARTS, PATCH_MOTION, head_motion, relief
+from mer.video.motion.face_regions import CELLS, PATCHES, STEADY, VIEW
+from mer.video.motion.rigid_motion import PARTS, PATCH_MOTION, head_motion, relief
 
 
 def flow_of(motion: np.ndarray) -> np.ndarray:

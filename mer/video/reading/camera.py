@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import cv2
 
-from mer.video.frame_source import FrameSource, VideoError, VideoFrame
+from mer.video.reading.frame_source import FrameSource, VideoError, VideoFrame
 
 #: OpenCV's level of messages at which it prints none.
 SILENT = 0

@@ -10,11 +10,11 @@ from mer.config import SyntheticData
 from mer.data import facs
 from mer.data.synthetic.clip_design import design_clips
 from mer.data.synthetic.clip_rendering import VIEW, Movement, Pose, render_frame
-from mer.video.displacement import displacements
-from mer.video.face_regions import CELLS, PATCH_REGIONS, PATCHES
-from mer.video.face_regions import VIEW as CROPPED
-from mer.video.frame_source import VideoFrame
-from mer.video.time_course import LAG, CourseRecorder, FacePlace, TimeCourse, levelled
+from mer.video.motion.displacement import displacements
+from mer.video.motion.face_regions import CELLS, PATCH_REGIONS, PATCHES
+from mer.video.motion.face_regions import VIEW as CROPPED
+from mer.video.motion.time_course import LAG, CourseRecorder, FacePlace, TimeCourse, levelled
+from mer.video.reading.frame_source import VideoFrame
 
 SIDE, RATE = 240, 50
 #: From face units to pixels of a drawing whose head stands straight.

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from mer.utils.limits import LimitError
-from mer.video.frame_source import VideoError, VideoFrame
-from mer.video.open_source import open_source
+from mer.video.reading.frame_source import VideoError, VideoFrame
+from mer.video.reading.open_source import open_source
 from tests.helpers.videos import can_encode, declare_frames, pictures, turn_flag, write_sound, write_video
 
 #: Encoder, container, stored pixels, and the error in grey levels that its compression may leave on average.

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from mer.data.facs.geometry import AVERAGE, View
-from mer.video.aligned_motion import view_crop
-from mer.video.face_finder import PLACES, face_frame
-from mer.video.face_track import Track
+from mer.video.faces.aligned_motion import view_crop
+from mer.video.faces.face_finder import PLACES, face_frame
+from mer.video.faces.face_track import Track
 
 #: Number that decides each flag, with its unit, and what it means. `small`, `blurred` and `slow` flag what is below.
 THRESHOLDS = {

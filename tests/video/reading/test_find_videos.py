@@ -9,8 +9,8 @@ import pytest
 
 from mer.errors import MerError
 from mer.inputs.frames.image_files import write_image
-from mer.video.find_videos import find_videos, require_outside
-from mer.video.frame_source import VideoError
+from mer.video.reading.find_videos import find_videos, require_outside
+from mer.video.reading.frame_source import VideoError
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from mer.errors import MerError
 from mer.protocols.fold import natural_key
-from mer.video.frame_source import VideoError
-from mer.video.image_frames import images_in
+from mer.video.reading.frame_source import VideoError
+from mer.video.reading.image_frames import images_in
 
 #: Endings of videos that are looked for in folders; a file that is named itself may have any.
 VIDEOS = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from mer.data.facs.geometry import Array
-from mer.video.face_regions import CELLS, PATCHES, STEADY, VIEW
+from mer.video.motion.face_regions import CELLS, PATCHES, STEADY, VIEW
 
 #: Numbers of a motion, in this order; lengths in face units, angles in radians.
 PARTS = ("x", "y", "size", "roll", "yaw", "pitch")

@@ -24,7 +24,7 @@ from av.video.stream import VideoStream
 
 from mer.inputs.frames.open_image import PIXELS
 from mer.utils.limits import limit, require_within
-from mer.video.frame_source import FrameSource, VideoError, VideoFrame
+from mer.video.reading.frame_source import FrameSource, VideoError, VideoFrame
 
 #: Names of FFmpeg's readers of containers that hold their own frames.
 CONTAINERS = (

@@ -1,0 +1,1 @@
+"""Answer for two frames of a face: networks, probabilities, agreement, evidence."""

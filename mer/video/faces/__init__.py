@@ -1,0 +1,1 @@
+"""Find and follow faces, judge how well they are seen, and cut them as the motion prior is drawn."""

@@ -1,0 +1,1 @@
+"""Measure how a face moves over time without the motion of the head."""

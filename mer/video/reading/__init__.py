@@ -1,0 +1,1 @@
+"""Read the frames of videos, folders of images and cameras one by one."""
