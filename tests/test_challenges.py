@@ -115,6 +115,7 @@ def test_trees_drawn_with_one_seed_are_refused_with_the_way_out(cache_dir: Path,
         run_experiment("peng2018_cde", tmp_path, cache_dir, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_trees_of_several_sets_hold_other_people_by_default(cache_dir: Path, tmp_path: Path) -> None:
     for layout in ("casme2", "samm"):
         size = ("--subjects", "4", "--clips", "16", "--size", "48")

@@ -134,6 +134,7 @@ def test_one_of_each_runs_in_this_process_and_in_workers_with_equal_numbers(
     ).read_bytes()
 
 
+@pytest.mark.slow
 def test_checkpoint_of_a_plugin_names_it_and_loads_only_with_it(lab: Path, forgotten: None) -> None:
     drawn = ("data.subjects=4", "data.clips=12", "data.size=64", "protocol=kfold", "protocol.folds=2")
     network = ("model.backbone=cells", "model.depth=null", "model.attention.unit=none", "model.options.cells=7")

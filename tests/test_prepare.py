@@ -240,6 +240,7 @@ def test_interrupted_inputs_are_gone_on_with(config: Config, monkeypatch: pytest
     np.testing.assert_array_equal(load_experiment(config).inputs[:, [0, 3]], whole[:, [0, 2]])
 
 
+@pytest.mark.slow
 def test_two_at_once_end_well_and_alike(config: Config) -> None:
     arguments = [sys.executable, "-m", "mer.prepare", "--json", *overrides(config)]
     both = [subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]

@@ -279,6 +279,7 @@ def test_a_sweep_goes_on_after_a_bad_job_and_says_so(tmp_path, cache_dir):
     assert "1 problem" in table["error"].iloc[0]
 
 
+@pytest.mark.slow
 def test_a_sweep_into_the_folder_of_another_does_not_show_its_scores(tmp_path, cache_dir):
     sweep = ("-m", "+experiment=synthetic_loso", *TINY, cached(cache_dir), "seed=0,1", "hydra.sweep.dir=sweep")
     assert command("mer.run", *sweep, cwd=tmp_path).returncode == 0
